@@ -1,0 +1,1 @@
+"""The embedded model and the procedural world it is trained on."""

@@ -1,0 +1,17 @@
+"""A procedural world that knows the truth: seeded identities, poses and scenes, rendered with masks, parts and joints."""
+
+from __future__ import annotations
+
+from .body import PARTS
+from .captions import caption, vocabulary, words
+from .identity import COLORS, PATTERNS, SPECIES, Identity, color_name, sample_identity
+from .kinds import KINDS
+from .pose import Pose, sample_pose
+from .render import HELD_OUT, TRAIN, VALIDATION, Rendering, Sample, render, sample
+from .scene import SCENES, Scene, sample_scene
+
+__all__ = [
+    "COLORS", "HELD_OUT", "KINDS", "PARTS", "PATTERNS", "SCENES", "SPECIES", "TRAIN", "VALIDATION",
+    "Identity", "Pose", "Rendering", "Sample", "Scene",
+    "caption", "color_name", "render", "sample", "sample_identity", "sample_pose", "sample_scene", "vocabulary", "words",
+]

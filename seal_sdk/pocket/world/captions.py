@@ -1,0 +1,67 @@
+"""What a picture shows, in words: sometimes everything, sometimes little, so that text can specify and leave open."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from .identity import COLORS, PATTERNS, SPECIES, Identity, color_name
+from .kinds import KINDS
+from .pose import Pose
+from .scene import SCENES, Scene
+
+_PLACES = {"snow": "on snow", "beach": "on a beach", "forest": "in a forest", "desert": "in a desert", "night": "at night",
+           "city": "in a city", "meadow": "on a meadow", "lake": "on a lake", "room": "in a room"}
+_KIND_PHRASES = {"photo": "a photo of", "depth": "a depth map of", "mesh": "a mesh of", "pose": "a pose skeleton of",
+                 "canny": "a canny edge map of", "sketch": "a sketch of", "segmentation": "a segmentation map of"}
+_QUALITY = "high quality"
+
+
+def caption(identity: Identity, pose: Pose, scene: Scene, kind: str = "photo", *, rng: np.random.Generator | None = None,
+            color: bool | None = None, pattern: bool | None = None) -> str:
+    """Describe a rendering.
+
+    ``color`` and ``pattern`` say whether the main colour and the pattern are named; None leaves that to ``rng`` (to no,
+    without one). Structure images show neither, nor the scene, so their captions name only the species. ``rng`` also
+    varies the wording; without it the plainest wording is used, such as "a photo of a cat on snow".
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
+
+    def chance(share: float) -> bool:
+        return rng is not None and bool(rng.random() < share)
+
+    opening = _KIND_PHRASES[kind]
+    if chance(0.2):
+        opening = f"{_QUALITY} {opening.removeprefix('a ')}"
+    if kind != "photo":
+        return f"{opening} a {identity.species}"
+    say_color, say_pattern = chance(0.5), chance(0.4)
+    subject = _subject(identity, say_color if color is None else color, say_pattern if pattern is None else pattern)
+    if chance(0.08):
+        return f"{opening} {subject}"
+    return f"{opening} {subject}, {scene.name}" if chance(0.35) else f"{opening} {subject} {_PLACES[scene.name]}"
+
+
+def _subject(identity: Identity, color: bool, pattern: bool) -> str:
+    words = ([identity.pattern] if pattern else []) + ([color_name(identity.main)] if color else [])
+    if identity.species != "person":
+        return f"{_article([*words, identity.species])}"
+    return "a person" + (f" in {_article([*words, 'top'])}" if words else "")
+
+
+def _article(words: list[str]) -> str:
+    return f"{'an' if words[0][0] in 'aeiou' else 'a'} {' '.join(words)}"
+
+
+def words(text: str) -> list[str]:
+    """The words of a caption, lower case; commas are words of their own."""
+    return re.findall(r"[a-z]+(?:-[a-z]+)*|,", text.lower())
+
+
+vocabulary: tuple[str, ...] = tuple(sorted(
+    {word for text in (*SPECIES, *SCENES, *PATTERNS, *COLORS, *_PLACES.values(), *_KIND_PHRASES.values(), _QUALITY,
+                       "a an in top , photo")
+     for word in words(text)}
+))
