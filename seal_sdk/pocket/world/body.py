@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -120,7 +121,7 @@ def _four_legged(pose: Pose, made: _Build, sock: str, toe: float) -> tuple[Body,
 
 def _leg_tops(made: _Build) -> tuple[Point, Point, Point, Point]:
     height = made.height - 0.04
-    fore, hind = made.half - 0.02, -made.half + 0.0
+    fore, hind = made.half - 0.02, -made.half
     return (fore, height), (hind, height), (fore - 0.09, height), (hind + 0.09, height)
 
 
@@ -138,7 +139,7 @@ def _eye(body: Body, at: Point, radius: float) -> None:
     body.add(Ellipse((at[0] + radius * 0.25, at[1]), radius * 0.62, radius * 0.62), "face", "dark", NEAR)
 
 
-def _frame(origin: Point, angle: float):
+def _frame(origin: Point, angle: float) -> Callable[[float, float], Point]:
     """Points given in a frame turned by ``angle`` about ``origin``."""
     cos, sin = math.cos(angle), math.sin(angle)
     return lambda x, y: (origin[0] + cos * x - sin * y, origin[1] + sin * x + cos * y)

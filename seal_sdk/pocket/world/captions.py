@@ -45,14 +45,14 @@ def caption(identity: Identity, pose: Pose, scene: Scene, kind: str = "photo", *
 
 
 def _subject(identity: Identity, color: bool, pattern: bool) -> str:
-    words = ([identity.pattern] if pattern else []) + ([color_name(identity.main)] if color else [])
+    looks = ([identity.pattern] if pattern else []) + ([color_name(identity.main)] if color else [])
     if identity.species != "person":
-        return f"{_article([*words, identity.species])}"
-    return "a person" + (f" in {_article([*words, 'top'])}" if words else "")
+        return _with_article([*looks, identity.species])
+    return f"a person in {_with_article([*looks, 'top'])}" if looks else "a person"
 
 
-def _article(words: list[str]) -> str:
-    return f"{'an' if words[0][0] in 'aeiou' else 'a'} {' '.join(words)}"
+def _with_article(phrase: list[str]) -> str:
+    return f"{'an' if phrase[0][0] in 'aeiou' else 'a'} {' '.join(phrase)}"
 
 
 def words(text: str) -> list[str]:
@@ -62,6 +62,6 @@ def words(text: str) -> list[str]:
 
 vocabulary: tuple[str, ...] = tuple(sorted(
     {word for text in (*SPECIES, *SCENES, *PATTERNS, *COLORS, *_PLACES.values(), *_KIND_PHRASES.values(), _QUALITY,
-                       "a an in top , photo")
+                       "a an in top ,")
      for word in words(text)}
 ))

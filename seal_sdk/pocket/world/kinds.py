@@ -9,7 +9,7 @@ import numpy as np
 from .body import PARTS
 from .paint import shade
 from .raster import OVERSAMPLING, Raster
-from .shapes import Capsule, Ellipse
+from .shapes import Capsule, Ellipse, Shape
 
 KINDS = ("photo", "depth", "mesh", "pose", "canny", "sketch", "segmentation")
 
@@ -84,8 +84,10 @@ def _pose(raster: Raster) -> np.ndarray:
     side = picture.shape[0]
     radius = 2.4 * OVERSAMPLING * side / 256
     joints = [(float(x), float(y)) for x, y in raster.joints]
-    shapes = [(Capsule(joints[a], joints[b], radius, radius), _BONE_COLORS[i] * 0.85)
-              for i, (a, b) in enumerate(raster.body.bones)]
+    shapes: list[tuple[Shape, np.ndarray]] = [
+        (Capsule(joints[a], joints[b], radius, radius), _BONE_COLORS[i] * 0.85)
+        for i, (a, b) in enumerate(raster.body.bones)
+    ]
     shapes += [(Ellipse(joint, 1.45 * radius, 1.45 * radius), _BONE_COLORS[i]) for i, joint in enumerate(joints)]
     for shape, color in shapes:
         x0, y0, x1, y1 = (int(edge) for edge in shape.bounds)

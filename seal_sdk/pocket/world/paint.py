@@ -12,6 +12,7 @@ from .scene import Scene
 
 _LIGHT = np.array((-0.45, 0.6, 0.66), np.float32)  # from the upper left, towards the viewer
 _WAIST = {"cat": 0.46, "dog": 0.55, "horse": 0.72, "bird": 0.54, "person": 0.83}  # where two tones meet, at rest
+_SUN = np.array((1.0, 0.95, 0.72), np.float32)
 _WHITE, _DARK = (0.97, 0.97, 0.95), (0.08, 0.07, 0.09)
 
 
@@ -68,71 +69,74 @@ def paint_scene(scene: Scene, size: int) -> np.ndarray:
     below = ((y - scene.horizon) / (1.0 - scene.horizon))[..., None]
     pale = sky + (1.0 - sky) * (0.05 if scene.name == "night" else 0.45)
     picture = np.broadcast_to(sky + (pale - sky) * np.clip(above, 0.0, 1.0) ** 2, (size, size, 3)).copy()
-    _BACKDROPS.get(scene.name, _sun)(picture, scene, x, y, element)
+    _BACKDROPS[scene.name](picture, scene, x, y, element)
     floor = ground * (1.0 - 0.18 * np.clip(below, 0.0, 1.0))
-    _blend(picture, _soft(y - scene.horizon, size) * np.ones_like(x), floor)
-    if scene.name == "beach":
-        _blend(picture, _soft(0.03 + 0.04 * scene.layout[1] - abs(y - scene.horizon), size) * np.ones_like(x), element)
+    _fill(picture, y - scene.horizon, floor)
+    if scene.name == "beach":  # the sea, a band between sand and sky
+        _fill(picture, 0.03 + 0.04 * scene.layout[1] - abs(y - scene.horizon), element)
     return np.clip(picture, 0.0, 1.0)
 
 
-def _soft(distance: np.ndarray, size: int) -> np.ndarray:
-    """Coverage of a half-plane: 1 inside (distance > 0), softened over about two pixels."""
-    return np.clip(0.5 + distance * size / 2.0, 0.0, 1.0)
-
-
-def _blend(picture: np.ndarray, weight: np.ndarray, color: np.ndarray) -> None:
+def _fill(picture: np.ndarray, distance: np.ndarray, color: np.ndarray) -> None:
+    """Colour in place where ``distance`` (in picture sides) is positive, softened over about two pixels."""
+    weight = np.clip(0.5 + distance * picture.shape[0] / 2.0, 0.0, 1.0)
     picture += weight[..., None] * (color - picture)
 
 
-def _size(picture: np.ndarray) -> int:
-    return picture.shape[0]
+# A backdrop draws the element behind the ground: (picture, scene, x (1, S), y (S, 1), the element's colour).
 
 
-def _sun(picture, scene, x, y, element, radius=0.085, color=(1.0, 0.95, 0.72)) -> None:
-    """A sun or a moon somewhere in the upper sky."""
+def _disc(picture: np.ndarray, scene: Scene, x: np.ndarray, y: np.ndarray, color: np.ndarray, radius: float) -> None:
+    """A disc somewhere in the upper sky."""
     cx, cy = 0.1 + 0.8 * scene.layout[0], 0.1 + 0.35 * scene.layout[1] * scene.horizon
-    distance = radius - np.sqrt((x - cx) ** 2 + (y - cy) ** 2)
-    _blend(picture, _soft(distance, _size(picture)), np.asarray(color, np.float32))
+    _fill(picture, radius - np.sqrt((x - cx) ** 2 + (y - cy) ** 2), color)
 
 
-def _moon(picture, scene, x, y, element) -> None:
-    _sun(picture, scene, x, y, element, 0.075, element)
+def _sun(picture: np.ndarray, scene: Scene, x: np.ndarray, y: np.ndarray, element: np.ndarray) -> None:
+    _disc(picture, scene, x, y, _SUN, 0.085)
 
 
-def _hills(picture, scene, x, y, element, height=0.14) -> None:
+def _moon(picture: np.ndarray, scene: Scene, x: np.ndarray, y: np.ndarray, element: np.ndarray) -> None:
+    _disc(picture, scene, x, y, element, 0.075)
+
+
+def _hills(
+    picture: np.ndarray, scene: Scene, x: np.ndarray, y: np.ndarray, element: np.ndarray, height: float = 0.14
+) -> None:
     """Two soft hills on the horizon."""
     a, b, c, d = scene.layout
     for centre, tall, wide in ((a, 0.5 + 0.5 * b, 0.3), (c, 0.4 + 0.5 * d, 0.22)):
         edge = scene.horizon - height * tall * np.exp(-((x - centre) ** 2) / (2 * wide**2) * 2)
-        _blend(picture, _soft(y - edge, _size(picture)), element)
+        _fill(picture, y - edge, element)
 
 
-def _dunes(picture, scene, x, y, element) -> None:
+def _dunes(picture: np.ndarray, scene: Scene, x: np.ndarray, y: np.ndarray, element: np.ndarray) -> None:
     _sun(picture, scene, x, y, element)
     _hills(picture, scene, x, y, element, 0.12)
 
 
-def _trees(picture, scene, x, y, element) -> None:
+def _trees(picture: np.ndarray, scene: Scene, x: np.ndarray, y: np.ndarray, element: np.ndarray) -> None:
     """Fir trees on the horizon."""
     for index, place in enumerate(scene.layout):
         cx, top = (index + 0.2 + 0.6 * place) / 4, scene.horizon * (0.10 + 0.35 * ((place * 7.3) % 1.0))
         half = 0.12 * np.clip((y - top) / max(scene.horizon - top, 1e-3), 0.0, 1.0)
-        _blend(picture, _soft(np.minimum(half - abs(x - cx), y - top), _size(picture)), element * (0.85 + 0.3 * place))
+        _fill(picture, np.minimum(half - abs(x - cx), y - top), element * (0.85 + 0.3 * place))
 
 
-def _buildings(picture, scene, x, y, element) -> None:
+def _buildings(picture: np.ndarray, scene: Scene, x: np.ndarray, y: np.ndarray, element: np.ndarray) -> None:
+    """Four blocks in a row."""
     for index, place in enumerate(scene.layout):
         cx, top = (index + 0.5) / 4, scene.horizon * (0.12 + 0.6 * place)
         half = 0.08 + 0.04 * ((place * 5.7) % 1.0)
-        _blend(picture, _soft(np.minimum(half - abs(x - cx), y - top), _size(picture)), element * (0.8 + 0.35 * place))
+        _fill(picture, np.minimum(half - abs(x - cx), y - top), element * (0.8 + 0.35 * place))
 
 
-def _window(picture, scene, x, y, element) -> None:
+def _window(picture: np.ndarray, scene: Scene, x: np.ndarray, y: np.ndarray, element: np.ndarray) -> None:
+    """A window with a white frame on the wall."""
     cx, cy = 0.2 + 0.6 * scene.layout[0], scene.horizon * 0.42
-    for half, color in ((0.15, np.float32(0.96)), (0.125, element)):
-        _blend(picture, _soft(half - np.maximum(abs(x - cx), abs(y - cy)), _size(picture)), color)
+    for half, color in ((0.15, np.full(3, 0.96, np.float32)), (0.125, element)):
+        _fill(picture, half - np.maximum(abs(x - cx), abs(y - cy)), color)
 
 
-_BACKDROPS = {"snow": _hills, "forest": _trees, "desert": _dunes, "night": _moon, "city": _buildings, "lake": _hills,
-              "room": _window}
+_BACKDROPS = {"snow": _hills, "beach": _sun, "forest": _trees, "desert": _dunes, "night": _moon, "city": _buildings,
+              "meadow": _sun, "lake": _hills, "room": _window}

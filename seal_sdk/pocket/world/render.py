@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -61,18 +62,14 @@ def render(identity: Identity, pose: Pose, scene: Scene, kind: str = "photo", si
     raster = rasterize(identity.species, pose, size)
     image = _photo(identity, scene, raster, size) if kind == "photo" else _shrink(draw(kind, raster))
     mask = _shrink(raster.inside[..., None].astype(np.float32))[..., 0] >= 0.5
-    coordinates = np.stack([raster.u, raster.v], -1)[_FRONT]
     return Rendering(
         image=(image * 255.0 + 0.5).astype(np.uint8),
         mask=mask,
         box=_box(mask),
-        parts=np.where(mask, _nearest_part(raster), 0).astype(np.uint8),
+        parts=np.where(mask, _shrink_parts(raster), 0).astype(np.uint8),
         keypoints=raster.joints / OVERSAMPLING,
-        coordinates=np.where((mask & raster.inside[_FRONT])[..., None], coordinates, np.float32(np.nan)),
+        coordinates=np.where(mask[..., None], _shrink_coordinates(raster), np.float32(np.nan)),
     )
-
-
-_FRONT = (slice(None, None, OVERSAMPLING), slice(None, None, OVERSAMPLING))  # one sub-pixel of every pixel
 
 
 def _photo(identity: Identity, scene: Scene, raster: Raster, size: int) -> np.ndarray:
@@ -86,15 +83,26 @@ def _photo(identity: Identity, scene: Scene, raster: Raster, size: int) -> np.nd
 
 def _shrink(picture: np.ndarray) -> np.ndarray:
     """Box-filter sub-pixels into pixels."""
-    rows = sum(picture[i::OVERSAMPLING] for i in range(OVERSAMPLING))
-    return sum(rows[:, i::OVERSAMPLING] for i in range(OVERSAMPLING)) / OVERSAMPLING**2
+    rows = reduce(np.add, [picture[i::OVERSAMPLING] for i in range(OVERSAMPLING)])
+    return reduce(np.add, [rows[:, i::OVERSAMPLING] for i in range(OVERSAMPLING)]) / OVERSAMPLING**2
 
 
-def _nearest_part(raster: Raster) -> np.ndarray:
+def _shrink_parts(raster: Raster) -> np.ndarray:
     """The largest part index among a pixel's sub-pixels: never the background where the mask holds."""
     names = part_names(raster)
-    rows = np.maximum(names[::2], names[1::2])
-    return np.maximum(rows[:, ::2], rows[:, 1::2])
+    size = len(names) // OVERSAMPLING
+    return names.reshape(size, OVERSAMPLING, size, OVERSAMPLING).max(axis=(1, 3))
+
+
+def _shrink_coordinates(raster: Raster) -> np.ndarray:
+    """The rest coordinates of one of a pixel's sub-pixels on the body: a mean would mix neighbouring parts."""
+    fine = np.stack([raster.u, raster.v], -1)
+    size = len(fine) // OVERSAMPLING
+    coarse = np.full((size, size, 2), np.nan, np.float32)
+    for row, column in np.ndindex(OVERSAMPLING, OVERSAMPLING):
+        at = (slice(row, None, OVERSAMPLING), slice(column, None, OVERSAMPLING))
+        np.copyto(coarse, fine[at], where=raster.inside[at][..., None])
+    return coarse
 
 
 def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
