@@ -1,0 +1,76 @@
+"""What a model is, by content: a digest of its configuration and of its weights as loaded (fused LoRA, quantisation and all)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import torch
+import xxhash
+from torch import Tensor, nn
+
+
+def tensor_bytes(tensor: Tensor) -> memoryview:
+    """The raw bytes of a tensor, whatever its dtype and device."""
+    flat = tensor.detach().to("cpu").contiguous().reshape(-1)
+    return memoryview(flat.view(torch.uint8).numpy()) if flat.numel() else memoryview(b"")
+
+
+def _config_json(module: nn.Module) -> str:
+    """The part of a module's configuration that can change its output: no paths and no library versions."""
+    config = dict(getattr(module, "config", None).to_dict() if hasattr(getattr(module, "config", None), "to_dict") else getattr(module, "config", {}))
+    kept = {key: value for key, value in config.items() if not key.startswith("_") and not key.endswith("version")}
+    return json.dumps(kept, sort_keys=True, default=str)
+
+
+def _adapters(module: nn.Module) -> list[str]:
+    """Names, scales and state of every active LoRA layer: peft keeps them beside the weights."""
+    found = []
+    for name, layer in module.named_modules():
+        scaling = getattr(layer, "scaling", None)
+        if isinstance(scaling, dict):
+            active = getattr(layer, "active_adapters", list(scaling))
+            state = {key: float(scaling[key]) for key in scaling if key in active}
+            found.append(f"{name}:{sorted(state.items())}:{getattr(layer, 'disable_adapters', False)}:{getattr(layer, 'merged', False)}")
+    return found
+
+
+def fingerprint(module: nn.Module | None) -> str | None:
+    """64 hex digits that differ whenever configuration, weights, dtypes or active adapters differ; None for no module."""
+    if module is None:
+        return None
+    digest = hashlib.sha256(_config_json(module).encode())
+    for name, tensor in sorted(module.state_dict().items()):
+        if isinstance(tensor, Tensor):
+            digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}:{xxhash.xxh3_128_hexdigest(tensor_bytes(tensor))}".encode())
+    for line in _adapters(module):
+        digest.update(line.encode())
+    return digest.hexdigest()
+
+
+def stamp(module: nn.Module) -> int:
+    """A quick sign that a module is still what was fingerprinted: where its tensors lie, their versions, a few values of each."""
+    seen: list[Any] = []
+    for tensor in module.state_dict(keep_vars=True).values():
+        if isinstance(tensor, Tensor):
+            seen.append((tensor.data_ptr(), tensor._version, tuple(tensor.shape), str(tensor.dtype)))
+    few = [t.detach().reshape(-1)[:: max(t.numel() // 4, 1)][:4].float().sum() for t in module.parameters() if t.numel()]
+    values = torch.stack([value.cpu() for value in few]).tolist() if few else []
+    return hash((tuple(seen), tuple(values), tuple(_adapters(module))))
+
+
+class Fingerprints:
+    """Fingerprints of a pipeline's parts, hashed again only when a part has changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, str | None]] = {}
+
+    def of(self, module: nn.Module | None) -> str | None:
+        if module is None:
+            return None
+        mark = stamp(module)
+        known = self._known.get(id(module))
+        if known is None or known[0] != mark:
+            known = self._known[id(module)] = (mark, fingerprint(module))
+        return known[1]

@@ -1,0 +1,56 @@
+"""What one image of a batch needs in the denoising loop, prepared before the first UNet row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from seal_sdk.backbone.capture import KeyValue
+from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.config import Appearance, DeltaBridge, Structure
+
+
+@dataclass(frozen=True)
+class StructureRow:
+    """The structure image in the loop: clean latents and fixed noise (1, C, h, w), and its own prompt."""
+
+    latents: Tensor
+    noise: Tensor
+    conditioning: Conditioning
+
+
+@dataclass(frozen=True)
+class Infusion:
+    """An identity in the loop.
+
+    key_values: timestep -> layer name -> (K, V), each (tokens, channels) on the model's device and dtype.
+    sources, targets: layer name -> bool token masks of the reference's and the image's subject; None: no gating, no known target.
+    """
+
+    key_values: Callable[[float], Mapping[str, KeyValue]]
+    sources: Mapping[str, Tensor] | None
+    targets: Mapping[str, Tensor] | None
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """One image: its rows' conditioning and what steers it. What is None does not take part."""
+
+    generation: Conditioning
+    uncond: Conditioning | None = None
+    appearance: Conditioning | None = None
+    structure: StructureRow | None = None
+    control_image: Tensor | None = None
+    infusion: Infusion | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """The settings that one call runs with."""
+
+    appearance: Appearance
+    delta_bridge: DeltaBridge
+    structure: Structure
+    guidance_rescale: float = 0.0

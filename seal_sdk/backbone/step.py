@@ -1,0 +1,50 @@
+"""What the hooks inside the UNet know of the forward that is running: set by the loop, read by structure and infusion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+UNCOND, GENERATION, APPEARANCE, STRUCTURE = "uncond", "generation", "appearance", "structure"
+
+
+@dataclass(frozen=True)
+class LayerInfusion:
+    """One layer's share of the infusion of one image at one step.
+
+    key, value: (Nk, C) tokens of the reference. sources: (Nk,) bool, the reference's subject tokens, or None for all.
+    targets: (Nq,) bool, the tokens that may be infused, or None where no structure image says where the subject is.
+    """
+
+    key: Tensor
+    value: Tensor
+    sources: Tensor | None
+    targets: Tensor | None
+
+
+@dataclass
+class Forward:
+    """One UNet forward of one image: its rows in order, and what may be done to them.
+
+    inject: share of the structure row's features that the other rows take, 0 for none.
+    infusion: per layer name; empty when nothing is infused. coverage collects, per layer, the share of tokens infused.
+    """
+
+    rows: tuple[str, ...]
+    inject: float = 0.0
+    infusion: dict[str, LayerInfusion] = field(default_factory=dict)
+    tau: float = 0.0
+    delta: float = 0.0
+    coverage: list[float] = field(default_factory=list)
+
+    def indices(self, *names: str) -> list[int]:
+        """Batch indices of the named rows that are present."""
+        return [index for index, row in enumerate(self.rows) if row in names]
+
+
+class Stage:
+    """Holds the running forward for the hooks; None outside of a forward."""
+
+    def __init__(self) -> None:
+        self.forward: Forward | None = None

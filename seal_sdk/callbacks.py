@@ -1,0 +1,96 @@
+"""Callbacks: override the ``on_*`` methods you need, all others do nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from seal_sdk.generation import Generation
+    from seal_sdk.identity import Identity
+    from seal_sdk.session import IdentitySession
+
+
+class Callback:
+    """Base class with every hook that the session calls."""
+
+    def on_register_start(self, session: IdentitySession, name: str, total: int) -> None:
+        """The reference is not in the store: ``total`` timesteps are about to be captured."""
+
+    def on_register_step(self, session: IdentitySession, index: int, timestep: int) -> None:
+        """One timestep has been captured."""
+
+    def on_register_end(self, session: IdentitySession, identity: Identity, hit: bool) -> None:
+        """The identity is ready; ``hit`` says that nothing had to be computed."""
+
+    def on_generate_start(self, session: IdentitySession, images: int, steps: int) -> None:
+        """``images`` images are about to be drawn in ``steps`` steps."""
+
+    def on_step_end(self, session: IdentitySession, index: int, timestep: float, latents: Any) -> None:
+        """One denoising step is done; latents (B, C, h, w)."""
+
+    def on_generate_end(self, session: IdentitySession, generation: Generation) -> None:
+        """The images are ready."""
+
+    def on_exception(self, session: IdentitySession, error: BaseException) -> None:
+        """``register`` or ``generate`` is about to raise ``error``."""
+
+
+class ProgressBar(Callback):
+    """A bar per register and generate on stderr; quiet when that is not a terminal."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+
+    def _open(self, total: int, what: str) -> None:
+        self._close()
+        self._bar = tqdm(total=total, desc=what, leave=False, disable=not sys.stderr.isatty())
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = None
+
+    def _advance(self) -> None:
+        if self._bar is not None:
+            self._bar.update()
+
+    def on_register_start(self, session: IdentitySession, name: str, total: int) -> None:
+        self._open(total, f"register {name}")
+
+    def on_register_step(self, session: IdentitySession, index: int, timestep: int) -> None:
+        self._advance()
+
+    def on_register_end(self, session: IdentitySession, identity: Identity, hit: bool) -> None:
+        self._close()
+
+    def on_generate_start(self, session: IdentitySession, images: int, steps: int) -> None:
+        self._open(steps, "generate")
+
+    def on_step_end(self, session: IdentitySession, index: int, timestep: float, latents: Any) -> None:
+        self._advance()
+
+    def on_generate_end(self, session: IdentitySession, generation: Generation) -> None:
+        self._close()
+
+    def on_exception(self, session: IdentitySession, error: BaseException) -> None:
+        self._close()
+
+
+class ImageWriter(Callback):
+    """Writes every PIL image of every generation to ``folder`` as 000000.png, 000001.png, ..."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._next = 0
+
+    def on_generate_end(self, session: IdentitySession, generation: Generation) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for image in generation.images:
+            while (path := self.folder / f"{self._next:06d}.png").exists():
+                self._next += 1
+            image.save(path)
+            self._next += 1

@@ -1,0 +1,134 @@
+"""The method's settings: frozen, checked when made, given once to the session and overridable per call.
+
+"Paper" marks a default that SeAl states; "ours" one that it leaves open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seal_sdk.errors import ConfigError
+
+BLOCKS = ("down", "mid", "up")
+
+
+def _require(ok: bool, name: str, value: object, expected: str) -> None:
+    if not ok:
+        raise ConfigError(f"{name}={value!r}: expected {expected}.")
+
+
+def _require_one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
+    _require(value in choices, name, value, "one of " + ", ".join(map(repr, choices)))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+
+
+def _require_fraction(name: str, value: object) -> None:
+    _require(_is_number(value) and 0 <= value <= 1, name, value, "a number from 0 to 1")  # type: ignore[operator]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """AnchorAlign (paper, section "AnchorAlign").
+
+    enabled: False for structure images that already fit the reference.
+    fill: what the uncovered canvas takes: "border" (the structure image's border colour, ours), or an RGB triple in 0..255.
+    """
+
+    enabled: bool = True
+    fill: str | tuple[int, int, int] = "border"
+
+    def __post_init__(self) -> None:
+        triple = isinstance(self.fill, tuple) and len(self.fill) == 3 and all(
+            isinstance(v, int) and 0 <= v <= 255 for v in self.fill
+        )
+        _require(self.fill == "border" or triple, "fill", self.fill, "'border' or three integers from 0 to 255")
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """Capture and Reference-guided Appearance Infusion (paper, section "Reference-guided Appearance Infusion").
+
+    delta: blending strength; where infused, appearance weighs ``delta / (1 + delta)``; 0 switches infusion off. Paper: 3.0.
+    tau: a token is infused when its best cosine similarity exceeds tau. Paper: 0.15.
+    top_k: appearance tokens attended to by each query token; 0 means all of them, softly (ours). Paper: 1.
+    schedule: "dynamic" runs from careful (high tau, low delta) to the values above (paper), "constant" uses them throughout.
+    layers: blocks whose self-attention is captured and infused, from "down", "mid", "up". Paper: mid and up.
+    rows: "all" rows of the guided batch are infused, or only the "cond" ones (ours).
+    gating: "subject" adds the masks of both sides to tau (ours); "none" is the paper's reading, tau alone.
+    tokens: which reference tokens are stored: "all".
+    latents: the noise-free latents go into the UNet "scaled" by sqrt(alpha_bar_t), or "clean" as they are (ours).
+    """
+
+    delta: float = 3.0
+    tau: float = 0.15
+    top_k: int = 1
+    schedule: str = "dynamic"
+    layers: tuple[str, ...] = ("mid", "up")
+    rows: str = "all"
+    gating: str = "subject"
+    tokens: str = "all"
+    latents: str = "scaled"
+
+    def __post_init__(self) -> None:
+        _require(_is_number(self.delta) and 0 <= self.delta < float("inf"), "delta", self.delta, "a finite number >= 0")
+        _require(_is_number(self.tau) and -1 <= self.tau <= 1, "tau", self.tau, "a cosine from -1 to 1")
+        _require(type(self.top_k) is int and self.top_k >= 0, "top_k", self.top_k, "an integer >= 0 (0: all tokens)")
+        _require_one_of("schedule", self.schedule, ("dynamic", "constant"))
+        object.__setattr__(self, "layers", (self.layers,) if isinstance(self.layers, str) else tuple(self.layers))
+        _require(
+            bool(self.layers) and set(self.layers) <= set(BLOCKS), "layers", self.layers, f"some of {BLOCKS}, at least one"
+        )
+        _require_one_of("rows", self.rows, ("all", "cond"))
+        _require_one_of("gating", self.gating, ("subject", "none"))
+        _require_one_of("tokens", self.tokens, ("all",))
+        _require_one_of("latents", self.latents, ("scaled", "clean"))
+
+
+@dataclass(frozen=True)
+class DeltaBridge:
+    """Delta-Bridge (paper, section "Delta-Bridge").
+
+    strength: lambda at the start of sampling; 0 is plain guidance.
+    base: the main guidance the low-passed delta is added to: "gen" or "app" (the paper leaves it open).
+    end: progress in [0, 1] at which lambda has decayed to zero (ours).
+    low_pass: how often the 3x3 average pooling is applied (ours: the paper says "iterative").
+    quality: words appended to the generation prompt only, while the bridge is on (paper).
+    """
+
+    strength: float = 0.5
+    base: str = "gen"
+    end: float = 0.6
+    low_pass: int = 3
+    quality: str = ""
+
+    def __post_init__(self) -> None:
+        ok = _is_number(self.strength) and 0 <= self.strength < float("inf")
+        _require(ok, "strength", self.strength, "a finite number >= 0")
+        _require_one_of("base", self.base, ("gen", "app"))
+        _require_fraction("end", self.end)
+        _require(type(self.low_pass) is int and self.low_pass >= 0, "low_pass", self.low_pass, "an integer >= 0")
+        _require(isinstance(self.quality, str), "quality", self.quality, "a string")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """How the structure image steers the layout (the paper only says "training-free"; ours follows Ctrl-X, arXiv 2406.07540).
+
+    control: "inject" (features and self-attention of a structure row), "controlnet" (needs ``controlnet=`` at the session), or "none".
+    end: progress in [0, 1] at which control stops.
+    scale: strength from 0 to 1 for "inject" (share of the injected feature), any number >= 0 for "controlnet".
+    """
+
+    control: str = "inject"
+    end: float = 0.6
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        _require_one_of("control", self.control, ("inject", "controlnet", "none"))
+        _require_fraction("end", self.end)
+        top = 1.0 if self.control == "inject" else float("inf")
+        ok = _is_number(self.scale) and 0 <= self.scale <= top and self.scale != float("inf")
+        _require(ok, "scale", self.scale, f"a number from 0 to {top:g}")

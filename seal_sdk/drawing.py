@@ -1,0 +1,256 @@
+"""Generate: from requests to plans, through the denoising loop, to images."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionXLPipeline
+from torch import Tensor
+
+from seal_sdk.backbone.capture import kv_shapes
+from seal_sdk.backbone.conditioning import Conditioning, encode, encode_pair
+from seal_sdk.backbone.denoise import Run, denoise
+from seal_sdk.backbone.latents import check_finite, decode_latents, encode_image
+from seal_sdk.backbone.layers import self_attention_layers, token_grid
+from seal_sdk.backbone.plan import ImagePlan, Infusion, Method, StructureRow
+from seal_sdk.config import Alignment
+from seal_sdk.errors import InputError
+from seal_sdk.identity import Identity
+from seal_sdk.key_values import KeyValueReader
+from seal_sdk.method.infusion import token_mask
+from seal_sdk.requests import Request
+from seal_sdk.structures import Placed, place
+from seal_sdk.subject import SubjectFinder
+
+BORROWED = ("_guidance_scale", "_guidance_rescale", "_clip_skip", "_cross_attention_kwargs", "_denoising_end", "_interrupt", "_num_timesteps")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """One call's sampling: size (height, width) in pixels and diffusers' own parameters."""
+
+    size: tuple[int, int]
+    num_inference_steps: int
+    guidance_scale: float
+    clip_skip: int | None = None
+    latents: Tensor | None = None
+
+
+@dataclass
+class Clock:
+    """Seconds by phase."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, phase: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - started
+
+
+@contextmanager
+def borrowed(pipe: StableDiffusionXLPipeline, sampling: Sampling) -> Iterator[None]:
+    """Set what diffusers' step callbacks read from the pipeline, and leave it afterwards as it was found."""
+    before = {name: pipe.__dict__[name] for name in BORROWED if name in pipe.__dict__}
+    pipe._guidance_scale, pipe._interrupt, pipe._num_timesteps = sampling.guidance_scale, False, sampling.num_inference_steps
+    try:
+        yield
+    finally:
+        for name in BORROWED:
+            pipe.__dict__.pop(name, None)
+        pipe.__dict__.update(before)
+        pipe.maybe_free_model_hooks()
+
+
+class Drawing:
+    """One ``generate`` call: prepares every image's plan, then draws all of them."""
+
+    def __init__(
+        self,
+        pipe: StableDiffusionXLPipeline,
+        method: Method,
+        alignment: Alignment,
+        sampling: Sampling,
+        finder: Callable[[], SubjectFinder],
+        controlnet: Any = None,
+    ) -> None:
+        self.pipe, self.method, self.alignment, self.sampling = pipe, method, alignment, sampling
+        self.finder, self.controlnet = finder, controlnet
+        self.clock = Clock()
+        self.layers = self_attention_layers(pipe.unet, method.appearance.layers) if method.appearance.delta else ()
+        self.scheduler = copy.deepcopy(pipe.scheduler)
+        self.scheduler.set_timesteps(sampling.num_inference_steps, device=pipe._execution_device)
+        self._kept: dict[Any, Any] = {}
+
+    def draw(
+        self,
+        requests: Sequence[Request],
+        identities: Sequence[Identity | None],
+        output_type: str,
+        on_step_end: Callable[[int, Tensor, Tensor], Tensor] | None,
+    ) -> tuple[list[Any], Run, list[Placed | None], list[float]]:
+        """Images, what the loop counted, the placed structure images, and the mean distance to the nearest cached timestep."""
+        with ThreadPoolExecutor(1, thread_name_prefix="seal-read") as executor, borrowed(self.pipe, self.sampling):
+            placed = [self._place(request, identity) for request, identity in zip(requests, identities, strict=True)]
+            latents = self._latents(requests)
+            readers = self._readers(identities, executor)
+            plans = [
+                self._plan(request, identity, where, readers)
+                for request, identity, where in zip(requests, identities, placed, strict=True)
+            ]
+            with self.clock("denoise"):
+                latents, run = denoise(
+                    self.pipe,
+                    self.scheduler,
+                    self.scheduler.timesteps,
+                    latents,
+                    plans,
+                    self.method,
+                    self.layers,
+                    step_kwargs=self._step_kwargs(requests),
+                    controlnet=self.controlnet,
+                    on_step_end=on_step_end,
+                )
+            check_finite(latents, "the denoised latents", self.pipe)
+            images = self._decode(latents, output_type)
+        self.clock.seconds["store_wait"] = sum(reader.waited for reader in readers.values())
+        distances = [_mean(readers[i.digest].distances) if i and i.digest in readers else 0.0 for i in identities]
+        return images, run, placed, distances
+
+    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What is the same for several images of the call is made once."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def _place(self, request: Request, identity: Identity | None) -> Placed | None:
+        if request.structure is None or self.method.structure.control == "none":
+            return None
+        gated = identity is not None and self.method.appearance.delta > 0 and self.method.appearance.gating == "subject"
+        height, width = self.sampling.size
+        with self.clock("align"):
+            return self._once(
+                ("place", id(request.structure), identity and identity.digest, str(request.structure_box), id(request.structure_mask)),
+                lambda: place(
+                    request.structure,
+                    (width, height),
+                    identity,
+                    self.finder(),
+                    self.alignment,
+                    box=request.structure_box,
+                    mask=request.structure_mask,
+                    needs_mask=gated,
+                ),
+            )
+
+    def _latents(self, requests: Sequence[Request]) -> Tensor:
+        height, width = self.sampling.size
+        given = self.sampling.latents
+        factor = self.pipe.vae_scale_factor
+        shape = (len(requests), self.pipe.unet.config.in_channels, height // factor, width // factor)
+        if given is not None:
+            if tuple(given.shape) != shape or not torch.isfinite(given).all():
+                raise InputError(f"latents of shape {tuple(given.shape)}: expected finite numbers of shape {shape}.")
+            given = given.to(self.pipe.unet.dtype)
+        return self.pipe.prepare_latents(
+            shape[0], shape[1], height, width, self.pipe.unet.dtype, self.pipe._execution_device, [r.generator for r in requests], given
+        )
+
+    def _readers(self, identities: Sequence[Identity | None], executor: ThreadPoolExecutor) -> dict[str, KeyValueReader]:
+        if not self.method.appearance.delta:
+            return {}
+        sampled = [float(t) for t in self.scheduler.timesteps]
+        return {
+            identity.digest: KeyValueReader(identity.stored, sampled, self.pipe._execution_device, self.pipe.unet.dtype, executor)
+            for identity in identities
+            if identity is not None
+        }
+
+    def _plan(
+        self, request: Request, identity: Identity | None, placed: Placed | None, readers: dict[str, KeyValueReader]
+    ) -> ImagePlan:
+        bridged = identity is not None and self.method.delta_bridge.strength > 0
+        quality = self.method.delta_bridge.quality if bridged else ""
+        prompt = f"{request.prompt}, {quality}" if quality else request.prompt
+        with self.clock("encode_prompt"):
+            uncond, generation = self._pair(prompt, request.negative_prompt)
+        return ImagePlan(
+            generation=generation,
+            uncond=uncond,
+            appearance=self._single(identity.prompt) if identity is not None and bridged else None,
+            structure=self._structure_row(request, placed),
+            control_image=self._control_image(placed),
+            infusion=self._infusion(identity, placed, readers),
+        )
+
+    def _pair(self, prompt: str, negative: str | None) -> tuple[Conditioning | None, Conditioning]:
+        if self.sampling.guidance_scale <= 1 or self.pipe.unet.config.time_cond_proj_dim is not None:
+            return None, self._single(prompt)
+        return self._once(
+            ("pair", prompt, negative),
+            lambda: encode_pair(self.pipe, prompt, negative, self.sampling.size, clip_skip=self.sampling.clip_skip),
+        )
+
+    def _single(self, prompt: str) -> Conditioning:
+        return self._once(
+            ("single", prompt), lambda: encode(self.pipe, prompt, self.sampling.size, clip_skip=self.sampling.clip_skip)
+        )
+
+    def _structure_row(self, request: Request, placed: Placed | None) -> StructureRow | None:
+        if placed is None or self.method.structure.control != "inject":
+            return None
+        with self.clock("encode_structure"):
+            latents = self._once(("latents", id(placed)), lambda: encode_image(self.pipe, placed.image))
+        noise = torch.randn(latents.shape, generator=request.generator, dtype=torch.float32, device=request.generator.device)
+        return StructureRow(latents, noise.to(latents), self._single(request.structure_prompt or request.prompt))
+
+    def _control_image(self, placed: Placed | None) -> Tensor | None:
+        if placed is None or self.method.structure.control != "controlnet":
+            return None
+        pixels = self.pipe.image_processor.preprocess(placed.image) / 2 + 0.5  # ControlNet takes [0, 1]
+        return pixels.to(self.pipe._execution_device, self.pipe.unet.dtype)
+
+    def _infusion(
+        self, identity: Identity | None, placed: Placed | None, readers: dict[str, KeyValueReader]
+    ) -> Infusion | None:
+        if identity is None or not self.method.appearance.delta:
+            return None
+        gated = self.method.appearance.gating == "subject"
+        height, width = self.sampling.size
+        sources = self._token_masks(identity.mask, identity.size[::-1], identity) if gated else None
+        targets = None
+        if gated and placed is not None and placed.mask is not None:
+            targets = self._token_masks(placed.mask, (height, width), None)
+        return Infusion(readers[identity.digest], sources, targets)
+
+    def _token_masks(self, mask: Any, size: tuple[int, int], identity: Identity | None) -> dict[str, Tensor]:
+        """layer name -> (tokens,) bool: the subject's tokens on each layer's grid for an image of (height, width)."""
+        factor = self.pipe.vae_scale_factor
+        latent_size = (size[0] // factor, size[1] // factor)
+        shapes = kv_shapes(self.pipe, self.layers, latent_size)
+        device = self.pipe._execution_device
+        return {name: token_mask(mask, token_grid(tokens, latent_size)).to(device) for name, (tokens, _) in shapes.items()}
+
+    def _step_kwargs(self, requests: Sequence[Request]) -> dict[str, Any]:
+        generators = [request.generator for request in requests]
+        return self.pipe.prepare_extra_step_kwargs(generators if len(generators) > 1 else generators[0], 0.0)
+
+    def _decode(self, latents: Tensor, output_type: str) -> list[Any]:
+        if output_type == "latent":
+            return list(latents)
+        with self.clock("decode"):
+            return [decode_latents(self.pipe, latents[n : n + 1], output_type)[0] for n in range(len(latents))]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

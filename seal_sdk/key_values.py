@@ -1,0 +1,68 @@
+"""An identity's K/V for the denoising loop: the nearest cached timestep, the next one read while the UNet runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import torch
+
+from seal_sdk.backbone.capture import KeyValue
+from seal_sdk.recipe import to_key_values
+from store import StoredIdentity
+
+
+class KeyValueReader:
+    """Serves one identity along a known sequence of sampling timesteps, holding at most two cached timesteps in memory.
+
+    waited: seconds the loop had to wait for the store. distances: per sampling timestep, how far the nearest cached one is.
+    """
+
+    def __init__(
+        self,
+        stored: StoredIdentity,
+        sampling: Sequence[float],
+        device: torch.device,
+        dtype: torch.dtype,
+        executor: ThreadPoolExecutor,
+    ) -> None:
+        self._stored, self._device, self._dtype, self._executor = stored, device, dtype, executor
+        self._nearest = {t: min(range(len(stored.timesteps)), key=lambda i: abs(stored.timesteps[i] - t)) for t in sampling}
+        self._order = [self._nearest[t] for t in sampling]
+        self.distances = [abs(stored.timesteps[self._nearest[t]] - t) for t in sampling]
+        self.waited = 0.0
+        self._held: tuple[int, dict[str, KeyValue]] | None = None
+        self._coming: tuple[int, Future[dict[str, KeyValue]]] | None = None
+        if self._order:
+            self._prefetch(self._order[0])
+
+    def __call__(self, timestep: float) -> dict[str, KeyValue]:
+        """Layer name -> (K, V) at the cached timestep nearest to a sampling timestep. Store errors surface here."""
+        index = self._nearest[timestep]
+        if self._held is None or self._held[0] != index:
+            self._held = (index, self._receive(index))
+            following = self._after(timestep, index)
+            if following is not None:
+                self._prefetch(following)
+        return self._held[1]
+
+    def _read(self, index: int) -> dict[str, KeyValue]:
+        return to_key_values(self._stored.step(index), self._stored.arrays, self._device, self._dtype)
+
+    def _prefetch(self, index: int) -> None:
+        self._coming = (index, self._executor.submit(self._read, index))
+
+    def _receive(self, index: int) -> dict[str, KeyValue]:
+        started = time.perf_counter()
+        try:
+            if self._coming is not None and self._coming[0] == index:
+                return self._coming[1].result()
+            return self._read(index)
+        finally:
+            self.waited += time.perf_counter() - started
+
+    def _after(self, timestep: float, index: int) -> int | None:
+        """The next cached timestep, other than ``index``, that sampling will need after ``timestep``."""
+        position = list(self._nearest).index(timestep)
+        return next((later for later in self._order[position + 1 :] if later != index), None)

@@ -1,0 +1,16 @@
+"""Where to infuse when no structure image says where the subject will be (ours)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def subject_wins(query: Tensor, key: Tensor, sources: Tensor) -> Tensor:
+    """Which query tokens look more like the reference's subject than like its background.
+
+    query: (Nq, C). key: (Nk, C) keys of the whole reference. sources: (Nk,) bool, True on the subject. Returns (Nq,) bool: the best
+    cosine match over the whole reference lies on the subject. It needs no threshold, since subject and background compete.
+    """
+    similarity = F.normalize(query.float(), dim=-1) @ F.normalize(key.float(), dim=-1).T  # (Nq, Nk)
+    return sources[similarity.argmax(dim=-1)]
