@@ -1,0 +1,60 @@
+"""A content-addressed, verified store of attention keys and values, readable as Zarr.
+
+It knows nothing of models or images: arrays of a fixed schema, a recipe that says what was asked, names. See
+:class:`IdentityStore`.
+"""
+
+from __future__ import annotations
+
+from .errors import (
+    InvalidName,
+    InvalidValue,
+    NameInUse,
+    NamePinned,
+    StoreCorruption,
+    StoreError,
+    StoreFormatError,
+    StoreFull,
+    StoreIOError,
+    StoreLocked,
+    StoreNotFound,
+    StoreReadOnly,
+    UnknownName,
+)
+from .gc import GcReport
+from .identity_store import IdentityStore
+from .keys import canonical_json, recipe_key
+from .listing import IdentityInfo
+from .manifest import ArraySpec
+from .naming import Removal
+from .reader import StoredIdentity
+from .usage import IdentityUsage, Usage
+from .verify import Problem, VerifyReport
+
+__all__ = [
+    "ArraySpec",
+    "GcReport",
+    "IdentityInfo",
+    "IdentityStore",
+    "IdentityUsage",
+    "InvalidName",
+    "InvalidValue",
+    "NameInUse",
+    "NamePinned",
+    "Problem",
+    "Removal",
+    "StoreCorruption",
+    "StoreError",
+    "StoreFormatError",
+    "StoreFull",
+    "StoreIOError",
+    "StoreLocked",
+    "StoreNotFound",
+    "StoreReadOnly",
+    "StoredIdentity",
+    "UnknownName",
+    "Usage",
+    "VerifyReport",
+    "canonical_json",
+    "recipe_key",
+]

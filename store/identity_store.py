@@ -1,0 +1,186 @@
+"""The facade: one object for one store. It owns no mechanism; each method checks and hands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import gc, listing, usage, verify
+from .catalog import Catalog, new_entry
+from .errors import StoreCorruption
+from .keys import canonical_json, recipe_key
+from .layout import open_layout
+from .locks import locked
+from .manifest import ArraySpec, Manifest, check_plan
+from .names import valid_name
+from .naming import Naming, Removal
+from .reader import StoredIdentity
+from .writer import write_identity
+
+if TYPE_CHECKING:
+    from .zarr_view import IdentityView
+
+
+class IdentityStore:
+    """A content-addressed store of identities in a folder.
+
+    ``root`` is made, empty, if it is missing; with ``create=False`` a missing store raises StoreNotFound. A store that this
+    process may only read serves every reading method. ``lock_timeout`` is how long to wait, in seconds, for another process
+    that registers the same recipe. Safe to share between threads and processes.
+    """
+
+    def __init__(self, root: str | Path, *, create: bool = True, lock_timeout: float = 600) -> None:
+        self.root = Path(root).expanduser().absolute()
+        self._lock_timeout = lock_timeout
+        self._layout = open_layout(self.root, create=create)
+        self._catalog = Catalog(self._layout)
+        self._naming = Naming(self._layout, self._catalog, lock_timeout)
+
+    def __repr__(self) -> str:
+        return f"IdentityStore({str(self.root)!r})"
+
+    def get(self, recipe: Mapping[str, Any]) -> StoredIdentity | None:
+        """The identity of this very recipe, or None.
+
+        The stored recipe is compared whole. An entry or manifest that is damaged, or a blob that is missing, makes a miss:
+        :meth:`put` then writes it anew. Raises InvalidValue where the recipe cannot be a key.
+        """
+        try:
+            entry = self._catalog.entry("recipe", recipe_key(recipe))
+            if entry is None:
+                return None
+            identity = self._open(entry.manifest)
+        except StoreCorruption:
+            return None
+        same = canonical_json(identity.recipe) == canonical_json(recipe)
+        return identity if same and identity.complete() else None
+
+    def put(
+        self,
+        recipe: Mapping[str, Any],
+        *,
+        arrays: Sequence[ArraySpec],
+        steps: Callable[[], Iterator[Mapping[str, np.ndarray]]],
+        timesteps: Sequence[int],
+        attributes: Mapping[str, Any],
+        attachments: Mapping[str, bytes],
+        name: str | None = None,
+    ) -> StoredIdentity:
+        """Look the recipe up; on a miss compute it with ``steps`` and store it; give it ``name`` either way.
+
+        ``steps()`` yields one timestep at a time, array name -> (layer, kv, token, channel), in the order of ``timesteps``; it
+        is never called on a hit, and by one process only where several ask for the same recipe at once. A yielded array is
+        not kept once the next one is asked for. ``attributes`` is JSON; ``attachments`` are small files.
+
+        Raises InvalidValue or InvalidName before anything is computed; StoreFull, StoreReadOnly, StoreIOError or StoreLocked
+        where the disk says so: nothing is published then, and trying again is safe.
+        """
+        key = recipe_key(recipe)
+        name = None if name is None else valid_name(name)
+        check_plan(arrays, timesteps)
+        canonical_json({"attributes": attributes, "attachments": list(attachments)})
+
+        def publish(manifest: Manifest) -> str:
+            digest = self._catalog.publish(manifest)
+            self._catalog.write(new_entry("recipe", key, digest, manifest))
+            return digest
+
+        def compute() -> StoredIdentity:
+            digest = write_identity(
+                self._layout,
+                recipe=recipe,
+                arrays=arrays,
+                steps=steps,
+                timesteps=timesteps,
+                attributes=attributes,
+                attachments=attachments,
+                publish=publish,
+            )
+            return self._open(digest)
+
+        identity = self.get(recipe) or self._alone(key, lambda: self.get(recipe) or compute())
+        if name is None:
+            return identity
+        self._naming.tag(name, identity.digest, replace=True)
+        return self._open(identity.digest, name)
+
+    def _alone(self, key: str, action: Callable[[], StoredIdentity]) -> StoredIdentity:
+        """Single flight: of several processes with the same recipe, one computes and the others then find it."""
+        with locked(self._layout.locks / key, timeout=self._lock_timeout, purpose="registering the same identity"):
+            return action()
+
+    def resolve(self, name_or_digest: str) -> StoredIdentity:
+        """Open by name, by digest, or by a digest's first 8 or more digits.
+
+        Raises UnknownName, with the nearest names, or StoreCorruption where the name's entry or manifest is damaged.
+        """
+        name, digest = self._naming.find(name_or_digest)
+        return self._open(digest, name)
+
+    def _open(self, digest: str, name: str | None = None) -> StoredIdentity:
+        try:
+            return StoredIdentity(self._layout, digest, self._catalog.manifest(digest), name)
+        except StoreCorruption as error:
+            label = name or digest[:12]
+            raise StoreCorruption(f"identity {label!r}: {error}; register it again", identity=label) from error
+
+    def zarr(self, name: str) -> IdentityView:
+        """A read-only Zarr v3 store: ``zarr.open_group(store.zarr(name), mode="r")``."""
+        return self.resolve(name).zarr()
+
+    def identities(self) -> list[listing.IdentityInfo]:
+        """Every identity, those with a name first; reads neither manifests nor blobs, and never fails for a damaged one."""
+        return listing.list_identities(self._layout, self._catalog)
+
+    def tag(self, name: str, digest: str, *, replace: bool = True) -> None:
+        """Give an identity a name. With ``replace=False``, a name that another identity has raises NameInUse."""
+        self._naming.tag(name, digest, replace=replace)
+
+    def rename(self, old: str, new: str) -> None:
+        """Raises UnknownName, or NameInUse where ``new`` names something already."""
+        self._naming.rename(old, new)
+
+    def pin(self, name: str) -> None:
+        """Protect a name from removal until :meth:`unpin`."""
+        self._naming.set_pinned(name, True)
+
+    def unpin(self, name: str) -> None:
+        self._naming.set_pinned(name, False)
+
+    def remove(self, name: str, *, dry_run: bool = False) -> Removal:
+        """Drop a name, and the recipe entry too once nothing else refers to the identity; :meth:`gc` then frees its bytes.
+
+        A digest removes an identity that has no name. Raises UnknownName, NamePinned, or NameInUse (a digest with a name).
+        """
+        return self._naming.remove(name, dry_run=dry_run)
+
+    def verify(
+        self,
+        *,
+        sample: float | None = None,
+        full: bool = True,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> verify.VerifyReport:
+        """Check every entry, manifest and blob; changes nothing.
+
+        ``full`` reads and hashes every blob; ``sample`` (0 to 1) only that share of them, at random; ``full=False`` none, so
+        that missing and cut blobs alone are found. ``progress(done, total)`` is called with bytes.
+        """
+        return verify.check(
+            self._layout, self._catalog, share=sample if sample is not None else float(full), progress=progress
+        )
+
+    def gc(self, *, grace: float = 86400, dry_run: bool = False) -> gc.GcReport:
+        """Move what nothing refers to to the trash, and delete what has been there for ``grace`` seconds.
+
+        Only what is older than ``grace`` seconds is taken. Raises StoreCorruption where a name cannot be followed.
+        """
+        with self._naming.lock():
+            return gc.collect(self._layout, self._catalog, grace=grace, dry_run=dry_run)
+
+    def usage(self) -> usage.Usage:
+        """Bytes that are unique, shared and reclaimable."""
+        return usage.measure(self._layout, self._catalog)

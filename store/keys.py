@@ -1,0 +1,73 @@
+"""The recipe key: SHA-256 of canonical, typed JSON.
+
+Two recipes have the same key exactly when they are equal in value *and* type: 1, 1.0, "1" and True all differ, the order
+of a mapping's fields does not count, and a tuple is a list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import InvalidValue
+
+
+def recipe_key(recipe: Mapping[str, Any]) -> str:
+    """64 hex digits that name what was asked. Raises InvalidValue for what JSON cannot keep exactly."""
+    return hashlib.sha256(canonical_json(recipe)).hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one ASCII JSON text of a value made of None, bool, int, float, str, list, tuple and str-keyed mappings.
+
+    Floats always show a point or an exponent, so that reading the text back gives the same types again. Raises
+    InvalidValue, naming the field, for NaN, infinity, bytes, arrays, other types and keys that are not strings.
+    """
+    try:
+        return json.dumps(_plain(value, ""), sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    except RecursionError as error:
+        raise InvalidValue("the value is nested too deeply, or holds itself") from error
+
+
+def _plain(value: Any, where: str) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return _plain_int(value, where)
+    if isinstance(value, float):
+        return _plain_float(value, where)
+    if isinstance(value, Mapping):
+        return {
+            _plain_key(key, where): _plain(item, f"{where}.{key}" if where else str(key)) for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    raise InvalidValue(
+        f"{where or 'the value'} is a {type(value).__name__}; give None, bool, int, float, str, a list or a mapping "
+        "(bytes and arrays by their digest in hex)"
+    )
+
+
+def _plain_int(value: int, where: str) -> int:
+    if value.bit_length() > 1024:
+        raise InvalidValue(
+            f"{where or 'the value'} has {value.bit_length()} bits; integers of at most 1024 bits are kept"
+        )
+    return int(value)
+
+
+def _plain_float(value: float, where: str) -> float:
+    if not math.isfinite(value):
+        raise InvalidValue(f"{where or 'the value'} is {value}; only finite numbers can be compared")
+    return float(value)
+
+
+def _plain_key(key: Any, where: str) -> str:
+    if not isinstance(key, str):
+        raise InvalidValue(f"a field of {where or 'the value'} is named {key!r}; names of fields are strings")
+    return str(key)

@@ -1,0 +1,148 @@
+"""Names of identities: giving, changing, pinning and removing them."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from .catalog import Catalog, new_entry
+from .entries import Entry
+from .errors import NameInUse, NamePinned, StoreCorruption, UnknownName
+from .layout import Layout, is_hex
+from .locks import locked
+from .names import unknown_name, valid_name
+from .usage import reclaimed_without
+
+_SHORTEST_DIGEST = 8  # hex digits that may stand for a whole digest
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What :meth:`Naming.remove` took away: ``names`` and ``digest``; gc can then reclaim ``reclaimable_bytes``.
+
+    ``kept_by`` lists other names of the same identity, for which it stays. ``digest`` is None where the entry was damaged.
+    """
+
+    name: str | None
+    digest: str | None
+    kept_by: tuple[str, ...] = ()
+    reclaimable_bytes: int = 0
+
+
+class Naming:
+    """The refs of one store. Changes are made under one lock, which gc takes too."""
+
+    def __init__(self, layout: Layout, catalog: Catalog, lock_timeout: float) -> None:
+        self._layout = layout
+        self._catalog = catalog
+        self._lock_timeout = lock_timeout
+
+    def lock(self) -> AbstractContextManager[None]:
+        return locked(
+            self._layout.locks / "names", timeout=self._lock_timeout, purpose="changing names or collecting garbage"
+        )
+
+    def find(self, name_or_digest: str) -> tuple[str | None, str]:
+        """The name (None where a digest was given) and the whole digest. Raises UnknownName or StoreCorruption."""
+        digest = self._digest(name_or_digest)
+        if digest is not None and self._entry_or_none(name_or_digest) is None:
+            return None, digest
+        name = valid_name(name_or_digest)
+        return name, self._entry(name).manifest
+
+    def tag(self, name: str, digest: str, *, replace: bool) -> None:
+        name = valid_name(name)
+        if self._is_tagged(name, digest):
+            return
+        with self.lock():
+            _, digest = self.find(digest)
+            manifest = self._catalog.manifest(digest)
+            entry = self._intact_or_none(name)
+            if entry is not None and entry.manifest != digest and not replace:
+                raise NameInUse(f"{name!r} names identity {entry.manifest[:12]} already: choose another name")
+            self._catalog.write(new_entry("ref", name, digest, manifest, pinned=entry is not None and entry.pinned))
+
+    def rename(self, old: str, new: str) -> None:
+        old, new = valid_name(old), valid_name(new)
+        with self.lock():
+            entry = self._entry(old)
+            if old == new:
+                return
+            if self._entry_or_none(new) is not None:
+                raise NameInUse(
+                    f"{new!r} names another identity already: choose another name, or remove that one first"
+                )
+            self._catalog.write(dataclasses.replace(entry, id=new))
+            self._catalog.drop("ref", old)
+
+    def set_pinned(self, name: str, pinned: bool) -> None:
+        name = valid_name(name)
+        with self.lock():
+            entry = self._entry(name)
+            if entry.pinned != pinned:
+                self._catalog.write(dataclasses.replace(entry, pinned=pinned))
+
+    def remove(self, name_or_digest: str, *, dry_run: bool) -> Removal:
+        """Drop a name, and the recipe entry too once nothing else refers to the identity."""
+        if dry_run:
+            return self._removal(name_or_digest)
+        with self.lock():
+            removal = self._removal(name_or_digest)
+            if removal.digest is not None and not removal.kept_by:
+                self._forget_recipes(removal.digest)
+            if removal.name is not None:
+                self._catalog.drop("ref", removal.name)
+            return removal
+
+    def _removal(self, name_or_digest: str) -> Removal:
+        try:
+            name, digest = self.find(name_or_digest)
+        except StoreCorruption:
+            return Removal(valid_name(name_or_digest), None)  # the entry itself is damaged: only the name can go
+        names = [entry for entry in self._catalog.entries("ref")[0] if entry.manifest == digest]
+        for entry in names:
+            if entry.pinned and (name is None or entry.id == name):
+                raise NamePinned(f"{entry.id!r} is pinned: unpin it first")
+        others = tuple(entry.id for entry in names if entry.id != name)
+        if name is None and others:
+            raise NameInUse(f"identity {digest[:12]} has the name {others[0]!r}: remove it by its name")
+        return Removal(name, digest, others, 0 if others else reclaimed_without(self._layout, self._catalog, digest))
+
+    def _forget_recipes(self, digest: str) -> None:
+        for entry in self._catalog.entries("recipe")[0]:
+            if entry.manifest == digest:
+                self._catalog.drop("recipe", entry.id)
+
+    def _is_tagged(self, name: str, digest: str) -> bool:
+        entry = self._intact_or_none(name)
+        return entry is not None and entry.manifest == digest
+
+    def _entry(self, name: str) -> Entry:
+        entry = self._entry_or_none(name)
+        if entry is None:
+            raise unknown_name(name, self._catalog.ids("ref"))
+        return entry
+
+    def _entry_or_none(self, name: str) -> Entry | None:
+        try:
+            return self._catalog.entry("ref", name)
+        except StoreCorruption as error:
+            raise StoreCorruption(f"{error}; register it again, or remove the name", identity=name) from error
+
+    def _intact_or_none(self, name: str) -> Entry | None:
+        try:
+            return self._catalog.entry("ref", name)
+        except StoreCorruption:
+            return None  # about to be written anew
+
+    def _digest(self, text: str) -> str | None:
+        """The one manifest whose digest starts with ``text``, or None where ``text`` is no digest of this store."""
+        if not (_SHORTEST_DIGEST <= len(text) <= 64 and is_hex(text, len(text))):
+            return None
+        found = [digest for digest in self._catalog.digests() if digest.startswith(text)]
+        if len(found) > 1:
+            raise UnknownName(f"{text!r} is the start of {len(found)} digests: give more digits")
+        if not found and len(text) == 64:
+            raise UnknownName(f"no identity has the digest {text}")
+        return found[0] if found else None

@@ -1,0 +1,121 @@
+"""Reading one identity: verified, into memory of the caller's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .blobs import BlobStore
+from .errors import InvalidValue, StoreCorruption
+from .layout import Layout
+from .manifest import ArraySpec, Manifest
+from .names import unknown_name
+
+if TYPE_CHECKING:
+    from .zarr_view import IdentityView
+
+
+class StoredIdentity:
+    """An identity in the store. Opening it reads the manifest alone; each timestep is read when asked for."""
+
+    def __init__(self, layout: Layout, digest: str, manifest: Manifest, name: str | None = None) -> None:
+        self._layout = layout
+        self._blobs = BlobStore(layout)
+        self._manifest = manifest
+        self.digest = digest
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"StoredIdentity({self.label!r}, {len(self.timesteps)} timesteps, {self.nbytes} bytes)"
+
+    @property
+    def label(self) -> str:
+        """What messages call it: its name where it was opened by name, else the digest's first 12 digits."""
+        return self.name or self.digest[:12]
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        return self._manifest.recipe
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        return self._manifest.attributes
+
+    @property
+    def arrays(self) -> tuple[ArraySpec, ...]:
+        return self._manifest.arrays
+
+    @property
+    def timesteps(self) -> tuple[int, ...]:
+        return self._manifest.timesteps
+
+    @property
+    def attachments(self) -> tuple[str, ...]:
+        return tuple(self._manifest.attachments)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays, attachments not counted."""
+        return self._manifest.nbytes
+
+    def step(self, index: int, out: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        """Read the timestep at ``index`` and check what was read.
+
+        Returns array name -> (layer, kv, token, channel) in the caller's own memory. ``out``, of the same names, shapes and
+        dtypes and C-contiguous (such as an earlier result), is filled and returned instead of new memory.
+        Raises IndexError, InvalidValue (``out`` does not fit) or StoreCorruption, naming identity, timestep and layers: what
+        lies in ``out`` is then of no use.
+        """
+        index = range(len(self.timesteps))[index]
+        buffers = {array.name: _buffer(array, out) for array in self.arrays}
+        for array in self.arrays:
+            for key, layers in array.chunks(index):
+                view = buffers[array.name][layers].reshape(-1).view(np.uint8).data
+                self._read_chunk(key, view, self.timesteps[index], array.layers[layers])
+        return buffers
+
+    def _read_chunk(self, key: str, view: memoryview, timestep: int, layers: tuple[str, ...]) -> None:
+        try:
+            self._blobs.read_into(self._manifest.chunks[key], view)
+        except StoreCorruption as error:
+            raise StoreCorruption(
+                f"identity {self.label!r}, timestep {timestep}, layers {', '.join(layers)}: {error}; register it again",
+                identity=self.label,
+                timestep=timestep,
+                layers=layers,
+            ) from error
+
+    def attachment(self, name: str) -> bytes:
+        """The bytes of an attached file, checked. Raises UnknownName or StoreCorruption."""
+        if name not in self._manifest.attachments:
+            raise unknown_name(name, self.attachments, what=f"attachment of {self.label!r}")
+        try:
+            return self._blobs.read(self._manifest.attachments[name])
+        except StoreCorruption as error:
+            raise StoreCorruption(
+                f"identity {self.label!r}, attachment {name!r}: {error}; register it again", identity=self.label
+            ) from error
+
+    def complete(self) -> bool:
+        """Whether every blob is there in its size; their bytes are not read."""
+        return all(self._blobs.present(blob) for blob in self._manifest.blobs)
+
+    def zarr(self) -> IdentityView:
+        """A read-only Zarr v3 store: ``zarr.open_group(identity.zarr(), mode="r")``."""
+        from .zarr_view import IdentityView
+
+        return IdentityView(self._layout, self.digest, self._manifest, label=self.label)
+
+
+def _buffer(array: ArraySpec, out: Mapping[str, np.ndarray] | None) -> np.ndarray:
+    if out is None:
+        return np.empty(array.shape[1:], array.numpy_dtype)
+    buffer = out.get(array.name)
+    if buffer is None or buffer.shape != array.shape[1:] or buffer.dtype != array.numpy_dtype:
+        found = None if buffer is None else f"{buffer.dtype} {buffer.shape}"
+        raise InvalidValue(f"out[{array.name!r}] is {found}, needed is {array.dtype} {array.shape[1:]}")
+    if not (buffer.flags.c_contiguous and buffer.flags.writeable):
+        raise InvalidValue(f"out[{array.name!r}] is not a writable C-contiguous array")
+    return buffer
