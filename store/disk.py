@@ -44,7 +44,8 @@ def publish(path: Path, data: bytes | memoryview, *, tmp: Path, sync: bool = Tru
     """Make ``path`` hold ``data``, atomically and durably.
 
     ``sync=False`` leaves the directory's fsync to the caller, who publishes many files and then calls
-    :func:`sync_directories` once. Raises StoreFull, StoreReadOnly or StoreIOError; the old file, if any, is then intact.
+    :func:`sync_directories` once. Raises StoreFull, StoreReadOnly or StoreIOError; the old file, if any, is then
+    intact.
     """
     with typed_errors(path, "writing"):
         try:

@@ -1,7 +1,8 @@
 """Garbage collection: what no recipe, name or live writer refers to goes to the trash, and later away.
 
-A file is taken only if it is older than the grace period *and* than every writer at work. Freshening a blob that is stored
-again races with taking it, so a file's age is looked at once more when it lies in the trash, and a fresh one is put back.
+A file is taken only if it is older than the grace period *and* than every writer at work. Freshening a blob that is
+stored again races with taking it, so a file's age is looked at once more when it lies in the trash, and a fresh one
+is put back.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from .locks import locked
 class GcReport:
     """What gc did, or in a dry run would do.
 
-    ``removed`` lists paths relative to the store; ``trashed_bytes`` went to the trash and stay on disk for the grace period,
-    ``freed_bytes`` left the disk.
+    ``removed`` lists paths relative to the store; ``trashed_bytes`` went to the trash and stay on disk for the grace
+    period, ``freed_bytes`` left the disk.
     """
 
     removed: tuple[str, ...]
@@ -37,8 +38,8 @@ class GcReport:
 def collect(layout: Layout, catalog: Catalog, *, grace: float, dry_run: bool) -> GcReport:
     """Mark, sweep to the trash, and empty the trash of what has been there for ``grace`` seconds.
 
-    The caller holds the lock on names. Raises StoreCorruption where a name cannot be followed to its blobs: they would be
-    taken for garbage.
+    The caller holds the lock on names. Raises StoreCorruption where a name cannot be followed to its blobs: they
+    would be taken for garbage.
     """
     cutoff = _cutoff(layout, grace)
     dead = list(_dead_recipes(catalog))
@@ -65,7 +66,8 @@ def _cutoff(layout: Layout, grace: float) -> float:
 
 
 def _dead_recipes(catalog: Catalog) -> Iterator[str]:
-    """Keys of recipe entries that are damaged or lead to no readable manifest: the next registration writes them anew."""
+    """Keys of recipe entries that are damaged or lead to no readable manifest: the next registration writes them
+    anew."""
     entries, damaged = catalog.entries("recipe")
     yield from damaged
     for entry in entries:

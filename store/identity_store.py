@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 class IdentityStore:
     """A content-addressed store of identities in a folder.
 
-    ``root`` is made, empty, if it is missing; with ``create=False`` a missing store raises StoreNotFound. A store that this
-    process may only read serves every reading method. ``lock_timeout`` is how long to wait, in seconds, for another process
-    that registers the same recipe. Safe to share between threads and processes.
+    ``root`` is made, empty, if it is missing; with ``create=False`` a missing store raises StoreNotFound. A store
+    that this process may only read serves every reading method. ``lock_timeout`` is how long to wait, in seconds, for
+    another process that registers the same recipe. Safe to share between threads and processes.
     """
 
     def __init__(self, root: str | Path, *, create: bool = True, lock_timeout: float = 600) -> None:
@@ -45,8 +46,8 @@ class IdentityStore:
     def get(self, recipe: Mapping[str, Any]) -> StoredIdentity | None:
         """The identity of this very recipe, or None.
 
-        The stored recipe is compared whole. An entry or manifest that is damaged, or a blob that is missing, makes a miss:
-        :meth:`put` then writes it anew. Raises InvalidValue where the recipe cannot be a key.
+        The stored recipe is compared whole. An entry or manifest that is damaged, or a blob that is missing, makes a
+        miss: :meth:`put` then writes it anew. Raises InvalidValue where the recipe cannot be a key.
         """
         try:
             entry = self._catalog.entry("recipe", recipe_key(recipe))
@@ -71,17 +72,18 @@ class IdentityStore:
     ) -> StoredIdentity:
         """Look the recipe up; on a miss compute it with ``steps`` and store it; give it ``name`` either way.
 
-        ``steps()`` yields one timestep at a time, array name -> (layer, kv, token, channel), in the order of ``timesteps``; it
-        is never called on a hit, and by one process only where several ask for the same recipe at once. A yielded array is
-        not kept once the next one is asked for. ``attributes`` is JSON; ``attachments`` are small files.
+        ``steps()`` yields one timestep at a time, array name -> (layer, kv, token, channel), in the order of
+        ``timesteps``; it is never called on a hit, and by one process only where several ask for the same recipe at
+        once. A yielded array is not kept once the next one is asked for. ``attributes`` is JSON; ``attachments`` are
+        small files.
 
-        Raises InvalidValue or InvalidName before anything is computed; StoreFull, StoreReadOnly, StoreIOError or StoreLocked
-        where the disk says so: nothing is published then, and trying again is safe.
+        Raises InvalidValue or InvalidName before anything is computed; StoreFull, StoreReadOnly, StoreIOError or
+        StoreLocked where the disk says so: nothing is published then, and trying again is safe.
         """
         key = recipe_key(recipe)
         name = None if name is None else valid_name(name)
-        check_plan(arrays, timesteps)
-        canonical_json({"attributes": attributes, "attachments": list(attachments)})
+        check_plan(arrays, timesteps, attachments)
+        canonical_json(attributes)
 
         def publish(manifest: Manifest) -> str:
             digest = self._catalog.publish(manifest)
@@ -132,7 +134,8 @@ class IdentityStore:
         return self.resolve(name).zarr()
 
     def identities(self) -> list[listing.IdentityInfo]:
-        """Every identity, those with a name first; reads neither manifests nor blobs, and never fails for a damaged one."""
+        """Every identity, those with a name first; reads neither manifests nor blobs, and never fails for a damaged
+        one."""
         return listing.list_identities(self._layout, self._catalog)
 
     def tag(self, name: str, digest: str, *, replace: bool = True) -> None:
@@ -151,9 +154,11 @@ class IdentityStore:
         self._naming.set_pinned(name, False)
 
     def remove(self, name: str, *, dry_run: bool = False) -> Removal:
-        """Drop a name, and the recipe entry too once nothing else refers to the identity; :meth:`gc` then frees its bytes.
+        """Drop a name, and the recipe entry too once nothing else refers to the identity; :meth:`gc` then frees its
+        bytes.
 
-        A digest removes an identity that has no name. Raises UnknownName, NamePinned, or NameInUse (a digest with a name).
+        A digest removes an identity that has no name. Raises UnknownName, NamePinned, or NameInUse (a digest with a
+        name).
         """
         return self._naming.remove(name, dry_run=dry_run)
 
@@ -166,8 +171,8 @@ class IdentityStore:
     ) -> verify.VerifyReport:
         """Check every entry, manifest and blob; changes nothing.
 
-        ``full`` reads and hashes every blob; ``sample`` (0 to 1) only that share of them, at random; ``full=False`` none, so
-        that missing and cut blobs alone are found. ``progress(done, total)`` is called with bytes.
+        ``full`` reads and hashes every blob; ``sample`` (0 to 1) only that share of them, at random; ``full=False``
+        none, so that missing and cut blobs alone are found. ``progress(done, total)`` is called with bytes.
         """
         return verify.check(
             self._layout, self._catalog, share=sample if sample is not None else float(full), progress=progress
@@ -178,7 +183,7 @@ class IdentityStore:
 
         Only what is older than ``grace`` seconds is taken. Raises StoreCorruption where a name cannot be followed.
         """
-        with self._naming.lock():
+        with nullcontext() if dry_run else self._naming.lock():
             return gc.collect(self._layout, self._catalog, grace=grace, dry_run=dry_run)
 
     def usage(self) -> usage.Usage:

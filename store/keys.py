@@ -1,7 +1,7 @@
 """The recipe key: SHA-256 of canonical, typed JSON.
 
-Two recipes have the same key exactly when they are equal in value *and* type: 1, 1.0, "1" and True all differ, the order
-of a mapping's fields does not count, and a tuple is a list.
+Two recipes have the same key exactly when they are equal in value *and* type: 1, 1.0, "1" and True all differ, the
+order of a mapping's fields does not count, and a tuple is a list.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from .errors import InvalidValue
 
 def recipe_key(recipe: Mapping[str, Any]) -> str:
     """64 hex digits that name what was asked. Raises InvalidValue for what JSON cannot keep exactly."""
+    if not isinstance(recipe, Mapping):
+        raise InvalidValue(f"a recipe maps the names of fields to values, it is no {type(recipe).__name__}")
     return hashlib.sha256(canonical_json(recipe)).hexdigest()
 
 

@@ -20,7 +20,7 @@ from .errors import StoreFormatError, StoreNotFound
 
 VERSION = 1
 _MAGIC = "seal-store"
-_FOLDERS = ("blobs", "manifests", "recipes", "refs", "pins", "locks", "tmp", "trash", "quarantine")
+_HARMLESS = ("FORMAT", "tmp", "lost+found")  # what a store being made at this moment, or a fresh disk, may hold
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _create(layout: Layout, create: bool) -> None:
         )
     if disk.is_file(layout.root):
         raise StoreFormatError(f"{layout.root} is a file, not a folder: choose another folder for the store")
-    foreign = [name for name in _entries(layout.root) if name not in _FOLDERS]
+    foreign = [name for name in _entries(layout.root) if name not in _HARMLESS and not name.startswith(".")]
     if foreign:
         raise StoreFormatError(
             f"{layout.root} holds other files ({foreign[0]!r}) and no FORMAT: choose an empty folder for the store"

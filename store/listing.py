@@ -15,8 +15,9 @@ from .layout import Layout
 class IdentityInfo:
     """One line of a listing.
 
-    ``name`` is None for an identity that only its recipe finds. ``created`` is in seconds since the epoch, ``nbytes`` counts
-    the arrays. ``problem`` says what is wrong where the identity cannot be opened; the other fields may then be empty.
+    ``name`` is None for an identity that only its recipe finds. ``created`` is in seconds since the epoch, ``nbytes``
+    counts the arrays. ``problem`` says what is wrong where the identity cannot be opened; the other fields may then
+    be empty.
     """
 
     name: str | None

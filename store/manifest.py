@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -20,20 +20,19 @@ from .layout import is_hex
 DIMENSIONS = ("timestep", "layer", "kv", "token", "channel")
 VERSION = 1
 _CHUNK_BYTES = 6_815_744  # 6.5 MiB: chunks of 2.6-6.5 MB were measured fastest to read and check
-_DTYPES = frozenset(
-    ["float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
-)
-_ARRAY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 _ . - and starts with a letter, a digit or _"
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True)
 class ArraySpec:
     """One array of an identity: keys and values of some layers of equal resolution.
 
-    ``shape`` is (timestep, layer, kv, token, channel); ``dtype`` numpy's name of what lies on disk (little endian), such as
-    "float16"; ``logical_dtype`` what it means, such as "bfloat16" for "uint16" bits; ``layers`` names axis 1.
-    ``layers_per_chunk`` is chosen by the store: one chunk holds that many layers of one timestep.
-    Raises InvalidValue where these do not fit together.
+    ``shape`` is (timestep, layer, kv, token, channel); ``dtype`` numpy's name of what lies on disk (little endian),
+    such as "float16"; ``logical_dtype`` what it means, such as "bfloat16" for "uint16" bits; ``layers`` names axis 1.
+    ``layers_per_chunk`` is chosen by the store: one chunk holds that many layers of one timestep. Raises InvalidValue
+    where these do not fit together.
     """
 
     name: str
@@ -59,12 +58,12 @@ class ArraySpec:
             )
 
     def _problem(self) -> str | None:
-        if not isinstance(self.name, str) or not _ARRAY_NAME.fullmatch(self.name):
-            return "a name is 1 to 64 of A-Z a-z 0-9 _ . - and starts with a letter, digit or _"
+        if not isinstance(self.name, str) or not _FILE_NAME.fullmatch(self.name):
+            return _NAME_RULE
         if len(self.shape) != 5 or not all(type(side) is int and side > 0 for side in self.shape):
             return f"shape {self.shape} is not five positive integers {DIMENSIONS}"
         if self.dtype not in _DTYPES:
-            return f"dtype {self.dtype!r} is not one of {', '.join(sorted(_DTYPES))} (keep other types as bits of one of these)"
+            return f"dtype {self.dtype!r} is not one of {', '.join(_DTYPES)} (keep others as the bits of one of these)"
         if not isinstance(self.logical_dtype, str) or not self.logical_dtype:
             return f"logical_dtype {self.logical_dtype!r} is not a name"
         if not all(isinstance(layer, str) for layer in self.layers) or len(set(self.layers)) != len(self.layers):
@@ -129,7 +128,7 @@ class Manifest:
     attachments: Mapping[str, Blob]
 
     def __post_init__(self) -> None:
-        check_plan(self.arrays, self.timesteps)
+        check_plan(self.arrays, self.timesteps, self.attachments)
         expected = {
             key: array.chunk_nbytes
             for array in self.arrays
@@ -147,6 +146,12 @@ class Manifest:
     @property
     def blobs(self) -> set[Blob]:
         return {*self.chunks.values(), *self.attachments.values()}
+
+    def place(self, key: str) -> tuple[int, tuple[str, ...]]:
+        """The timestep and the layers that the chunk of this key holds."""
+        name, _, index, *_ = key.split("/")
+        array = next(array for array in self.arrays if array.name == name)
+        return self.timesteps[int(index)], array.layers[dict(array.chunks(int(index)))[key]]
 
     @cached_property
     def recipe_key(self) -> str:
@@ -193,13 +198,10 @@ def _blob_table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Blob]:
     return {row["key"]: Blob(row["xxh3_128"], row["sha256"], row["size"]) for row in rows}
 
 
-def check_plan(arrays: Sequence[ArraySpec], timesteps: Sequence[int]) -> None:
-    """Raise InvalidValue where these arrays cannot make an identity of these timesteps."""
-    if (
-        not timesteps
-        or not all(type(timestep) is int for timestep in timesteps)
-        or len(set(timesteps)) != len(timesteps)
-    ):
+def check_plan(arrays: Sequence[ArraySpec], timesteps: Sequence[int], attachments: Iterable[str]) -> None:
+    """Raise InvalidValue where these cannot make an identity."""
+    whole = all(type(timestep) is int for timestep in timesteps)
+    if not timesteps or not whole or len(set(timesteps)) != len(timesteps):
         raise InvalidValue(f"timesteps {list(timesteps)[:8]} are not one or more distinct integers")
     names = [array.name for array in arrays]
     if not names or len(set(names)) != len(names):
@@ -207,5 +209,8 @@ def check_plan(arrays: Sequence[ArraySpec], timesteps: Sequence[int]) -> None:
     for array in arrays:
         if array.shape[0] != len(timesteps):
             raise InvalidValue(
-                f"array {array.name!r} has {array.shape[0]} timesteps in its shape, {len(timesteps)} are given"
+                f"array {array.name!r} has shape {array.shape}, but {len(timesteps)} timesteps are given"
             )
+    for name in attachments:
+        if not isinstance(name, str) or not _FILE_NAME.fullmatch(name):
+            raise InvalidValue(f"{name!r} cannot name an attachment: {_NAME_RULE}")

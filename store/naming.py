@@ -21,7 +21,8 @@ _SHORTEST_DIGEST = 8  # hex digits that may stand for a whole digest
 class Removal:
     """What :meth:`Naming.remove` took away: ``names`` and ``digest``; gc can then reclaim ``reclaimable_bytes``.
 
-    ``kept_by`` lists other names of the same identity, for which it stays. ``digest`` is None where the entry was damaged.
+    ``kept_by`` lists other names of the same identity, for which it stays. ``digest`` is None where the entry was
+    damaged.
     """
 
     name: str | None

@@ -63,29 +63,18 @@ class StoredIdentity:
     def step(self, index: int, out: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         """Read the timestep at ``index`` and check what was read.
 
-        Returns array name -> (layer, kv, token, channel) in the caller's own memory. ``out``, of the same names, shapes and
-        dtypes and C-contiguous (such as an earlier result), is filled and returned instead of new memory.
-        Raises IndexError, InvalidValue (``out`` does not fit) or StoreCorruption, naming identity, timestep and layers: what
-        lies in ``out`` is then of no use.
+        Returns array name -> (layer, kv, token, channel) in the caller's own memory. ``out``, of the same names,
+        shapes and dtypes and C-contiguous (such as an earlier result), is filled and returned instead of new memory.
+        Raises IndexError, InvalidValue (``out`` does not fit) or StoreCorruption, naming identity, timestep and
+        layers: what lies in ``out`` is then of no use.
         """
         index = range(len(self.timesteps))[index]
         buffers = {array.name: _buffer(array, out) for array in self.arrays}
         for array in self.arrays:
             for key, layers in array.chunks(index):
                 view = buffers[array.name][layers].reshape(-1).view(np.uint8).data
-                self._read_chunk(key, view, self.timesteps[index], array.layers[layers])
+                read_chunk(self._blobs, self._manifest, key, view, label=self.label)
         return buffers
-
-    def _read_chunk(self, key: str, view: memoryview, timestep: int, layers: tuple[str, ...]) -> None:
-        try:
-            self._blobs.read_into(self._manifest.chunks[key], view)
-        except StoreCorruption as error:
-            raise StoreCorruption(
-                f"identity {self.label!r}, timestep {timestep}, layers {', '.join(layers)}: {error}; register it again",
-                identity=self.label,
-                timestep=timestep,
-                layers=layers,
-            ) from error
 
     def attachment(self, name: str) -> bytes:
         """The bytes of an attached file, checked. Raises UnknownName or StoreCorruption."""
@@ -107,6 +96,20 @@ class StoredIdentity:
         from .zarr_view import IdentityView
 
         return IdentityView(self._layout, self.digest, self._manifest, label=self.label)
+
+
+def read_chunk(blobs: BlobStore, manifest: Manifest, key: str, view: memoryview, *, label: str) -> None:
+    """Fill ``view`` with a chunk, checked. Raises StoreCorruption that names identity, timestep and layers."""
+    try:
+        blobs.read_into(manifest.chunks[key], view)
+    except StoreCorruption as error:
+        timestep, layers = manifest.place(key)
+        raise StoreCorruption(
+            f"identity {label!r}, timestep {timestep}, layers {', '.join(layers)}: {error}; register it again",
+            identity=label,
+            timestep=timestep,
+            layers=layers,
+        ) from error
 
 
 def _buffer(array: ArraySpec, out: Mapping[str, np.ndarray] | None) -> np.ndarray:

@@ -27,8 +27,8 @@ class IdentityUsage:
 class Usage:
     """Bytes of blobs on disk, each file counted once.
 
-    ``unique`` belongs to one identity, ``shared`` to several, ``reclaimable`` to none (blobs that nothing refers to, trash,
-    leftovers of writers). ``quarantined`` was set aside as damaged.
+    ``unique`` belongs to one identity, ``shared`` to several, ``reclaimable`` to none (blobs that nothing refers to,
+    trash, leftovers of writers). ``quarantined`` was set aside as damaged.
     """
 
     unique: int

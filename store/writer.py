@@ -33,8 +33,8 @@ def write_identity(
 ) -> str:
     """Store every timestep, then ``publish`` the manifest and return its digest.
 
-    A writer's pin keeps gc away from the blobs until the manifest names them. Raises InvalidValue where the steps do not
-    fit the arrays, and whatever ``steps`` raises; nothing is published then.
+    A writer's pin keeps gc away from the blobs until the manifest names them. Raises InvalidValue where the steps do
+    not fit the arrays, and whatever ``steps`` raises; nothing is published then.
     """
     blobs = BlobStore(layout)
     with pins.writing(layout) as heartbeat, ThreadPoolExecutor(_THREADS) as pool, _running(steps) as iterator:

@@ -1,7 +1,7 @@
 """An identity as a read-only Zarr v3 store, for zarr-python, xarray and every other Zarr tool.
 
-Metadata is built from the manifest's own schema; chunks are blobs, read whole and checked. zarr-python reads a chunk that is
-missing as zeros, so a chunk that the manifest lists and the disk lacks raises here.
+Metadata is built from the manifest's own schema; chunks are blobs, read whole and checked. zarr-python reads a chunk
+that is missing as zeros, so a chunk that the manifest lists and the disk lacks raises here.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Sto
 from zarr.core.buffer import Buffer, BufferPrototype
 
 from .blobs import BlobStore
-from .errors import StoreCorruption
 from .layout import Layout
 from .manifest import DIMENSIONS, ArraySpec, Manifest
+from .reader import read_chunk
 
 
 class IdentityView(Store):
@@ -102,23 +102,8 @@ class IdentityView(Store):
         if blob is None:
             return None
         value = np.empty(blob.size, np.uint8)
-        try:
-            BlobStore(self._layout).read_into(blob, value.data)
-        except StoreCorruption as error:
-            timestep, layers = self._place(key)
-            raise StoreCorruption(
-                f"identity {self._label!r}, timestep {timestep}, layers {', '.join(layers)}: {error}; register it again",
-                identity=self._label,
-                timestep=timestep,
-                layers=layers,
-            ) from error
+        read_chunk(BlobStore(self._layout), self._manifest, key, value.data, label=self._label)
         return value
-
-    def _place(self, key: str) -> tuple[int, tuple[str, ...]]:
-        """The timestep and the layers of a chunk."""
-        name, _, index, *_ = key.split("/")
-        array = next(array for array in self._manifest.arrays if array.name == name)
-        return self._manifest.timesteps[int(index)], array.layers[dict(array.chunks(int(index)))[key]]
 
 
 def _span(byte_range: ByteRequest | None, size: int) -> slice:
