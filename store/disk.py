@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR
@@ -113,11 +113,12 @@ def read(path: Path) -> bytes | None:
             return None
 
 
-def read_into(path: Path, buffer: memoryview) -> int:
-    """Fill the buffer from the file's start and return the bytes read; 0 where there is no such file."""
+def read_into(path: Path, buffer: memoryview, seen: Callable[[memoryview], object]) -> int:
+    """Fill the buffer from the file's start, showing ``seen`` each piece, and return the bytes read; 0 without a
+    file."""
     with typed_errors(path, "reading"):
         try:
-            return files.read_into(path, buffer)
+            return files.read_into(path, buffer, seen)
         except FileNotFoundError:
             return 0
 
