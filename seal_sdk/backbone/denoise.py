@@ -197,7 +197,7 @@ class _Loop:
             guidance_scale=self.pipe.guidance_scale,
             strength=strength,
             base=settings.base if appearance is not None else "gen",
-            low_pass=settings.low_pass,
+            low_pass_iterations=settings.low_pass,
         )
         if uncond is not None and self.method.guidance_rescale > 0:
             conditional = generation if generation is not None else appearance

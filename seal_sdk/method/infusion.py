@@ -1,0 +1,88 @@
+"""Reference-guided Appearance Infusion: match queries to cached keys, attend to the best, blend (paper, "Reference-guided ...")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def match(query: Tensor, key: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+    """The ``top_k`` most similar keys of every query.
+
+    query: (Nq, C). key: (Nk, C). Returns cosine similarities, fp32, and indices, both (Nq, k) with k = min(top_k, Nk), best first. All
+    heads' channels together decide, so that a token has one correspondence (ours).
+    """
+    similarity = F.normalize(query.float(), dim=-1) @ F.normalize(key.float(), dim=-1).T  # (Nq, Nk)
+    if top_k == 1:
+        best, index = similarity.max(dim=-1, keepdim=True)
+        return best, index
+    return torch.topk(similarity, min(top_k, len(key)), dim=-1)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, index: Tensor, heads: int) -> Tensor:
+    """A_app: attention of each query over its matches, ``softmax(q K~^T / sqrt(d)) V~`` per head.
+
+    query: (Nq, C). key, value: (Nk, C). index: (Nq, k). Returns (Nq, C); for k = 1 simply the matched value.
+    """
+    if index.shape[1] == 1:
+        return value[index[:, 0]]
+    count, channels = query.shape
+    if index.shape[1] == len(key):
+        per_head = [t.view(len(t), heads, -1).transpose(0, 1) for t in (query, key, value)]  # (heads, N, d)
+        return F.scaled_dot_product_attention(*per_head).transpose(0, 1).reshape(count, channels)
+    q = query.view(count, 1, heads, -1).transpose(1, 2)  # (Nq, heads, 1, d)
+    k, v = (t[index].view(count, index.shape[1], heads, -1).transpose(1, 2) for t in (key, value))  # (Nq, heads, k, d)
+    return F.scaled_dot_product_attention(q, k, v).reshape(count, channels)
+
+
+def infuse(
+    base: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    heads: int,
+    tau: float,
+    delta: float,
+    top_k: int,
+    targets: Tensor | None,
+    rows: Sequence[int],
+) -> tuple[Tensor, float]:
+    """Blend appearance attention into the base attention: ``(A_base + delta A_app) / (1 + delta)`` where the similarity exceeds tau.
+
+    base: (B, N, C) attention output before ``to_out``. query: (B, N, C). key, value: (Nk, C) of the reference. targets: (Nt,) indices of
+    the tokens that may be infused, None for all. rows: batch rows to infuse. Returns the blended (B, N, C), and the share of the
+    candidate tokens that were infused, 0 to 1. Everything else stays bit for bit the base.
+    """
+    if not len(key) or not len(rows) or (targets is not None and not len(targets)):
+        return base, 0.0
+    blended = base.clone()
+    shares = []
+    for row in rows:
+        candidates = query[row] if targets is None else query[row, targets]
+        similarity, index = match(candidates, key, top_k)
+        valid = similarity[:, 0] > tau
+        appearance = attend(candidates, key, value, index, heads)
+        before = base[row] if targets is None else base[row, targets]
+        mixed = torch.where(valid[:, None], (before + delta * appearance) / (1 + delta), before).to(base.dtype)
+        if targets is None:
+            blended[row] = mixed
+        else:
+            blended[row, targets] = mixed
+        shares.append(valid.float().mean())
+    return blended, float(torch.stack(shares).mean())
+
+
+def token_mask(mask: np.ndarray, grid: tuple[int, int], coverage: float = 0.15) -> Tensor:
+    """Which tokens of a (rows, columns) grid belong to the subject, from its mask (H, W) bool: (rows * columns,) bool.
+
+    A token belongs when the mask covers more than ``coverage`` of its area (ours); the best covered one always does, so that a small
+    subject is never lost.
+    """
+    area = F.interpolate(torch.as_tensor(np.ascontiguousarray(mask), dtype=torch.float32)[None, None], size=grid, mode="area")
+    share = area.flatten()
+    return share > min(coverage, max(float(share.max()) * 0.999, 0.0))
