@@ -18,6 +18,11 @@ from .errors import StoreError, StoreFull, StoreIOError, StoreReadOnly
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
+_ATTEMPTS = 2
+_WORTH_ANOTHER_FILE = {
+    errno.EIO,  # after a failed fsync the kernel may drop the bytes: never sync that file again
+    errno.ENOENT,  # gc took the temporary file of a writer that it thought dead
+}
 
 
 @contextmanager
@@ -48,18 +53,15 @@ def publish(path: Path, data: bytes | memoryview, *, tmp: Path, sync: bool = Tru
     intact.
     """
     with typed_errors(path, "writing"):
-        try:
-            _publish_once(path, data, tmp)
-        except (
-            FileNotFoundError
-        ):  # a first file in its folder, or gc took the temporary file of a writer it thought dead
+        for attempt in range(1, _ATTEMPTS + 1):
             make_directories(tmp)
             make_directories(path.parent)
-            _publish_once(path, data, tmp)
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            _publish_once(path, data, tmp)  # after a failed fsync the kernel may drop the bytes: write them anew
+            try:
+                _publish_once(path, data, tmp)
+                break
+            except OSError as error:
+                if attempt == _ATTEMPTS or error.errno not in _WORTH_ANOTHER_FILE:
+                    raise
         if sync:
             files.sync_directory(path.parent)
 

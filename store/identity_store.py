@@ -11,7 +11,7 @@ import numpy as np
 
 from . import gc, listing, usage, verify
 from .catalog import Catalog, new_entry
-from .errors import StoreCorruption
+from .errors import StoreCorruption, UnknownName
 from .keys import canonical_json, recipe_key
 from .layout import open_layout
 from .locks import locked
@@ -85,13 +85,13 @@ class IdentityStore:
         check_plan(arrays, timesteps, attachments)
         canonical_json(attributes)
 
-        def publish(manifest: Manifest) -> str:
+        def publish(manifest: Manifest) -> StoredIdentity:
             digest = self._catalog.publish(manifest)
             self._catalog.write(new_entry("recipe", key, digest, manifest))
-            return digest
+            return self._open(digest)
 
         def compute() -> StoredIdentity:
-            digest = write_identity(
+            return write_identity(
                 self._layout,
                 recipe=recipe,
                 arrays=arrays,
@@ -101,13 +101,19 @@ class IdentityStore:
                 attachments=attachments,
                 publish=publish,
             )
-            return self._open(digest)
 
-        identity = self.get(recipe) or self._alone(key, lambda: self.get(recipe) or compute())
+        def look_up_or_compute() -> StoredIdentity:
+            return self.get(recipe) or self._alone(key, lambda: self.get(recipe) or compute())
+
+        identity = look_up_or_compute()
         if name is None:
             return identity
-        self._naming.tag(name, identity.digest, replace=True)
-        return self._open(identity.digest, name)
+        try:
+            self.tag(name, identity.digest)
+        except UnknownName:  # somebody removed and collected it at this very moment
+            identity = look_up_or_compute()
+            self.tag(name, identity.digest)
+        return identity.named(name)
 
     def _alone(self, key: str, action: Callable[[], StoredIdentity]) -> StoredIdentity:
         """Single flight: of several processes with the same recipe, one computes and the others then find it."""

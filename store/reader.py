@@ -87,6 +87,10 @@ class StoredIdentity:
                 f"identity {self.label!r}, attachment {name!r}: {error}; register it again", identity=self.label
             ) from error
 
+    def named(self, name: str) -> StoredIdentity:
+        """The same identity as if opened by this name."""
+        return StoredIdentity(self._layout, self.digest, self._manifest, name)
+
     def complete(self) -> bool:
         """Whether every blob is there in its size; their bytes are not read."""
         return all(self._blobs.present(blob) for blob in self._manifest.blobs)

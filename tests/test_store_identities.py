@@ -263,7 +263,7 @@ def test_strided_and_big_endian_arrays_are_stored_by_value(place):
 
 def test_a_missing_blob_makes_a_miss_and_registering_again_mends_it(place):
     identity = put(place, name="tiger")
-    blob = sorted(path for path in (place.root / "blobs").rglob("*") if path.is_file())[0]
+    blob = min(path for path in (place.root / "blobs").rglob("*") if path.is_file())
     blob.unlink()
     assert place.get({"seed": 0}) is None
     assert put(place).digest == identity.digest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -261,7 +262,9 @@ def test_gc_takes_leftovers_of_dead_writers_and_their_locks(place):
     put(place, 2)
     place.remove(place.get({"seed": 2}).digest)
     (place.root / "tmp" / "left-by-a-killed-writer").write_bytes(b"half a blob")
-    (place.root / "pins" / "dead").write_text('{"host": "%s", "pid": 999999999, "started": 1.0}' % os.uname().nodename)
+    (place.root / "pins" / "dead").write_text(
+        json.dumps({"host": os.uname().nodename, "pid": 999999999, "started": 1.0})
+    )
     place.gc(grace=0)
     assert files_of(place, "tmp") == files_of(place, "pins") == []
     assert len([path for path in files_of(place, "locks") if len(path.name) == 64]) == 1
@@ -291,7 +294,7 @@ def test_gc_spares_everything_that_a_live_writer_may_be_about_to_name(place):
     [
         ('{"host": "elsewhere", "pid": 1, "started": 1.0}', True),
         ("damaged", True),
-        ('{"host": "%s", "pid": 999999999, "started": 1.0}' % os.uname().nodename, False),
+        (json.dumps({"host": os.uname().nodename, "pid": 999999999, "started": 1.0}), False),
     ],
 )
 def test_a_pin_counts_while_its_writer_may_live(place, pin, spared):
