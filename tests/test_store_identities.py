@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -59,6 +62,13 @@ def assert_holds(identity, seed: int) -> None:
         for name, values in step.items():
             assert read[name].dtype == values.dtype
             assert read[name].tobytes() == values.tobytes()
+
+
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch) -> None:
+    """Syncs that cost nothing: durability is the matter of the fault tests."""
+    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
+    monkeypatch.setattr(store.files, "sync_directory", lambda path: None)
 
 
 @pytest.fixture
@@ -388,3 +398,20 @@ def test_invalid_names_are_told_why(place):
     put(place)
     with pytest.raises(InvalidName, match="control"):
         put(place, name="a\nb")
+
+
+def test_importing_and_listing_load_no_zarr_and_no_torch(place):
+    put(place, name="tiger")
+    script = (
+        "import store, sys; print([info.name for info in store.IdentityStore(sys.argv[1]).identities()],"
+        " sorted({'zarr', 'torch', 'diffusers', 'seal_sdk'} & set(sys.modules)))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(store.__file__).parents[1])}
+    command = [sys.executable, "-c", script, str(place.root)]
+    output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout
+    assert output == "['tiger'] []\n"
+
+
+def test_the_public_names_are_sorted_and_there():
+    assert sorted(store.__all__) == store.__all__
+    assert all(hasattr(store, name) for name in store.__all__)

@@ -12,6 +12,7 @@ import zarr
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import default_buffer_prototype
 
+import store.files
 from store import ArraySpec, IdentityStore, StoreCorruption
 
 TIMESTEPS = (981, 501, 21)
@@ -27,6 +28,13 @@ def values_of(array: ArraySpec) -> np.ndarray:
     return rng.integers(0, 256, (*array.shape[:-1], array.chunk_shape[-1] * array.numpy_dtype.itemsize), np.uint8).view(
         array.dtype
     )
+
+
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch) -> None:
+    """Syncs that cost nothing: durability is the matter of the fault tests."""
+    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
+    monkeypatch.setattr(store.files, "sync_directory", lambda path: None)
 
 
 @pytest.fixture
