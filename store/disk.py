@@ -116,8 +116,7 @@ def read(path: Path) -> bytes | None:
 
 
 def read_into(path: Path, buffer: memoryview, seen: Callable[[memoryview], object]) -> int:
-    """Fill the buffer from the file's start, showing ``seen`` each piece, and return the bytes read; 0 without a
-    file."""
+    """Fill the buffer from the file's start, show ``seen`` each piece, return the bytes read: 0 without a file."""
     with typed_errors(path, "reading"):
         try:
             return files.read_into(path, buffer, seen)

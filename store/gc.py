@@ -41,12 +41,13 @@ def collect(layout: Layout, catalog: Catalog, *, grace: float, dry_run: bool) ->
     The caller holds the lock on names. Raises StoreCorruption where a name cannot be followed to its blobs: they
     would be taken for garbage.
     """
-    cutoff = _cutoff(layout, grace)
-    dead = list(_dead_recipes(catalog))
-    garbage = list(_garbage(layout, catalog, set(dead), cutoff))
+    cutoff = _cutoff(layout, grace, time.time() if dry_run else _disk_time(layout))
+    dead_keys = set(_dead_recipes(catalog))
+    dead = [path for path in map(layout.recipe, sorted(dead_keys)) if _older(path, cutoff)]
+    garbage = list(_garbage(layout, catalog, dead_keys, cutoff))
     scraps = [path for path in _scraps(layout) if _older(path, cutoff)]
     expired = _expired(layout, grace) + (garbage if grace <= 0 else [])
-    removed = [layout.recipe(key) for key in dead] + garbage + scraps + expired
+    removed = dead + garbage + scraps + expired
     report = GcReport(
         removed=tuple(str(path.relative_to(layout.root)) for path in dict.fromkeys(removed)),
         trashed_bytes=_total(garbage) if grace > 0 else 0,
@@ -58,16 +59,24 @@ def collect(layout: Layout, catalog: Catalog, *, grace: float, dry_run: bool) ->
     return report
 
 
-def _cutoff(layout: Layout, grace: float) -> float:
-    """Files changed after this time (seconds since the epoch) are spared."""
+def _disk_time(layout: Layout) -> float:
+    """Now, by the clock that stamps files: nothing stored after this call is older, and all stored before it is."""
+    time.sleep(0.02)  # that clock ticks every few milliseconds
+    probe = layout.locks / "names"  # held by the caller
+    return (disk.touch(probe) and disk.modified(probe)) or time.time()
+
+
+def _cutoff(layout: Layout, grace: float, now: float) -> float:
+    """Only files changed before this time (seconds since the epoch) may be taken.
+
+    ``now`` is earlier than the look at the pins: a writer whose pin is not seen stores everything later than it.
+    """
     writing_since = pins.oldest_live(layout)
-    old_enough = time.time() - grace
-    return old_enough if writing_since is None else min(old_enough, writing_since)
+    return now - grace if writing_since is None else min(now - grace, writing_since)
 
 
 def _dead_recipes(catalog: Catalog) -> Iterator[str]:
-    """Keys of recipe entries that are damaged or lead to no readable manifest: the next registration writes them
-    anew."""
+    """Keys of recipe entries that are damaged or lead to no readable manifest: registering again writes them anew."""
     entries, damaged = catalog.entries("recipe")
     yield from damaged
     for entry in entries:
@@ -138,10 +147,11 @@ def _trashed_at(name: str) -> int:
 
 
 def _sweep(
-    layout: Layout, dead: list[str], garbage: list[Path], scraps: list[Path], cutoff: float, grace: float
+    layout: Layout, dead: list[Path], garbage: list[Path], scraps: list[Path], cutoff: float, grace: float
 ) -> None:
-    for key in dead:
-        disk.remove(layout.recipe(key))
+    for path in dead:
+        if _older(path, cutoff):  # else somebody has just written it anew
+            disk.remove(path)
     for path in garbage:
         _trash(layout, path, cutoff)
     for path in scraps + _expired(layout, grace):
@@ -170,7 +180,7 @@ def _discard_locks(layout: Layout, cutoff: float) -> None:
 
 def _older(path: Path, cutoff: float) -> bool:
     modified = disk.modified(path)
-    return modified is not None and modified <= cutoff
+    return modified is not None and modified < cutoff
 
 
 def _total(paths: list[Path]) -> int:

@@ -140,8 +140,7 @@ class IdentityStore:
         return self.resolve(name).zarr()
 
     def identities(self) -> list[listing.IdentityInfo]:
-        """Every identity, those with a name first; reads neither manifests nor blobs, and never fails for a damaged
-        one."""
+        """Every identity, those with a name first; opens no manifest and no blob, and lists damaged ones as such."""
         return listing.list_identities(self._layout, self._catalog)
 
     def tag(self, name: str, digest: str, *, replace: bool = True) -> None:
@@ -160,8 +159,7 @@ class IdentityStore:
         self._naming.set_pinned(name, False)
 
     def remove(self, name: str, *, dry_run: bool = False) -> Removal:
-        """Drop a name, and the recipe entry too once nothing else refers to the identity; :meth:`gc` then frees its
-        bytes.
+        """Drop a name, and the recipe entry too once nothing else refers to the identity; gc then frees its bytes.
 
         A digest removes an identity that has no name. Raises UnknownName, NamePinned, or NameInUse (a digest with a
         name).

@@ -6,6 +6,7 @@ import dataclasses
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from . import disk
 from .catalog import Catalog, new_entry
 from .entries import Entry
 from .errors import NameInUse, NamePinned, StoreCorruption, UnknownName
@@ -19,7 +20,7 @@ _SHORTEST_DIGEST = 8  # hex digits that may stand for a whole digest
 
 @dataclass(frozen=True)
 class Removal:
-    """What :meth:`Naming.remove` took away: ``names`` and ``digest``; gc can then reclaim ``reclaimable_bytes``.
+    """What was removed, a name or an identity without one; gc can then reclaim ``reclaimable_bytes``.
 
     ``kept_by`` lists other names of the same identity, for which it stays. ``digest`` is None where the entry was
     damaged.
@@ -141,9 +142,11 @@ class Naming:
         """The one manifest whose digest starts with ``text``, or None where ``text`` is no digest of this store."""
         if not (_SHORTEST_DIGEST <= len(text) <= 64 and is_hex(text, len(text))):
             return None
+        if len(text) == 64:
+            if not disk.exists(self._layout.manifest(text)):
+                raise UnknownName(f"no identity has the digest {text}")
+            return text
         found = [digest for digest in self._catalog.digests() if digest.startswith(text)]
         if len(found) > 1:
             raise UnknownName(f"{text!r} is the start of {len(found)} digests: give more digits")
-        if not found and len(text) == 64:
-            raise UnknownName(f"no identity has the digest {text}")
         return found[0] if found else None

@@ -32,8 +32,7 @@ def writing(layout: Layout) -> Iterator[Callable[[], object]]:
 
 
 def oldest_live(layout: Layout) -> float | None:
-    """When the oldest live writer started (seconds since the epoch, minus the clocks' skew), or None if nobody
-    writes."""
+    """When the oldest live writer started, less the clocks' skew (seconds since the epoch); None if nobody writes."""
     started = [_started(path) for path in _paths(layout) if _is_live(path)]
     return min(started) - _CLOCK_SKEW if started else None
 

@@ -264,6 +264,21 @@ def test_gc_takes_only_what_nothing_refers_to_and_what_is_old(place):
     assert place.verify().ok
 
 
+def test_gc_takes_recipe_entries_that_lead_nowhere_but_never_what_a_name_needs(place):
+    put(place, 1, "tiger"), put(place, 2)
+    for recipe in files_of(place, "recipes"):
+        recipe.write_bytes(recipe.read_bytes()[:-1])
+    place.gc(grace=0)
+    assert files_of(place, "recipes") == []
+    assert len(files_of(place, "manifests")) == 1
+    assert np.isfinite(place.resolve("tiger").step(0)["mid"]).all()
+    for manifest in files_of(place, "manifests"):
+        manifest.write_bytes(b"{}")
+    with pytest.raises(StoreCorruption, match="nothing was collected: identity 'tiger'"):
+        place.gc(grace=0)
+    assert len(files_of(place, "blobs")) == 3
+
+
 def test_gc_takes_leftovers_of_dead_writers_and_their_locks(place):
     put(place, 1, "tiger")
     put(place, 2)
