@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from diffusers import StableDiffusionXLPipeline
+from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from seal_sdk.backbone.capture import kv_shapes
@@ -100,6 +101,8 @@ class Drawing:
         on_step_end: Callable[[int, Tensor, Tensor], Tensor] | None,
     ) -> tuple[list[Any], Run, list[Placed | None], list[float]]:
         """Images, what the loop counted, the placed structure images, and the mean distance to the nearest cached timestep."""
+        for identity in identities:
+            self._check_layers(identity)
         with ThreadPoolExecutor(1, thread_name_prefix="seal-read") as executor, borrowed(self.pipe, self.sampling):
             placed = [self._place(request, identity) for request, identity in zip(requests, identities, strict=True)]
             latents = self._latents(requests)
@@ -127,6 +130,14 @@ class Drawing:
         distances = [_mean(readers[i.digest].distances) if i and i.digest in readers else 0.0 for i in identities]
         return images, run, placed, distances
 
+    def _check_layers(self, identity: Identity | None) -> None:
+        stored = {name for spec in identity.stored.arrays for name in spec.layers} if identity else set()
+        if identity and any(layer.name not in stored for layer in self.layers):
+            raise InputError(
+                f"Appearance(layers={self.method.appearance.layers}) asks for blocks that were not stored for {identity.name!r}; "
+                "choose those it was registered with, or register it again with these."
+            )
+
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         """What is the same for several images of the call is made once."""
         if key not in self._kept:
@@ -145,7 +156,7 @@ class Drawing:
                     request.structure,
                     (width, height),
                     identity,
-                    self.finder(),
+                    self.finder,
                     self.alignment,
                     box=request.structure_box,
                     mask=request.structure_mask,
@@ -161,10 +172,9 @@ class Drawing:
         if given is not None:
             if tuple(given.shape) != shape or not torch.isfinite(given).all():
                 raise InputError(f"latents of shape {tuple(given.shape)}: expected finite numbers of shape {shape}.")
-            given = given.to(self.pipe.unet.dtype)
-        return self.pipe.prepare_latents(
-            shape[0], shape[1], height, width, self.pipe.unet.dtype, self.pipe._execution_device, [r.generator for r in requests], given
-        )
+        device = self.pipe._execution_device
+        noise = randn_tensor(shape, [r.generator for r in requests], device, self.pipe.unet.dtype) if given is None else given
+        return noise.to(device, self.pipe.unet.dtype) * self.scheduler.init_noise_sigma
 
     def _readers(self, identities: Sequence[Identity | None], executor: ThreadPoolExecutor) -> dict[str, KeyValueReader]:
         if not self.method.appearance.delta:

@@ -43,17 +43,17 @@ class Reference:
     box: tuple[float, float, float, float] | None
     mask: np.ndarray | None
 
-    def subject_recipe(self, finder: SubjectFinder) -> dict[str, Any]:
+    def subject_recipe(self, finder: Callable[[], SubjectFinder]) -> dict[str, Any]:
         """Who says where the subject is, by content."""
         if self.mask is not None:
             return {"mask": recipes.mask_digest(self.mask)}
         if self.box is not None:
             return {"box": [float(v) for v in self.box]}
-        return {"finder": finder.fingerprint}
+        return {"finder": finder().fingerprint}
 
-    def subject(self, finder: SubjectFinder) -> Subject:
+    def subject(self, finder: Callable[[], SubjectFinder]) -> Subject:
         if self.mask is None and self.box is None:
-            return finder.find(self.image, "reference")
+            return finder().find(self.image, "reference")
         return subject_from(self.image, box=self.box, mask=self.mask)
 
 
@@ -122,7 +122,7 @@ class Registrar:
         self,
         reference: Reference,
         name: str,
-        finder: SubjectFinder,
+        finder: Callable[[], SubjectFinder],
         timesteps: Sequence[int],
         appearance: Appearance,
         *,
@@ -180,7 +180,7 @@ class Registrar:
     def _recipe(
         self,
         reference: Reference,
-        finder: SubjectFinder,
+        finder: Callable[[], SubjectFinder],
         timesteps: Sequence[int],
         layers: Sequence[SelfAttentionLayer],
         appearance: Appearance,

@@ -117,7 +117,7 @@ class IdentitySession:
             stored, hit = registrar.register(
                 reference,
                 name,
-                self.finder,
+                lambda: self.finder,
                 chosen,
                 appearance or self.appearance,
                 on_start=lambda total: tell("on_register_start", name, total),

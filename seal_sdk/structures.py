@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ def place(
     source: Any,
     canvas: tuple[int, int],
     identity: Identity | None,
-    finder: SubjectFinder,
+    finder: Callable[[], SubjectFinder],
     alignment: Alignment,
     *,
     box: Any = None,
@@ -60,7 +61,7 @@ def place(
     return Placed(align_image(image, transform, canvas, alignment.fill), aligned_mask)
 
 
-def _subject(image: Image.Image, finder: SubjectFinder, box: Any, mask: Any) -> Subject:
+def _subject(image: Image.Image, finder: Callable[[], SubjectFinder], box: Any, mask: Any) -> Subject:
     if box is not None or mask is not None:
         return subject_from(image, box=box, mask=mask)
-    return finder.find(image, "structure")
+    return finder().find(image, "structure")

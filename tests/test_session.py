@@ -285,7 +285,7 @@ def test_changed_weights_are_noticed_within_a_session(session, reference_image):
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [
-        (dict(height=130), SizeError, "132"),
+        (dict(height=130), SizeError, "multiple of 4.*128"),
         (dict(width=0), SizeError, "multiple of 4"),
         (dict(num_inference_steps=0), InputError, "num_inference_steps=0"),
         (dict(guidance_scale=float("nan")), InputError, "nan"),
@@ -311,6 +311,13 @@ def test_lists_of_different_lengths_are_refused(session, reference_image):
     register(session, reference_image)
     with pytest.raises(InputError, match="prompt: 2.*negative_prompt: 3|length"):
         session.generate(None, ["a cat", "a dog"], negative_prompt=["x", "y", "z"])
+
+
+def test_layers_that_were_not_stored_are_refused(session, reference_image):
+    register(session, reference_image, appearance=Appearance(layers=("mid",)))
+    with pytest.raises(InputError, match="mid.*up"):
+        session.generate(None, "a cat", num_inference_steps=1)
+    session.generate(None, "a cat", num_inference_steps=1, appearance=Appearance(layers=("mid",)))
 
 
 @pytest.mark.parametrize("timesteps", [0, -3, [], [1000], [1.5], "all", True])

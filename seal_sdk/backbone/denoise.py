@@ -83,6 +83,7 @@ class _Loop:
         self, pipe: StableDiffusionXLPipeline, scheduler: Any, plans: Sequence[ImagePlan], method: Method, controlnet: Any
     ) -> None:
         self.pipe, self.scheduler, self.plans, self.method, self.controlnet = pipe, scheduler, plans, method, controlnet
+        self.layers: Sequence[SelfAttentionLayer] = ()
         self.stage = Stage()
         self.unet_rows = 0
         self.coverage: list[list[float]] = [[] for _ in plans]
@@ -91,6 +92,7 @@ class _Loop:
         if any(plan.structure for plan in self.plans):
             install_injection(hooks, self.pipe.unet, self.stage)
         if any(plan.infusion for plan in self.plans):
+            self.layers = layers
             install_infusion(hooks, layers, self.stage, self.method.appearance)
 
     def predict(self, number: int, scaled: Tensor, timestep: Tensor, gamma: float) -> Tensor:
@@ -134,11 +136,14 @@ class _Loop:
             given = plan.infusion
             forward.tau = tau_at(gamma, appearance.tau, appearance.schedule)
             forward.delta = delta_at(gamma, appearance.delta, appearance.schedule)
+            key_values = given.key_values(float(timestep))
             forward.infusion = {
-                name: LayerInfusion(
-                    key, value, given.sources and given.sources[name], given.targets and given.targets[name]
+                layer.name: LayerInfusion(
+                    *key_values[layer.name],
+                    given.sources and given.sources[layer.name],
+                    given.targets and given.targets[layer.name],
                 )
-                for name, (key, value) in given.key_values(float(timestep)).items()
+                for layer in self.layers
             }
         return forward
 

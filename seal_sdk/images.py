@@ -1,0 +1,129 @@
+"""Reading images from whatever a caller has, and refusing what is broken, hostile, empty or far too large."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+from seal_sdk.errors import ImageError
+
+MAX_SIDE = 16_384
+MAX_PIXELS = 100_000_000
+
+
+def read_image(source: Any) -> Image.Image:
+    """RGB image, 8 bits a channel, upright, in sRGB.
+
+    source: path, PIL image, bytes, file object, or array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8 or uint16, or float in [0, 1].
+    EXIF rotation is applied, transparency goes over white, 16-bit and CMYK images are converted, ICC profiles are applied.
+    Raises ImageError, which names the source, for anything that is not a whole image of a sensible size.
+    """
+    what = _describe(source)
+    if isinstance(source, np.ndarray):
+        return _from_array(source, what)
+    image = source if isinstance(source, Image.Image) else _open(source, what)
+    _check_size(image.size, what)
+    try:
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        return _to_rgb(upright)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, ImageCms.PyCMSError) as error:
+        raise ImageError(f"{what} is broken or truncated: {error}.") from error
+
+
+def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The image on a canvas of (width, height): scaled, aspect ratio kept, until it covers the canvas, then cropped around its centre."""
+    if image.size == size:
+        return image
+    return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+
+
+def _describe(source: Any) -> str:
+    if isinstance(source, (str, os.PathLike)):
+        return f"Image {os.fspath(source)!r}"
+    filename = getattr(source, "filename", "") or getattr(source, "name", "")
+    return f"Image {filename!r}" if isinstance(filename, str) and filename else f"The image given as {type(source).__name__}"
+
+
+def _open(source: Any, what: str) -> Image.Image:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        source = io.BytesIO(source)
+    elif isinstance(source, (str, os.PathLike)):
+        source = Path(source).expanduser()
+        if not source.is_file():
+            raise ImageError(f"{what}: there is no such file.")
+        if not source.stat().st_size:
+            raise ImageError(f"{what} is empty (0 bytes).")
+    elif not hasattr(source, "read"):
+        raise ImageError(f"{what}: expected a path, a PIL image, an array, bytes or a file object.")
+    try:
+        return Image.open(source)
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{what} is too large: {error}.") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(f"{what} is not an image that Pillow can read ({error}).") from error
+
+
+def _check_size(size: tuple[int, int], what: str) -> None:
+    width, height = size
+    if not width or not height:
+        raise ImageError(f"{what} has no pixels: it is {width}x{height}.")
+    if max(size) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise ImageError(
+            f"{what} is too large: {width}x{height} pixels; at most {MAX_SIDE} a side and {MAX_PIXELS // 10**6} million in all. Resize it."
+        )
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _from_array(np.asarray(image), "The image").copy()
+    profile = image.info.get("icc_profile")
+    if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
+        image = _to_srgb(image, profile)
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Colours as the profile means them; a profile that cannot be read is ignored, as browsers do."""
+    mode = image.mode if image.mode == "RGBA" else "RGB"
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+    except (ImageCms.PyCMSError, OSError):
+        return image
+    return converted if converted is not None else image
+
+
+def _from_array(array: np.ndarray, what: str) -> Image.Image:
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
+        raise ImageError(f"{what} has shape {array.shape}: expected (H, W), (H, W, 3) or (H, W, 4), pixels first.")
+    _check_size((array.shape[1], array.shape[0]), what)
+    return _to_rgb(Image.fromarray(_to_uint8(array, what)))
+
+
+def _to_uint8(array: np.ndarray, what: str) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == bool:
+        return array.astype(np.uint8) * 255
+    if not np.isfinite(array).all():
+        raise ImageError(f"{what} holds NaN or infinity.")
+    low, high = float(array.min()), float(array.max())
+    if np.issubdtype(array.dtype, np.floating):
+        if low < 0 or high > 1:
+            raise ImageError(f"{what} holds floats from {low:g} to {high:g}: expected [0, 1].")
+        return (array * 255).round().astype(np.uint8)
+    if low < 0 or high > 65535:
+        raise ImageError(f"{what} holds integers from {low:g} to {high:g}: expected 8 or 16 bits.")
+    return (array.astype(np.float64) / 257).round().astype(np.uint8)  # 65535 / 255

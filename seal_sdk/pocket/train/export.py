@@ -1,0 +1,46 @@
+"""From checkpoints to the package's assets: a pipeline folder for diffusers and SAM's weights, in half precision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, StableDiffusionXLPipeline
+from safetensors.torch import save_file
+
+from seal_sdk.pocket.models import build_scheduler
+from seal_sdk.pocket.sam import build_sam
+from seal_sdk.pocket.train.loop import averaged
+from seal_sdk.pocket.train.unet import new_denoiser
+
+
+def export(folder: Path, assets: Path) -> None:
+    """Write every trained model of ``folder`` into ``assets``."""
+    assets.mkdir(parents=True, exist_ok=True)
+    export_sam(folder, assets / "sam.safetensors")
+    export_pipeline(folder, assets / "pipeline")
+
+
+def export_sam(folder: Path, target: Path) -> None:
+    sam = build_sam()
+    sam.load_state_dict(averaged(folder / "sam.pt"))
+    save_file({name: tensor.half().contiguous() for name, tensor in sam.state_dict().items()}, target)
+
+
+def export_pipeline(folder: Path, target: Path) -> None:
+    model, tokenizer = new_denoiser(folder)
+    model.load_state_dict(averaged(folder / "unet.pt"))
+    pipe = StableDiffusionXLPipeline(
+        vae=AutoencoderKL.from_pretrained(folder / "vae"),
+        text_encoder=model.text_encoder,
+        text_encoder_2=model.text_encoder_2,
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
+        unet=model.unet.to(memory_format=torch.contiguous_format),
+        scheduler=build_scheduler(),
+        force_zeros_for_empty_prompt=True,
+        add_watermarker=False,
+    )
+    for part in (pipe.unet, pipe.vae, pipe.text_encoder, pipe.text_encoder_2):
+        part.half()
+    pipe.save_pretrained(target, safe_serialization=True)

@@ -1,0 +1,49 @@
+"""A small CLIP tokenizer, its merges learned from the world's captions; bytes are its alphabet, so that any text encodes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import CLIPTokenizer
+
+BOS, EOS, END = "<|startoftext|>", "<|endoftext|>", "</w>"
+CLIP_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+LENGTH = 77
+
+
+def learn_merges(captions: list[list[str]], size: int = 1000) -> list[tuple[str, str]]:
+    """Byte-pair merges of the captions, most frequent first."""
+    tokenizer = Tokenizer(models.BPE(end_of_word_suffix=END))
+    tokenizer.normalizer = normalizers.Lowercase()
+    words = pre_tokenizers.Split(Regex(CLIP_WORDS), behavior="removed", invert=True)
+    bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, bytes_])
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, initial_alphabet=_alphabet(), end_of_word_suffix=END, special_tokens=[], show_progress=False
+    )
+    tokenizer.train_from_iterator((caption for texts in captions for caption in texts), trainer)
+    return [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]]
+
+
+def _alphabet() -> list[str]:
+    return sorted(pre_tokenizers.ByteLevel.alphabet())
+
+
+def build_tokenizer(folder: Path) -> CLIPTokenizer:
+    """Learn from ``folder``'s captions, write ``tokenizer/``, and ``ids.npy`` with every caption's ids (N, 4, 77)."""
+    captions = json.loads((folder / "captions.json").read_text())
+    merges = learn_merges(captions)
+    letters = _alphabet()
+    words = list(dict.fromkeys([*letters, *(letter + END for letter in letters), *(a + b for a, b in merges)])) + [BOS, EOS]
+    target = folder / "tokenizer"
+    target.mkdir(exist_ok=True)
+    (target / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
+    (target / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
+    tokenizer = CLIPTokenizer.from_pretrained(target, model_max_length=LENGTH)
+    flat = [caption for texts in captions for caption in texts]
+    ids = tokenizer(flat, padding="max_length", max_length=LENGTH, truncation=True).input_ids
+    np.save(folder / "ids.npy", np.array(ids, np.uint16).reshape(len(captions), -1, LENGTH))
+    return tokenizer

@@ -1,0 +1,78 @@
+"""The subject by segment-anything: all masks of a point grid, of which the most subject-like one is chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from segment_anything import SamAutomaticMaskGenerator
+from segment_anything.modeling import Sam
+
+from seal_sdk.errors import SubjectNotFound
+from seal_sdk.subject.background import foreground
+from seal_sdk.subject.subject import Subject, mask_box
+
+LIKELY_AREA = 0.25  # a subject's usual share of the image (ours)
+AGREEMENT = 0.5  # IoU with the uniform background's complement under which that is trusted instead
+
+
+class SamFinder:
+    """Finds the one subject of an image with a Sam model.
+
+    points_per_side: of the grid that prompts it; the embedded model needs few. fingerprint names the weights.
+    """
+
+    def __init__(self, sam: Sam, fingerprint: str, *, points_per_side: int = 16, min_quality: float = 0.7) -> None:
+        self.fingerprint = f"{fingerprint}:{points_per_side}"
+        self.calls = 0
+        self._sam = sam.eval()
+        self._generator = SamAutomaticMaskGenerator(
+            sam, points_per_side=points_per_side, pred_iou_thresh=min_quality, stability_score_thresh=min_quality, crop_n_layers=0
+        )
+
+    def find(self, image: Image.Image, what: str = "reference") -> Subject:
+        """The best mask by predicted IoU x stability x area prior x centrality, of those that touch fewer than three borders (ours).
+
+        On a structure image with a uniform background, what differs from the background takes over where SAM finds nothing or
+        something else (IoU under 0.5): thin skeletons and outlines are no segments. Raises SubjectNotFound when nobody is found.
+        """
+        self.calls += 1
+        pixels = np.asarray(image.convert("RGB"))
+        apart = foreground(image) if what == "structure" else None
+        if what == "structure" and apart is not None and not apart.any():
+            raise self._nobody(what)
+        best = max(
+            (found for found in map(_scored, self._generator.generate(pixels)) if found is not None),
+            key=lambda subject: subject.score,
+            default=None,
+        )
+        if apart is not None and (best is None or _iou(best.mask, apart) < AGREEMENT):
+            return Subject(mask_box(apart), apart, best.score if best else 0.0)
+        if best is None:
+            raise self._nobody(what)
+        return best
+
+    @staticmethod
+    def _nobody(what: str) -> SubjectNotFound:
+        argument = "structure_box=(x0, y0, x1, y1)" if what == "structure" else "box=(x0, y0, x1, y1) or mask="
+        return SubjectNotFound(f"No subject was found in the {what} image; say where it is with {argument}, in pixels.")
+
+
+def _scored(found: dict[str, Any]) -> Subject | None:
+    """One of SAM's masks as a subject, None when it looks like background."""
+    mask = found["segmentation"]
+    height, width = mask.shape
+    borders = [mask[0].any(), mask[-1].any(), mask[:, 0].any(), mask[:, -1].any()]
+    if not mask.any() or sum(borders) >= 3:
+        return None
+    share = mask.mean()
+    area_prior = float(np.exp(-(np.log(share / LIKELY_AREA) ** 2) / 2))
+    x0, y0, x1, y1 = mask_box(mask)
+    off_centre = np.hypot((x0 + x1) / 2 / width - 0.5, (y0 + y1) / 2 / height - 0.5)
+    score = found["predicted_iou"] * found["stability_score"] * area_prior * (1 - min(float(off_centre), 0.5))
+    return Subject((x0, y0, x1, y1), mask, float(min(max(score, 0.0), 1.0)))
+
+
+def _iou(one: np.ndarray, other: np.ndarray) -> float:
+    return float((one & other).sum() / max((one | other).sum(), 1))
