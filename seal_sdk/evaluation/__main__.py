@@ -1,0 +1,104 @@
+"""``python -m seal_sdk.evaluation``: the exact benchmark on the embedded model's world."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from seal_sdk.errors import SealError
+from seal_sdk.evaluation.bench import BOXES, Score, run
+from seal_sdk.evaluation.methods import METHODS, Method, parse_methods
+from seal_sdk.evaluation.sheet import contact_sheet
+from seal_sdk.evaluation.summary import summarize, table
+from seal_sdk.evaluation.triples import Triple, triples
+from seal_sdk.session import IdentitySession
+
+
+class SeedRange(click.ParamType):
+    """START:STOP, or one seed."""
+
+    name = "start:stop"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> range:
+        if isinstance(value, range):
+            return value
+        match = re.fullmatch(r"(\d+)(?::(\d+))?", str(value))
+        seeds = range(int(match[1]), int(match[2] or int(match[1]) + 1)) if match else range(0)
+        return seeds if seeds else self.fail(f"{value!r} is no range of seeds such as 400000:400020", param, ctx)
+
+
+@click.command()
+@click.option(
+    "--seeds",
+    type=SeedRange(),
+    default="400000:400020",
+    show_default=True,
+    help="400000:500000 are for choosing settings, 500000 and on for reporting.",
+)
+@click.option("--kinds", default="mesh,depth,pose", show_default=True, help="Structure kinds.")
+@click.option(
+    "--methods",
+    default="prompt,structure,seal",
+    show_default=True,
+    help=f"Some of {', '.join(METHODS)}, and variants such as seal:delta=1,top_k=4; separate variants by spaces.",
+)
+@click.option(
+    "--boxes", type=click.Choice(BOXES), default="sam", show_default=True, help="Who says where the subjects are."
+)
+@click.option("--model", default="pocket", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary to stdout as JSON.")
+@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write a contact sheet, PNG.")
+@click.option("--sheet-rows", default=18, show_default=True, help="Triples on the contact sheet.")
+@click.option(
+    "--scores",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write each picture's scores, one JSON object a line.",
+)
+def main(
+    seeds: range,
+    kinds: str,
+    methods: str,
+    boxes: str,
+    model: str,
+    as_json: bool,
+    sheet: Path | None,
+    sheet_rows: int,
+    scores: Path | None,
+) -> None:
+    """Score methods against the true pictures of the embedded model's world: a table on stderr, JSON on stdout."""
+    try:
+        chosen = parse_methods(methods)
+        asked = list(triples(seeds, tuple(filter(None, kinds.split(",")))))
+        results = _run(model, asked, chosen, boxes)
+    except (SealError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    summary = summarize(results)
+    click.echo(table(summary), err=True)
+    if scores:
+        scores.write_text("".join(json.dumps(_row(score)) + "\n" for score in results))
+    if sheet:
+        contact_sheet(asked[:sheet_rows], results).save(sheet)
+    if as_json:
+        click.echo(json.dumps(summary, indent=1))
+
+
+def _run(model: str, asked: list[Triple], methods: list[Method], boxes: str) -> list[Score]:
+    with (
+        tempfile.TemporaryDirectory(prefix="seal-evaluation-") as store,
+        IdentitySession(model, store=store, enable_progress_bar=False) as session,
+        tqdm(total=len(asked) * len(methods), unit="picture") as bar,
+    ):
+        return run(session, asked, methods, boxes=boxes, on_score=lambda triple, score: bar.update())
+
+
+def _row(score: Score) -> dict[str, object]:
+    return {"seed": score.seed, "kind": score.kind, "method": score.method, "told": score.told, **score.values}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""What is compared: named settings of the session, and variants of them written in one line."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from typing import Any
+
+from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
+from seal_sdk.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to draw a triple.
+
+    name: how results call it. uses_structure: whether the structure image is shown to it. sampling: arguments of
+    ``session.generate`` such as guidance_scale. timesteps: of ``session.register``. exact: not drawn at all but
+    rendered: the truth on another draw of the prompted scene, which shows the best value that each metric can take.
+    """
+
+    name: str
+    uses_structure: bool = True
+    alignment: Alignment = Alignment()
+    appearance: Appearance = Appearance()
+    delta_bridge: DeltaBridge = DeltaBridge()
+    structure: Structure = Structure()
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    timesteps: str | int | None = None
+    exact: bool = False
+
+
+_NO_IDENTITY: dict[str, Any] = {"appearance": Appearance(delta=0), "delta_bridge": DeltaBridge(strength=0)}
+METHODS = {
+    method.name: method
+    for method in (
+        Method("prompt", uses_structure=False, structure=Structure(control="none"), **_NO_IDENTITY),  # text only
+        Method("structure", **_NO_IDENTITY),  # text and the aligned structure image, nothing of the reference's looks
+        Method("seal"),  # the full method with its defaults
+        Method("exact", exact=True),
+    )
+}
+_GROUPS = {"alignment": "alignment", "appearance": "appearance", "bridge": "delta_bridge", "structure": "structure"}
+_SAMPLING = {"steps": "num_inference_steps", "guidance": "guidance_scale", "rescale": "guidance_rescale"}
+
+
+def parse_methods(text: str) -> list[Method]:
+    """Methods from words such as "prompt structure seal seal:delta=1,top_k=4", split at spaces or semicolons.
+
+    Commas split too where no variant follows: "prompt,structure,seal". Raises ConfigError for unknown names, settings
+    and values, and for names that come twice.
+    """
+    methods = [parse_method(word) for word in _words(text)]
+    if not methods:
+        raise ConfigError("No methods given; name some of " + ", ".join(METHODS) + ".")
+    names = [method.name for method in methods]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ConfigError(f"The method {twice!r} is given twice.")
+    return methods
+
+
+def parse_method(text: str) -> Method:
+    """A method, or a variant of it: "seal:delta=1,layers=mid+up,bridge.end=0.4,steps=10,timesteps=exact".
+
+    A setting is a field of `Alignment`, `Appearance`, `DeltaBridge` or `Structure`; one that several of them have is
+    written with its group: alignment., appearance., bridge. or structure. Also: steps, guidance, rescale (sampling) and
+    timesteps (registration).
+    """
+    name, _, settings = text.partition(":")
+    if name not in METHODS:
+        raise ConfigError(f"There is no method {name!r}; choose from {', '.join(METHODS)}.")
+    method = replace(METHODS[name], name=text)
+    for setting in filter(None, settings.split(",")):
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise ConfigError(f"{setting!r} in {text!r}: expected setting=value.")
+        method = _set(method, key.strip(), _value(value.strip()))
+    return method
+
+
+def _words(text: str) -> list[str]:
+    words: list[str] = []
+    for word in text.replace(";", " ").split():
+        for piece in word.split(","):  # a setting after a comma belongs to the variant before it
+            if words and ":" in words[-1] and "=" in piece and ":" not in piece:
+                words[-1] += "," + piece
+            elif piece:
+                words.append(piece)
+    return words
+
+
+def _set(method: Method, key: str, value: Any) -> Method:
+    if key == "timesteps":
+        return replace(method, timesteps=value)
+    if key in _SAMPLING:
+        return replace(method, sampling={**method.sampling, _SAMPLING[key]: value})
+    group, _, name = key.rpartition(".")
+    homes = _homes(method)
+    found = [home for home, names in homes.items() if name in names and group in ("", home)]
+    if len(found) != 1:
+        raise ConfigError(_unclear(key, name, found, homes))
+    attribute = _GROUPS[found[0]]
+    if name in ("layers", "fill") and isinstance(value, str) and value != "border":
+        value = tuple(_value(piece) for piece in value.split("+"))
+    return replace(method, **{attribute: replace(getattr(method, attribute), **{name: value})})
+
+
+def _homes(method: Method) -> dict[str, list[str]]:
+    """group -> the names of its settings."""
+    return {group: [each.name for each in fields(getattr(method, attribute))] for group, attribute in _GROUPS.items()}
+
+
+def _unclear(key: str, name: str, found: list[str], homes: Mapping[str, list[str]]) -> str:
+    if found:
+        return f"The setting {key!r} could be {' or '.join(f'{group}.{name}' for group in found)}: write which."
+    known = sorted({*(each for names in homes.values() for each in names), *_SAMPLING, "timesteps"})
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"There is no setting {key!r}" + (
+        f"; did you mean {', '.join(near)}?" if near else f"; there are {', '.join(known)}."
+    )
+
+
+def _value(text: str) -> Any:
+    """A number, True, False or None as Python writes them (any case), else the text itself."""
+    try:
+        return ast.literal_eval(text.capitalize() if text.lower() in ("true", "false", "none") else text)
+    except (ValueError, SyntaxError):
+        return text
