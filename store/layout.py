@@ -106,22 +106,20 @@ def open_layout(root: Path, *, create: bool) -> Layout:
     StoreReadOnly or StoreFull (the folder cannot be made).
     """
     layout = Layout(root)
+    foreign = _foreign_files(layout)  # looked at before FORMAT, which another process may be making now
     text = disk.read(layout.format)
-    if text is None:
-        _create(layout, create)
-    else:
+    if text is not None:
         _check(layout, text)
+    elif create:
+        _create(layout, foreign)
+    else:
+        raise StoreNotFound(f"there is no store in {root}: register an identity there first, or name another folder")
     return layout
 
 
-def _create(layout: Layout, create: bool) -> None:
-    if not create:
-        raise StoreNotFound(
-            f"there is no store in {layout.root}: register an identity there first, or name another folder"
-        )
+def _create(layout: Layout, foreign: list[str]) -> None:
     if disk.is_file(layout.root):
         raise StoreFormatError(f"{layout.root} is a file, not a folder: choose another folder for the store")
-    foreign = [name for name in _entries(layout.root) if name not in _HARMLESS and not name.startswith(".")]
     if foreign:
         raise StoreFormatError(
             f"{layout.root} holds other files ({foreign[0]!r}) and no FORMAT: choose an empty folder for the store"
@@ -129,8 +127,9 @@ def _create(layout: Layout, create: bool) -> None:
     disk.publish(layout.format, f"{_MAGIC} {VERSION}\n".encode(), tmp=layout.tmp)
 
 
-def _entries(root: Path) -> list[str]:
-    return disk.names(root) + disk.names(root, directories=True)
+def _foreign_files(layout: Layout) -> list[str]:
+    entries = disk.names(layout.root) + disk.names(layout.root, directories=True)
+    return [name for name in entries if name not in _HARMLESS and not name.startswith(".")]
 
 
 def _check(layout: Layout, text: bytes) -> None:

@@ -264,6 +264,16 @@ def test_gc_takes_only_what_nothing_refers_to_and_what_is_old(place):
     assert place.verify().ok
 
 
+def test_blobs_that_are_stored_again_are_young_again(place):
+    put(place, 1, "tiger")
+    place.remove("tiger")
+    age(place, HOUR)
+    put(place, 1)
+    place.remove(place.get({"seed": 1}).digest)
+    assert place.gc(grace=HOUR / 2).removed == ()
+    assert len(files_of(place, "blobs")) == 3
+
+
 def test_gc_takes_recipe_entries_that_lead_nowhere_but_never_what_a_name_needs(place):
     put(place, 1, "tiger"), put(place, 2)
     for recipe in files_of(place, "recipes"):
