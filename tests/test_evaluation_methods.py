@@ -143,11 +143,11 @@ def session(tiny_pipeline, tmp_path):
 
 
 def test_the_whole_benchmark(session):
-    asked, seen = list(triples(range(400_000, 400_002), ("mesh", "depth"))), []
+    asked, seen = list(triples([400_000], ("mesh", "depth"))), []
     methods = parse_methods("prompt:steps=1 structure:steps=1 seal:steps=1 exact")
     results = run(session, asked, methods, boxes="true", on_score=lambda triple, score: seen.append(score))
     assert session.finder.calls == 0
-    assert seen == results and len(results) == 2 * 2 * 4
+    assert seen == results and len(results) == 2 * 4
     by_name = {(s.seed, s.kind, s.method.partition(":")[0]): s for s in results}
     first = [
         by_name[400_000, kind, name].image for kind in ("mesh", "depth") for name in ("prompt", "structure", "seal")
@@ -158,7 +158,7 @@ def test_the_whole_benchmark(session):
     assert not np.array_equal(first[1], first[2])
     assert by_name[400_000, "mesh", "exact"].values["subject_error"] < 6
     sheet = contact_sheet(asked, results)
-    assert sheet.width == 7 * 132 - 4 and sheet.height > 4 * 132
+    assert sheet.width == 7 * 132 - 4 and sheet.height > 2 * 132
     json.dumps(summarize(results))
 
 
