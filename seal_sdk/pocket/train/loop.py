@@ -63,7 +63,7 @@ class Training:
             value.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.optimizer.step()
-            self._follow(float(value))
+            self._follow(float(value.detach()))
             self.seconds = time.monotonic() - started
             if self.step % every == 0:
                 report(self)
