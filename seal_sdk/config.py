@@ -41,8 +41,10 @@ class Alignment:
     fill: str | tuple[int, int, int] = "border"
 
     def __post_init__(self) -> None:
-        triple = isinstance(self.fill, tuple) and len(self.fill) == 3 and all(
-            isinstance(v, int) and 0 <= v <= 255 for v in self.fill
+        triple = (
+            isinstance(self.fill, tuple)
+            and len(self.fill) == 3
+            and all(isinstance(v, int) and 0 <= v <= 255 for v in self.fill)
         )
         _require(self.fill == "border" or triple, "fill", self.fill, "'border' or three integers from 0 to 255")
 
@@ -79,7 +81,10 @@ class Appearance:
         _require_one_of("schedule", self.schedule, ("dynamic", "constant"))
         object.__setattr__(self, "layers", (self.layers,) if isinstance(self.layers, str) else tuple(self.layers))
         _require(
-            bool(self.layers) and set(self.layers) <= set(BLOCKS), "layers", self.layers, f"some of {BLOCKS}, at least one"
+            bool(self.layers) and set(self.layers) <= set(BLOCKS),
+            "layers",
+            self.layers,
+            f"some of {BLOCKS}, at least one",
         )
         _require_one_of("rows", self.rows, ("all", "cond"))
         _require_one_of("gating", self.gating, ("subject", "none"))

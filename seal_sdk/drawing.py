@@ -30,7 +30,15 @@ from seal_sdk.requests import Request
 from seal_sdk.structures import Placed, place
 from seal_sdk.subject import SubjectFinder
 
-BORROWED = ("_guidance_scale", "_guidance_rescale", "_clip_skip", "_cross_attention_kwargs", "_denoising_end", "_interrupt", "_num_timesteps")
+BORROWED = (
+    "_guidance_scale",
+    "_guidance_rescale",
+    "_clip_skip",
+    "_cross_attention_kwargs",
+    "_denoising_end",
+    "_interrupt",
+    "_num_timesteps",
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,11 @@ class Clock:
 def borrowed(pipe: StableDiffusionXLPipeline, sampling: Sampling) -> Iterator[None]:
     """Set what diffusers' step callbacks read from the pipeline, and leave it afterwards as it was found."""
     before = {name: pipe.__dict__[name] for name in BORROWED if name in pipe.__dict__}
-    pipe._guidance_scale, pipe._interrupt, pipe._num_timesteps = sampling.guidance_scale, False, sampling.num_inference_steps
+    pipe._guidance_scale, pipe._interrupt, pipe._num_timesteps = (
+        sampling.guidance_scale,
+        False,
+        sampling.num_inference_steps,
+    )
     try:
         yield
     finally:
@@ -151,7 +163,13 @@ class Drawing:
         height, width = self.sampling.size
         with self.clock("align"):
             return self._once(
-                ("place", id(request.structure), identity and identity.digest, str(request.structure_box), id(request.structure_mask)),
+                (
+                    "place",
+                    id(request.structure),
+                    identity and identity.digest,
+                    str(request.structure_box),
+                    id(request.structure_mask),
+                ),
                 lambda: place(
                     request.structure,
                     (width, height),
@@ -173,15 +191,23 @@ class Drawing:
             if tuple(given.shape) != shape or not torch.isfinite(given).all():
                 raise InputError(f"latents of shape {tuple(given.shape)}: expected finite numbers of shape {shape}.")
         device = self.pipe._execution_device
-        noise = randn_tensor(shape, [r.generator for r in requests], device, self.pipe.unet.dtype) if given is None else given
+        noise = (
+            randn_tensor(shape, [r.generator for r in requests], device, self.pipe.unet.dtype)
+            if given is None
+            else given
+        )
         return noise.to(device, self.pipe.unet.dtype) * self.scheduler.init_noise_sigma
 
-    def _readers(self, identities: Sequence[Identity | None], executor: ThreadPoolExecutor) -> dict[str, KeyValueReader]:
+    def _readers(
+        self, identities: Sequence[Identity | None], executor: ThreadPoolExecutor
+    ) -> dict[str, KeyValueReader]:
         if not self.method.appearance.delta:
             return {}
         sampled = [float(t) for t in self.scheduler.timesteps]
         return {
-            identity.digest: KeyValueReader(identity.stored, sampled, self.pipe._execution_device, self.pipe.unet.dtype, executor)
+            identity.digest: KeyValueReader(
+                identity.stored, sampled, self.pipe._execution_device, self.pipe.unet.dtype, executor
+            )
             for identity in identities
             if identity is not None
         }
@@ -221,7 +247,9 @@ class Drawing:
             return None
         with self.clock("encode_structure"):
             latents = self._once(("latents", id(placed)), lambda: encode_image(self.pipe, placed.image))
-        noise = torch.randn(latents.shape, generator=request.generator, dtype=torch.float32, device=request.generator.device)
+        noise = torch.randn(
+            latents.shape, generator=request.generator, dtype=torch.float32, device=request.generator.device
+        )
         return StructureRow(latents, noise.to(latents), self._single(request.structure_prompt or request.prompt))
 
     def _control_image(self, placed: Placed | None) -> Tensor | None:
@@ -249,7 +277,9 @@ class Drawing:
         latent_size = (size[0] // factor, size[1] // factor)
         shapes = kv_shapes(self.pipe, self.layers, latent_size)
         device = self.pipe._execution_device
-        return {name: token_mask(mask, token_grid(tokens, latent_size)).to(device) for name, (tokens, _) in shapes.items()}
+        return {
+            name: token_mask(mask, token_grid(tokens, latent_size)).to(device) for name, (tokens, _) in shapes.items()
+        }
 
     def _step_kwargs(self, requests: Sequence[Request]) -> dict[str, Any]:
         generators = [request.generator for request in requests]

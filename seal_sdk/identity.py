@@ -72,4 +72,6 @@ class Identity:
         return Image.open(io.BytesIO(self.stored.attachment(attachment)))
 
     def __repr__(self) -> str:
-        return f"Identity({self.name!r}, {self.digest[:12]}, {len(self.timesteps)} timesteps, {self.nbytes / 1e6:.1f} MB)"
+        return (
+            f"Identity({self.name!r}, {self.digest[:12]}, {len(self.timesteps)} timesteps, {self.nbytes / 1e6:.1f} MB)"
+        )

@@ -47,7 +47,11 @@ def _describe(source: Any) -> str:
     if isinstance(source, (str, os.PathLike)):
         return f"Image {os.fspath(source)!r}"
     filename = getattr(source, "filename", "") or getattr(source, "name", "")
-    return f"Image {filename!r}" if isinstance(filename, str) and filename else f"The image given as {type(source).__name__}"
+    return (
+        f"Image {filename!r}"
+        if isinstance(filename, str) and filename
+        else f"The image given as {type(source).__name__}"
+    )
 
 
 def _open(source: Any, what: str) -> Image.Image:

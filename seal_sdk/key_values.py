@@ -28,7 +28,9 @@ class KeyValueReader:
         executor: ThreadPoolExecutor,
     ) -> None:
         self._stored, self._device, self._dtype, self._executor = stored, device, dtype, executor
-        self._nearest = {t: min(range(len(stored.timesteps)), key=lambda i: abs(stored.timesteps[i] - t)) for t in sampling}
+        self._nearest = {
+            t: min(range(len(stored.timesteps)), key=lambda i: abs(stored.timesteps[i] - t)) for t in sampling
+        }
         self._order = [self._nearest[t] for t in sampling]
         self.distances = [abs(stored.timesteps[self._nearest[t]] - t) for t in sampling]
         self.waited = 0.0

@@ -34,7 +34,9 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"{os.fspath(path)!r} is not an image that can be read: {error}") from error
     if text is None:
-        raise ImageError(f"{os.fspath(path)!r} carries no SeAl settings: it was made elsewhere, or was saved as something other than PNG.")
+        raise ImageError(
+            f"{os.fspath(path)!r} carries no SeAl settings: it was made elsewhere, or was saved as something other than PNG."
+        )
     try:
         return json.loads(text)
     except ValueError as error:

@@ -18,7 +18,11 @@ from seal_sdk.config import Appearance
 from store import ArraySpec
 
 METHOD_VERSION = 1  # raised whenever the same recipe would give other K/V
-_ON_DISK = {torch.float32: ("float32", "float32"), torch.float16: ("float16", "float16"), torch.bfloat16: ("uint16", "bfloat16")}
+_ON_DISK = {
+    torch.float32: ("float32", "float32"),
+    torch.float16: ("float16", "float16"),
+    torch.bfloat16: ("uint16", "bfloat16"),
+}
 _LOGICAL = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
@@ -97,7 +101,12 @@ def build_recipe(
 def attention_backend(layers: Sequence[SelfAttentionLayer]) -> str:
     """The attention processors in use: other kernels give other bits."""
     return ",".join(
-        sorted({f"{type(p).__name__}:{getattr(p, '_attention_backend', None)}" for p in (layer.module.processor for layer in layers)})
+        sorted(
+            {
+                f"{type(p).__name__}:{getattr(p, '_attention_backend', None)}"
+                for p in (layer.module.processor for layer in layers)
+            }
+        )
     )
 
 

@@ -109,7 +109,9 @@ def _sampler_grid(pipe: StableDiffusionXLPipeline, num_inference_steps: int) -> 
 def default_name(image: Any, reference: Reference) -> str:
     """A name for an identity that was given none: the file's stem, or the start of the pixels' digest."""
     stem = Path(image).stem if isinstance(image, (str, Path)) else ""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "identity-" + recipes.pixels_digest(reference.image)[:8]
+    return (
+        re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "identity-" + recipes.pixels_digest(reference.image)[:8]
+    )
 
 
 class Registrar:
@@ -143,7 +145,10 @@ class Registrar:
         width, height = reference.image.size
         factor = self.pipe.vae_scale_factor
         specs = recipes.array_specs(
-            layers, kv_shapes(self.pipe, layers, (height // factor, width // factor)), len(timesteps), self.pipe.unet.dtype
+            layers,
+            kv_shapes(self.pipe, layers, (height // factor, width // factor)),
+            len(timesteps),
+            self.pipe.unet.dtype,
         )
 
         def steps() -> Iterator[dict[str, np.ndarray]]:
@@ -158,13 +163,20 @@ class Registrar:
             steps=steps,
             timesteps=timesteps,
             attributes=self._attributes(reference, subject),
-            attachments={"reference.png": _png(reference.image), "mask.png": _png(Image.fromarray(subject.mask.astype(np.uint8) * 255))},
+            attachments={
+                "reference.png": _png(reference.image),
+                "mask.png": _png(Image.fromarray(subject.mask.astype(np.uint8) * 255)),
+            },
             name=name,
         )
         return stored, not computed
 
     def _capture(
-        self, reference: Reference, layers: Sequence[SelfAttentionLayer], timesteps: Sequence[int], appearance: Appearance
+        self,
+        reference: Reference,
+        layers: Sequence[SelfAttentionLayer],
+        timesteps: Sequence[int],
+        appearance: Appearance,
     ) -> Iterator[dict[str, Any]]:
         width, height = reference.image.size
         return capture(

@@ -30,7 +30,9 @@ class Request:
 def check_prompt(prompt: Any, what: str = "prompt") -> str:
     """The prompt itself. Raises PromptError unless it is a string with something in it."""
     if not isinstance(prompt, str) or not prompt.strip():
-        raise PromptError(f"{what}={prompt!r}: expected words that say what the image shows, such as 'a photo of a cat on snow'.")
+        raise PromptError(
+            f"{what}={prompt!r}: expected words that say what the image shows, such as 'a photo of a cat on snow'."
+        )
     return prompt
 
 
@@ -75,7 +77,9 @@ def make_requests(
     noise = _noise(seed, generator, total, draw_seed)
     return [
         Request(
-            **{name: values[0 if len(values) == 1 else number // images_per_prompt] for name, values in columns.items()},
+            **{
+                name: values[0 if len(values) == 1 else number // images_per_prompt] for name, values in columns.items()
+            },
             seed=noise[number][0],
             generator=noise[number][1],
         )
@@ -99,7 +103,9 @@ def _noise(seed: Any, generator: Any, total: int, draw_seed: Any) -> list[tuple[
     if generator is not None:
         generators = as_list(generator)
         if len(generators) != total:
-            raise InputError(f"{total} images need {total} generators (one each, so that a batch draws what single calls draw), got {len(generators)}.")
+            raise InputError(
+                f"{total} images need {total} generators (one each, so that a batch draws what single calls draw), got {len(generators)}."
+            )
         if not all(isinstance(each, torch.Generator) for each in generators):
             raise InputError(f"generator={generator!r}: expected a torch.Generator or a list of them.")
         return [(None, each) for each in generators]
@@ -117,5 +123,3 @@ def _check_seed(seed: Any) -> int:
     if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed.__index__() < MAX_SEED:
         raise InputError(f"seed={seed!r}: expected an integer from 0 to 2**63 - 1, or a list of them.")
     return seed.__index__()
-
-

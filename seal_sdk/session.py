@@ -65,7 +65,12 @@ class IdentitySession:
         enable_progress_bar: bool = True,
         seed: int | None = None,
     ) -> None:
-        self.alignment, self.appearance, self.delta_bridge, self.structure = alignment, appearance, delta_bridge, structure
+        self.alignment, self.appearance, self.delta_bridge, self.structure = (
+            alignment,
+            appearance,
+            delta_bridge,
+            structure,
+        )
         self.store = store if isinstance(store, IdentityStore) else IdentityStore(store_root(store))
         self.pipe = load_pipeline(model, accelerator, precision, variant)
         self.controlnet = load_controlnet(controlnet, self.pipe)
@@ -112,7 +117,9 @@ class IdentitySession:
             check_prompt(prompt)
             reference = read_reference(self.pipe, image, prompt, box, mask)
             name = name or default_name(image, reference)
-            chosen = choose_timesteps(self.pipe, timesteps, num_inference_steps or self.sampling_defaults.num_inference_steps)
+            chosen = choose_timesteps(
+                self.pipe, timesteps, num_inference_steps or self.sampling_defaults.num_inference_steps
+            )
             registrar = Registrar(self.pipe, self.store, self._fingerprints)
             stored, hit = registrar.register(
                 reference,
@@ -206,7 +213,9 @@ class IdentitySession:
 
             def on_step_end(index: int, timestep: Tensor, current: Tensor) -> Tensor:
                 if callback_on_step_end is not None:
-                    current = callback_on_step_end(self.pipe, index, timestep, {"latents": current}).get("latents", current)
+                    current = callback_on_step_end(self.pipe, index, timestep, {"latents": current}).get(
+                        "latents", current
+                    )
                 tell("on_step_end", index, float(timestep), current)
                 return current
 
@@ -291,7 +300,9 @@ class IdentitySession:
         if guidance_scale is not None and not 0 <= guidance_scale < 1000:
             raise InputError(f"guidance_scale={guidance_scale!r}: expected a number from 0 to 1000.")
         if method.structure.control == "controlnet" and self.controlnet is None:
-            raise ConfigError("Structure(control='controlnet') needs a ControlNet: IdentitySession(..., controlnet='folder or hub id').")
+            raise ConfigError(
+                "Structure(control='controlnet') needs a ControlNet: IdentitySession(..., controlnet='folder or hub id')."
+            )
 
     def _identity_for(self, request: Request, method: Method) -> Identity | None:
         """The request's identity, or the one in use, checked against the model; None when the settings need none."""
@@ -336,5 +347,9 @@ class IdentitySession:
             "appearance": asdict(method.appearance),
             "delta_bridge": asdict(method.delta_bridge),
             "structure_control": asdict(method.structure),
-            "model": {key: value for key, value in model_recipe(self.pipe, self._fingerprints).items() if isinstance(value, str)},
+            "model": {
+                key: value
+                for key, value in model_recipe(self.pipe, self._fingerprints).items()
+                if isinstance(value, str)
+            },
         }

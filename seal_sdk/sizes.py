@@ -24,8 +24,14 @@ def check_size(pipe: StableDiffusionXLPipeline, height: int | None, width: int |
         if value is None:
             continue
         if type(value) is not int or value % step or not smallest <= value <= LARGEST:
-            near = min(max(round(float(value) / step) * step, smallest), LARGEST) if isinstance(value, (int, float)) else default_side(pipe)
-            raise SizeError(f"{name}={value!r}: expected a multiple of {step} from {smallest} to {LARGEST}; the nearest is {near}.")
+            near = (
+                min(max(round(float(value) / step) * step, smallest), LARGEST)
+                if isinstance(value, (int, float))
+                else default_side(pipe)
+            )
+            raise SizeError(
+                f"{name}={value!r}: expected a multiple of {step} from {smallest} to {LARGEST}; the nearest is {near}."
+            )
     side = default_side(pipe)
     return height or side, width or side
 
@@ -40,7 +46,9 @@ def reference_size(pipe: StableDiffusionXLPipeline, size: Size) -> Size:
     scale = default_side(pipe) / (width * height) ** 0.5
     fitted = tuple(max(round(side * scale / step), 2) * step for side in (width, height))
     if max(fitted) > 4 * default_side(pipe):
-        raise SizeError(f"The reference is {width}x{height} pixels; its sides must not differ by more than 16 times. Crop it to the subject.")
+        raise SizeError(
+            f"The reference is {width}x{height} pixels; its sides must not differ by more than 16 times. Crop it to the subject."
+        )
     return fitted  # type: ignore[return-value]
 
 

@@ -82,7 +82,11 @@ def tiny_pipeline(tiny_tokenizer) -> Callable[..., StableDiffusionXLPipeline]:
             tokenizer_2=tiny_tokenizer,
             unet=_unet(),
             scheduler=EulerDiscreteScheduler(
-                beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1, timestep_spacing="leading"
+                beta_start=0.00085,
+                beta_end=0.012,
+                beta_schedule="scaled_linear",
+                steps_offset=1,
+                timestep_spacing="leading",
             ),
             add_watermarker=False,
         )
@@ -101,5 +105,7 @@ def reference_image() -> Image.Image:
 def structure_image() -> Image.Image:
     """A mesh of another pose of that species, 128x128."""
     sample = world.sample(500_000)
-    other = next(s for seed in range(500_001, 500_100) if (s := world.sample(seed)).identity.species == sample.identity.species)
+    other = next(
+        s for seed in range(500_001, 500_100) if (s := world.sample(seed)).identity.species == sample.identity.species
+    )
     return Image.fromarray(world.render(other.identity, other.pose, other.scene, kind="mesh").image)

@@ -69,7 +69,9 @@ def test_fused_projections_are_refused(tiny_pipeline):
         self_attention_layers(pipe.unet, ("mid", "up"))
 
 
-@pytest.mark.parametrize(("tokens", "latents", "grid"), [(256, (64, 64), (16, 16)), (9 * 5, (35, 17), (9, 5)), (12, (4, 3), (4, 3))])
+@pytest.mark.parametrize(
+    ("tokens", "latents", "grid"), [(256, (64, 64), (16, 16)), (9 * 5, (35, 17), (9, 5)), (12, (4, 3), (4, 3))]
+)
 def test_token_grid_halves_rounding_up(tokens, latents, grid):
     assert token_grid(tokens, latents) == grid
 

@@ -84,7 +84,9 @@ def test_rows_are_computed_only_where_they_are_used(session, reference_image, st
     register(session, reference_image)
 
     def rows(**settings):
-        return session.generate(structure_image, "a cat", structure_box=BOX, seed=5, num_inference_steps=10, **settings).unet_rows
+        return session.generate(
+            structure_image, "a cat", structure_box=BOX, seed=5, num_inference_steps=10, **settings
+        ).unet_rows
 
     off, none = DeltaBridge(strength=0), Structure(control="none")
     assert rows(guidance_scale=4.0, delta_bridge=off, structure_control=none) == 20
@@ -132,7 +134,9 @@ def test_infusion_changes_the_image_and_reports_its_coverage(session, reference_
     arguments = dict(structure_box=BOX, seed=2, delta_bridge=DeltaBridge(strength=0), **FAST)
     plain = session.generate(structure_image, "a cat", appearance=Appearance(delta=0), **arguments)
     gated = session.generate(structure_image, "a cat", appearance=Appearance(tau=-1.0), **arguments)
-    unreachable = session.generate(structure_image, "a cat", appearance=Appearance(tau=1.0, schedule="constant"), **arguments)
+    unreachable = session.generate(
+        structure_image, "a cat", appearance=Appearance(tau=1.0, schedule="constant"), **arguments
+    )
     assert not np.array_equal(pixels(plain)[0], pixels(gated)[0])
     assert gated.coverage[0] > 0.9 and unreachable.coverage == [0.0]
     assert np.array_equal(pixels(plain)[0], pixels(unreachable)[0])
@@ -159,9 +163,7 @@ def pipeline_state(pipe):
 
 
 def same_state(before, after):
-    return all(
-        torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b for a, b in zip(before, after, strict=True)
-    )
+    return all(torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b for a, b in zip(before, after, strict=True))
 
 
 def test_the_pipeline_is_left_as_found_also_after_an_exception(session, reference_image, structure_image):
@@ -241,7 +243,9 @@ def test_step_callback_may_change_latents_and_interrupt(session, reference_image
         pipe._interrupt = index == 1
         return {"latents": torch.zeros_like(given["latents"])}
 
-    drawn = session.generate(None, "a cat", seed=1, num_inference_steps=6, output_type="latent", callback_on_step_end=stop_after_two)
+    drawn = session.generate(
+        None, "a cat", seed=1, num_inference_steps=6, output_type="latent", callback_on_step_end=stop_after_two
+    )
     assert seen == [0, 1] and not drawn.image.any()
 
 
@@ -352,7 +356,9 @@ def test_non_square_reference_and_target_of_another_size(session, structure_imag
     wide = Image.new("RGB", (300, 150), "white")
     identity = register(session, wide, box=(100, 20, 200, 140))
     assert identity.size[0] > identity.size[1]
-    drawn = session.generate(structure_image, "a cat", structure_box=BOX, height=160, width=96, seed=1, num_inference_steps=2)
+    drawn = session.generate(
+        structure_image, "a cat", structure_box=BOX, height=160, width=96, seed=1, num_inference_steps=2
+    )
     assert drawn.image.size == (96, 160)
 
 

@@ -36,9 +36,14 @@ def test_the_plainest_wording():
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
-    [("mesh", "a mesh of a cat"), ("depth", "a depth map of a cat"), ("pose", "a pose skeleton of a cat"),
-     ("canny", "a canny edge map of a cat"), ("sketch", "a sketch of a cat"),
-     ("segmentation", "a segmentation map of a cat")],
+    [
+        ("mesh", "a mesh of a cat"),
+        ("depth", "a depth map of a cat"),
+        ("pose", "a pose skeleton of a cat"),
+        ("canny", "a canny edge map of a cat"),
+        ("sketch", "a sketch of a cat"),
+        ("segmentation", "a segmentation map of a cat"),
+    ],
 )
 def test_structure_captions_name_the_kind_and_the_species_alone(kind, expected):
     assert _say(_cat(), kind) == expected
@@ -85,9 +90,19 @@ def test_the_vocabulary_is_sorted_and_unique():
 
 @pytest.mark.parametrize(
     ("rgb", "name"),
-    [((0.9, 0.1, 0.1), "red"), ((1.0, 0.55, 0.0), "orange"), ((1.0, 0.9, 0.1), "yellow"), ((0.2, 0.7, 0.2), "green"),
-     ((0.1, 0.3, 0.9), "blue"), ((0.55, 0.1, 0.8), "purple"), ((1.0, 0.4, 0.75), "pink"), ((0.5, 0.3, 0.14), "brown"),
-     ((0.97, 0.97, 0.97), "white"), ((0.1, 0.1, 0.1), "black"), ((0.5, 0.5, 0.5), "grey")],
+    [
+        ((0.9, 0.1, 0.1), "red"),
+        ((1.0, 0.55, 0.0), "orange"),
+        ((1.0, 0.9, 0.1), "yellow"),
+        ((0.2, 0.7, 0.2), "green"),
+        ((0.1, 0.3, 0.9), "blue"),
+        ((0.55, 0.1, 0.8), "purple"),
+        ((1.0, 0.4, 0.75), "pink"),
+        ((0.5, 0.3, 0.14), "brown"),
+        ((0.97, 0.97, 0.97), "white"),
+        ((0.1, 0.1, 0.1), "black"),
+        ((0.5, 0.5, 0.5), "grey"),
+    ],
 )
 def test_colours_have_their_usual_names(rgb, name):
     assert color_name(rgb) == name

@@ -32,7 +32,9 @@ def warn_if_truncated(pipe: StableDiffusionXLPipeline, prompt: str) -> None:
     if len(ids) > limit:
         cut = tokenizer.decode(ids[limit - 1 : -1]).strip()
         warnings.warn(
-            f"The prompt has {len(ids)} tokens and the text encoders read {limit}; ignored: {cut!r}", PromptTruncated, stacklevel=3
+            f"The prompt has {len(ids)} tokens and the text encoders read {limit}; ignored: {cut!r}",
+            PromptTruncated,
+            stacklevel=3,
         )
 
 
@@ -74,5 +76,7 @@ def encode_pair(
 def stack(rows: Sequence[Conditioning]) -> Conditioning:
     """Several rows as one batch."""
     return Conditioning(
-        torch.cat([row.embeds for row in rows]), torch.cat([row.pooled for row in rows]), torch.cat([row.time_ids for row in rows])
+        torch.cat([row.embeds for row in rows]),
+        torch.cat([row.pooled for row in rows]),
+        torch.cat([row.time_ids for row in rows]),
     )

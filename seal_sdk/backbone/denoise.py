@@ -64,7 +64,9 @@ def denoise(
                 break
             gamma = index / max(len(timesteps) - 1, 1)
             scaled = scheduler.scale_model_input(latents, timestep)
-            predictions = [loop.predict(number, scaled[number : number + 1], timestep, gamma) for number in range(len(plans))]
+            predictions = [
+                loop.predict(number, scaled[number : number + 1], timestep, gamma) for number in range(len(plans))
+            ]
             latents = _step(scheduler, torch.cat(predictions), timestep, latents, step_kwargs)
             if on_step_end is not None:
                 latents = on_step_end(index, timestep, latents)
@@ -80,7 +82,12 @@ class _Loop:
     """One call's loop: builds each forward's rows, runs the UNet, and combines the rows into one prediction."""
 
     def __init__(
-        self, pipe: StableDiffusionXLPipeline, scheduler: Any, plans: Sequence[ImagePlan], method: Method, controlnet: Any
+        self,
+        pipe: StableDiffusionXLPipeline,
+        scheduler: Any,
+        plans: Sequence[ImagePlan],
+        method: Method,
+        controlnet: Any,
     ) -> None:
         self.pipe, self.scheduler, self.plans, self.method, self.controlnet = pipe, scheduler, plans, method, controlnet
         self.layers: Sequence[SelfAttentionLayer] = ()
@@ -177,7 +184,9 @@ class _Loop:
         scale = torch.full((len(sample),), self.pipe.guidance_scale - 1)
         return self.pipe.get_guidance_scale_embedding(scale, embedding_dim=width).to(sample)
 
-    def _control(self, plan: ImagePlan, sample: Tensor, timestep: Tensor, given: Conditioning, gamma: float) -> dict[str, Any]:
+    def _control(
+        self, plan: ImagePlan, sample: Tensor, timestep: Tensor, given: Conditioning, gamma: float
+    ) -> dict[str, Any]:
         if plan.control_image is None or not active(gamma, self.method.structure.end):
             return {}
         down, mid = self.controlnet(

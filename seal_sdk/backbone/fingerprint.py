@@ -19,7 +19,11 @@ def tensor_bytes(tensor: Tensor) -> memoryview:
 
 def _config_json(module: nn.Module) -> str:
     """The part of a module's configuration that can change its output: no paths and no library versions."""
-    config = dict(getattr(module, "config", None).to_dict() if hasattr(getattr(module, "config", None), "to_dict") else getattr(module, "config", {}))
+    config = dict(
+        getattr(module, "config", None).to_dict()
+        if hasattr(getattr(module, "config", None), "to_dict")
+        else getattr(module, "config", {})
+    )
     kept = {key: value for key, value in config.items() if not key.startswith("_") and not key.endswith("version")}
     return json.dumps(kept, sort_keys=True, default=str)
 
@@ -32,7 +36,9 @@ def _adapters(module: nn.Module) -> list[str]:
         if isinstance(scaling, dict):
             active = getattr(layer, "active_adapters", list(scaling))
             state = {key: float(scaling[key]) for key in scaling if key in active}
-            found.append(f"{name}:{sorted(state.items())}:{getattr(layer, 'disable_adapters', False)}:{getattr(layer, 'merged', False)}")
+            found.append(
+                f"{name}:{sorted(state.items())}:{getattr(layer, 'disable_adapters', False)}:{getattr(layer, 'merged', False)}"
+            )
     return found
 
 
@@ -43,7 +49,9 @@ def fingerprint(module: nn.Module | None) -> str | None:
     digest = hashlib.sha256(_config_json(module).encode())
     for name, tensor in sorted(module.state_dict().items()):
         if isinstance(tensor, Tensor):
-            digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}:{xxhash.xxh3_128_hexdigest(tensor_bytes(tensor))}".encode())
+            digest.update(
+                f"{name}:{tensor.dtype}:{tuple(tensor.shape)}:{xxhash.xxh3_128_hexdigest(tensor_bytes(tensor))}".encode()
+            )
     for line in _adapters(module):
         digest.update(line.encode())
     return digest.hexdigest()
@@ -55,7 +63,9 @@ def stamp(module: nn.Module) -> int:
     for tensor in module.state_dict(keep_vars=True).values():
         if isinstance(tensor, Tensor):
             seen.append((tensor.data_ptr(), tensor._version, tuple(tensor.shape), str(tensor.dtype)))
-    few = [t.detach().reshape(-1)[:: max(t.numel() // 4, 1)][:4].float().sum() for t in module.parameters() if t.numel()]
+    few = [
+        t.detach().reshape(-1)[:: max(t.numel() // 4, 1)][:4].float().sum() for t in module.parameters() if t.numel()
+    ]
     values = torch.stack([value.cpu() for value in few]).tolist() if few else []
     return hash((tuple(seen), tuple(values), tuple(_adapters(module))))
 

@@ -17,9 +17,7 @@ from seal_sdk.method.targets import subject_wins
 ROWS = {"all": (UNCOND, GENERATION, APPEARANCE), "cond": (GENERATION, APPEARANCE)}
 
 
-def install_infusion(
-    hooks: Hooks, layers: Sequence[SelfAttentionLayer], stage: Stage, appearance: Appearance
-) -> None:
+def install_infusion(hooks: Hooks, layers: Sequence[SelfAttentionLayer], stage: Stage, appearance: Appearance) -> None:
     """Register the infusion on the layers; it acts in forwards whose ``infusion`` names them."""
     for layer in layers:
         _install(hooks, layer, stage, appearance)

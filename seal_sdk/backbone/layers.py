@@ -42,7 +42,9 @@ def self_attention_layers(unet: UNet2DConditionModel, blocks: Sequence[str]) -> 
     )
     for block in blocks:
         if not any(layer.name.startswith(block) for layer in found):
-            raise UnsupportedModel(f"The UNet has no self-attention (attn1) in its {block!r} blocks; choose other layers=.")
+            raise UnsupportedModel(
+                f"The UNet has no self-attention (attn1) in its {block!r} blocks; choose other layers=."
+            )
     if any(layer.module.fused_projections for layer in found):
         raise UnsupportedModel("The UNet's q, k and v projections are fused; call pipe.unfuse_qkv_projections() first.")
     return found
@@ -57,7 +59,7 @@ def token_grid(tokens: int, latent_size: tuple[int, int]) -> tuple[int, int]:
     while height * width > tokens:
         height, width = -(-height // 2), -(-width // 2)
     if height * width != tokens:
-        raise UnsupportedModel(f"{tokens} tokens do not form a halved grid of {latent_size[0]}x{latent_size[1]} latents.")
+        raise UnsupportedModel(
+            f"{tokens} tokens do not form a halved grid of {latent_size[0]}x{latent_size[1]} latents."
+        )
     return height, width
-
-

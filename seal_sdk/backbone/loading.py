@@ -29,7 +29,9 @@ def choose_device(accelerator: str) -> torch.device:
         raise ConfigError(f"accelerator={accelerator!r}: expected 'auto', 'gpu', 'cpu', 'cuda', 'cuda:N' or 'mps'.")
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}[kind]
     if not here or (kind == "cuda" and index and int(index) >= torch.cuda.device_count()):
-        raise ConfigError(f"accelerator={accelerator!r}: torch finds no such device on this machine; choose 'cpu' or 'auto'.")
+        raise ConfigError(
+            f"accelerator={accelerator!r}: torch finds no such device on this machine; choose 'cpu' or 'auto'."
+        )
     return torch.device(accelerator)
 
 
@@ -77,7 +79,9 @@ def load_controlnet(controlnet: Any, pipe: StableDiffusionXLPipeline) -> Any:
     try:
         loaded = ControlNetModel.from_pretrained(os.fspath(controlnet), dtype=pipe.unet.dtype)
     except OSError as error:
-        raise WeightsNotFound(f"controlnet={controlnet!r} is neither a diffusers folder nor a hub id that can be reached: {error}") from error
+        raise WeightsNotFound(
+            f"controlnet={controlnet!r} is neither a diffusers folder nor a hub id that can be reached: {error}"
+        ) from error
     return loaded.to(pipe._execution_device)
 
 

@@ -52,9 +52,14 @@ def triples(
         yield from _of_seed(seed, kinds, size)
 
 
-def _of_seed(seed: int, kinds: Sequence[str], size: int) -> Iterator[Triple]:
+def triple(seed: int, kind: str, draw: int = 1, size: int = 128) -> Triple:
+    """One triple of a seed's identity; further draws (2, 3, ...) are other poses and scenes of the same reference."""
+    return next(_of_seed(seed, (kind,), size, draw))
+
+
+def _of_seed(seed: int, kinds: Sequence[str], size: int, draw: int = 1) -> Iterator[Triple]:
     first = world.sample(seed)
-    rng = np.random.default_rng((seed, 1))  # another stream than the one that drew the sample
+    rng = np.random.default_rng((seed, draw))  # another stream than the one that drew the sample
     scene = world.sample_scene(rng, str(rng.choice([name for name in world.SCENES if name != first.scene.name])))
     reference = world.render(first.identity, first.pose, first.scene, size=size)
     pose, placed = _target_pose(rng, first.identity, reference, size)

@@ -58,7 +58,9 @@ def border_colour(image: Image.Image) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _project(image: Image.Image, transform: Transform, size: tuple[int, int], resample: Image.Resampling, fill) -> Image.Image:
+def _project(
+    image: Image.Image, transform: Transform, size: tuple[int, int], resample: Image.Resampling, fill
+) -> Image.Image:
     """PIL maps canvas points back to image points: the inverse of the transform."""
     inverse, (x, y) = 1 / transform.scale, transform.shift
     data = (inverse, 0, -x * inverse, 0, inverse, -y * inverse)

@@ -83,6 +83,8 @@ def token_mask(mask: np.ndarray, grid: tuple[int, int], coverage: float = 0.15) 
     A token belongs when the mask covers more than ``coverage`` of its area (ours); the best covered one always does, so that a small
     subject is never lost.
     """
-    area = F.interpolate(torch.as_tensor(np.ascontiguousarray(mask), dtype=torch.float32)[None, None], size=grid, mode="area")
+    area = F.interpolate(
+        torch.as_tensor(np.ascontiguousarray(mask), dtype=torch.float32)[None, None], size=grid, mode="area"
+    )
     share = area.flatten()
     return share > min(coverage, max(float(share.max()) * 0.999, 0.0))

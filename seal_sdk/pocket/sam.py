@@ -65,4 +65,6 @@ def pocket_sam_digest() -> str:
 
 def _check_assets() -> None:
     if not SAM_WEIGHTS.is_file():
-        raise WeightsNotFound(f"The embedded model's {SAM_WEIGHTS.name} is missing: reinstall seal-sdk with its assets.")
+        raise WeightsNotFound(
+            f"The embedded model's {SAM_WEIGHTS.name} is missing: reinstall seal-sdk with its assets."
+        )

@@ -36,7 +36,9 @@ def _check_box(box: Any, size: tuple[int, int]) -> Box:
     except (TypeError, ValueError) as error:
         raise InputError(f"box={box!r}: expected four numbers x0, y0, x1, y1 in pixels.") from error
     if not (0 <= x0 < x1 <= size[0] and 0 <= y0 < y1 <= size[1]):
-        raise InputError(f"box={box!r}: expected 0 <= x0 < x1 <= {size[0]} and 0 <= y0 < y1 <= {size[1]} (the image's size).")
+        raise InputError(
+            f"box={box!r}: expected 0 <= x0 < x1 <= {size[0]} and 0 <= y0 < y1 <= {size[1]} (the image's size)."
+        )
     return x0, y0, x1, y1
 
 

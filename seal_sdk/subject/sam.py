@@ -28,7 +28,11 @@ class SamFinder:
         self.calls = 0
         self._sam = sam.eval()
         self._generator = SamAutomaticMaskGenerator(
-            sam, points_per_side=points_per_side, pred_iou_thresh=min_quality, stability_score_thresh=min_quality, crop_n_layers=0
+            sam,
+            points_per_side=points_per_side,
+            pred_iou_thresh=min_quality,
+            stability_score_thresh=min_quality,
+            crop_n_layers=0,
         )
 
     def find(self, image: Image.Image, what: str = "reference") -> Subject:

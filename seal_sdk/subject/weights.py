@@ -17,7 +17,11 @@ from seal_sdk.subject.sam import SamFinder
 
 WEIGHTS_VARIABLE = "SEAL_SAM_WEIGHTS"
 OFFICIAL = "https://dl.fbaipublicfiles.com/segment_anything/"
-FILES = {"vit_b": "sam_vit_b_01ec64.pth", "vit_l": "sam_vit_l_0b3195.pth", "vit_h": "sam_vit_h_4b8939.pth"}  # name_<sha256 prefix>
+FILES = {
+    "vit_b": "sam_vit_b_01ec64.pth",
+    "vit_l": "sam_vit_l_0b3195.pth",
+    "vit_h": "sam_vit_h_4b8939.pth",
+}  # name_<sha256 prefix>
 
 
 def load_sam(weights: str | os.PathLike[str] | None = None, device: torch.device | str = "cpu") -> SamFinder:
@@ -33,7 +37,9 @@ def load_sam(weights: str | os.PathLike[str] | None = None, device: torch.device
         return SamFinder(load_pocket_sam().to(device), "sam:pocket:" + pocket_sam_digest(), points_per_side=6)
     path = _official(chosen) if chosen in FILES else Path(chosen).expanduser()
     if not path.is_file():
-        raise WeightsNotFound(f"There are no SAM weights at {path}; give a file, 'vit_b', 'vit_l' or 'vit_h', or pass box= or mask=.")
+        raise WeightsNotFound(
+            f"There are no SAM weights at {path}; give a file, 'vit_b', 'vit_l' or 'vit_h', or pass box= or mask=."
+        )
     state = _read(path)
     return SamFinder(_build(state, path).to(device), "sam:" + _sha256(path)[:16])
 
@@ -57,7 +63,11 @@ def _official(kind: str) -> Path:
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
     try:
-        return load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+        return (
+            load_file(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
     except Exception as error:
         raise WeightsNotFound(f"{path} holds no SAM weights that can be read safely: {error}") from error
 

@@ -31,7 +31,9 @@ STAGES = ("render", "tokenizer", "vae", "sam", "latents", "unet", "export")
 
 @click.command(help=__doc__)
 @click.argument("stage", type=click.Choice(STAGES))
-@click.option("--folder", type=click.Path(path_type=Path), required=True, help="Training set, checkpoints and sample sheets.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), required=True, help="Training set, checkpoints and sample sheets."
+)
 @click.option("--minutes", type=float, help="Length of the training, over all its runs.")
 @click.option("--steps", type=click.IntRange(1), help="Length of the training in steps, over all its runs.")
 @click.option("--batch", type=click.IntRange(1))

@@ -37,7 +37,9 @@ def render_set(folder: Path, count: int, processes: int) -> None:
     masks = np.zeros((count, IMAGE_SIZE * IMAGE_SIZE // 8), np.uint8)
     kinds, captions = np.zeros(count, np.uint8), []
     with Pool(processes) as pool:
-        for number, drawn in enumerate(tqdm(pool.imap(render_one, range(count), chunksize=64), total=count, desc="render")):
+        for number, drawn in enumerate(
+            tqdm(pool.imap(render_one, range(count), chunksize=64), total=count, desc="render")
+        ):
             images[number], masks[number], kinds[number], words = drawn
             captions.append(words)
     images.flush()
@@ -56,7 +58,9 @@ class TrainingSet:
 
     @classmethod
     def open(cls, folder: Path) -> TrainingSet:
-        return cls(np.load(folder / "images.npy", mmap_mode="r"), np.load(folder / "masks.npy"), np.load(folder / "kinds.npy"))
+        return cls(
+            np.load(folder / "images.npy", mmap_mode="r"), np.load(folder / "masks.npy"), np.load(folder / "kinds.npy")
+        )
 
     def __len__(self) -> int:
         return len(self.images) - HELD_BACK

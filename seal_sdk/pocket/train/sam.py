@@ -31,7 +31,9 @@ def point_prompts(mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarra
 def predict(sam: Sam, embedding: Tensor, points: np.ndarray) -> tuple[Tensor, Tensor]:
     """Mask logits (P, 4, 64, 64) and predicted IoUs (P, 4) of single points on one image's embedding (1, C, h, w)."""
     where = torch.from_numpy(points)[:, None].float().to(embedding.device)
-    sparse, dense = sam.prompt_encoder(points=(where, torch.ones(len(points), 1, device=embedding.device)), boxes=None, masks=None)
+    sparse, dense = sam.prompt_encoder(
+        points=(where, torch.ones(len(points), 1, device=embedding.device)), boxes=None, masks=None
+    )
     return sam.mask_decoder.predict_masks(
         image_embeddings=embedding,
         image_pe=sam.prompt_encoder.get_dense_pe(),

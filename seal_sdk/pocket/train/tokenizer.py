@@ -37,7 +37,10 @@ def build_tokenizer(folder: Path) -> CLIPTokenizer:
     captions = json.loads((folder / "captions.json").read_text())
     merges = learn_merges(captions)
     letters = _alphabet()
-    words = list(dict.fromkeys([*letters, *(letter + END for letter in letters), *(a + b for a, b in merges)])) + [BOS, EOS]
+    words = list(dict.fromkeys([*letters, *(letter + END for letter in letters), *(a + b for a, b in merges)])) + [
+        BOS,
+        EOS,
+    ]
     target = folder / "tokenizer"
     target.mkdir(exist_ok=True)
     (target / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))

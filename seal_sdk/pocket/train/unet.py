@@ -48,7 +48,9 @@ def velocity_loss(model: Denoiser, latents: Tensor, embeds: Tensor, pooled: Tens
     count = len(latents)
     spread = (torch.arange(count, device=latents.device) + torch.rand(count, device=latents.device)) / count
     timesteps = (spread * len(alphas)).long().clamp(max=len(alphas) - 1)
-    signal, noise_level = (level[:, None, None, None] for level in (alphas[timesteps].sqrt(), (1 - alphas[timesteps]).sqrt()))
+    signal, noise_level = (
+        level[:, None, None, None] for level in (alphas[timesteps].sqrt(), (1 - alphas[timesteps]).sqrt())
+    )
     noise = torch.randn_like(latents)
     target = signal * noise - noise_level * latents
     return (model(signal * latents + noise_level * noise, timesteps, embeds, pooled) - target).square().mean()
@@ -81,7 +83,12 @@ def train_unet(folder: Path, recipe: Recipe, device: torch.device) -> None:
 
 @torch.no_grad()
 def sample_images(
-    model: Denoiser, folder: Path, tokenizer: CLIPTokenizer, prompts: Sequence[str], steps: int = 15, guidance: float = 4.0
+    model: Denoiser,
+    folder: Path,
+    tokenizer: CLIPTokenizer,
+    prompts: Sequence[str],
+    steps: int = 15,
+    guidance: float = 4.0,
 ) -> Tensor:
     """Images (B, 3, 128, 128) in [-1, 1] of the prompts, plainly guided."""
     device = next(model.parameters()).device
@@ -92,7 +99,9 @@ def sample_images(
     embeds, pooled = (torch.cat([torch.zeros_like(t), t]) for t in (embeds, pooled))
     latents = torch.randn(len(prompts), 4, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
     for timestep in scheduler.timesteps:
-        without, conditional = model(torch.cat([latents] * 2), timestep.expand(2 * len(latents)), embeds, pooled).chunk(2)
+        without, conditional = model(torch.cat([latents] * 2), timestep.expand(2 * len(latents)), embeds, pooled).chunk(
+            2
+        )
         latents = scheduler.step(without + guidance * (conditional - without), timestep, latents).prev_sample
     vae = AutoencoderKL.from_pretrained(folder / "vae").to(device)
     return vae.decode(latents).sample

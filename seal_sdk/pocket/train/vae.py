@@ -55,7 +55,9 @@ def train_vae(folder: Path, recipe: Recipe, device: torch.device) -> None:
         vae.load_state_dict({name: tensor.cpu() for name, tensor in training.average.items()})
         pixels = to_pixels(data.images[-HELD_BACK:][:32])
         rebuilt = reconstruct(vae, pixels)
-        print(f"vae {training.step} loss {training.mean_loss:.5f} psnr {psnr(pixels, rebuilt).mean():.2f} dB", flush=True)
+        print(
+            f"vae {training.step} loss {training.mean_loss:.5f} psnr {psnr(pixels, rebuilt).mean():.2f} dB", flush=True
+        )
         save_sheet(torch.cat([pixels[:8], rebuilt[:8]]), 8, folder / "vae.png")
 
     model = build_vae().to(memory_format=torch.channels_last)

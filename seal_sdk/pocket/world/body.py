@@ -82,8 +82,17 @@ def rest(species: str) -> Body:
     return build(species, Pose())
 
 
-def _leg(body: Body, limb: _Limb, top: Point, bend: tuple[float, float], name: str, materials: tuple[str, str, str],
-         root: int, foot: float, toe: float) -> None:
+def _leg(
+    body: Body,
+    limb: _Limb,
+    top: Point,
+    bend: tuple[float, float],
+    name: str,
+    materials: tuple[str, str, str],
+    root: int,
+    foot: float,
+    toe: float,
+) -> None:
     """An upper and a lower capsule and a foot; ``foot`` is its radius, ``toe`` its reach to the front."""
     depth = FAR if name.startswith("far") else NEAR
     knee = polar(top, limb.upper, _DOWN + bend[0])
@@ -95,8 +104,15 @@ def _leg(body: Body, limb: _Limb, top: Point, bend: tuple[float, float], name: s
     body.joint(end, body.joint(knee, body.joint(top, root)))
 
 
-def _tail(body: Body, root: Point, joint: int, lengths: tuple[float, float], angles: tuple[float, float],
-          radii: tuple[float, float, float], materials: tuple[str, str]) -> None:
+def _tail(
+    body: Body,
+    root: Point,
+    joint: int,
+    lengths: tuple[float, float],
+    angles: tuple[float, float],
+    radii: tuple[float, float, float],
+    materials: tuple[str, str],
+) -> None:
     middle = polar(root, lengths[0], angles[0])
     end = polar(middle, lengths[1], angles[1])
     body.add(Capsule(middle, end, radii[1], radii[2]), "tail", materials[1], -0.05)
@@ -115,7 +131,17 @@ def _four_legged(pose: Pose, made: _Build, sock: str, toe: float) -> tuple[Body,
     head_joint = body.joint(head, chest_joint)
     tops = _leg_tops(made)
     for index, name, root in ((_FAR_FORE, "far fore", chest_joint), (_FAR_HIND, "far hind", hip_joint)):
-        _leg(body, made.leg, tops[index], pose.limbs[index], name, ("coat", "coat", sock), root, made.leg.radii[2] * 1.1, toe)
+        _leg(
+            body,
+            made.leg,
+            tops[index],
+            pose.limbs[index],
+            name,
+            ("coat", "coat", sock),
+            root,
+            made.leg.radii[2] * 1.1,
+            toe,
+        )
     return body, head, head_joint, angle, hip_joint
 
 
@@ -131,7 +157,17 @@ def _torso_and_near_legs(body: Body, pose: Pose, made: _Build, head: Point, sock
     body.add(Capsule(hip, chest, made.hip, made.chest), "torso")
     tops = _leg_tops(made)
     for index, name, root in ((_NEAR_FORE, "near fore", 1), (_NEAR_HIND, "near hind", 0)):
-        _leg(body, made.leg, tops[index], pose.limbs[index], name, ("coat", "coat", sock), root, made.leg.radii[2] * 1.1, toe)
+        _leg(
+            body,
+            made.leg,
+            tops[index],
+            pose.limbs[index],
+            name,
+            ("coat", "coat", sock),
+            root,
+            made.leg.radii[2] * 1.1,
+            toe,
+        )
 
 
 def _eye(body: Body, at: Point, radius: float) -> None:
@@ -149,7 +185,9 @@ def _cat(pose: Pose) -> Body:
     body, head, joint, _, hip = _four_legged(pose, _CAT, "accent", 0.04)
     root = (-_CAT.half - 0.10, _CAT.height + 0.06)
     angle = math.pi - 0.75 + 0.7 * pose.tail
-    _tail(body, root, hip, (0.30, 0.28), (angle, angle - 0.9 + 0.5 * pose.tail), (0.06, 0.055, 0.05), ("coat", "accent"))
+    _tail(
+        body, root, hip, (0.30, 0.28), (angle, angle - 0.9 + 0.5 * pose.tail), (0.06, 0.055, 0.05), ("coat", "accent")
+    )
     _torso_and_near_legs(body, pose, _CAT, head, "accent", 0.04)
     at = _frame(head, 0.7 * pose.head)
     for side, depth in ((1, MIDDLE), (-1, NEAR)):

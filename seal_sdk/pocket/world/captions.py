@@ -11,15 +11,39 @@ from .kinds import KINDS
 from .pose import Pose
 from .scene import SCENES, Scene
 
-_PLACES = {"snow": "on snow", "beach": "on a beach", "forest": "in a forest", "desert": "in a desert", "night": "at night",
-           "city": "in a city", "meadow": "on a meadow", "lake": "on a lake", "room": "in a room"}
-_KIND_PHRASES = {"photo": "a photo of", "depth": "a depth map of", "mesh": "a mesh of", "pose": "a pose skeleton of",
-                 "canny": "a canny edge map of", "sketch": "a sketch of", "segmentation": "a segmentation map of"}
+_PLACES = {
+    "snow": "on snow",
+    "beach": "on a beach",
+    "forest": "in a forest",
+    "desert": "in a desert",
+    "night": "at night",
+    "city": "in a city",
+    "meadow": "on a meadow",
+    "lake": "on a lake",
+    "room": "in a room",
+}
+_KIND_PHRASES = {
+    "photo": "a photo of",
+    "depth": "a depth map of",
+    "mesh": "a mesh of",
+    "pose": "a pose skeleton of",
+    "canny": "a canny edge map of",
+    "sketch": "a sketch of",
+    "segmentation": "a segmentation map of",
+}
 _QUALITY = "high quality"
 
 
-def caption(identity: Identity, pose: Pose, scene: Scene, kind: str = "photo", *, rng: np.random.Generator | None = None,
-            color: bool | None = None, pattern: bool | None = None) -> str:
+def caption(
+    identity: Identity,
+    pose: Pose,
+    scene: Scene,
+    kind: str = "photo",
+    *,
+    rng: np.random.Generator | None = None,
+    color: bool | None = None,
+    pattern: bool | None = None,
+) -> str:
     """Describe a rendering.
 
     ``color`` and ``pattern`` say whether the main colour and the pattern are named; None leaves that to ``rng`` (to no,
@@ -60,8 +84,21 @@ def words(text: str) -> list[str]:
     return re.findall(r"[a-z]+(?:-[a-z]+)*|,", text.lower())
 
 
-vocabulary: tuple[str, ...] = tuple(sorted(
-    {word for text in (*SPECIES, *SCENES, *PATTERNS, *COLORS, *_PLACES.values(), *_KIND_PHRASES.values(), _QUALITY,
-                       "a an in top ,")
-     for word in words(text)}
-))
+vocabulary: tuple[str, ...] = tuple(
+    sorted(
+        {
+            word
+            for text in (
+                *SPECIES,
+                *SCENES,
+                *PATTERNS,
+                *COLORS,
+                *_PLACES.values(),
+                *_KIND_PHRASES.values(),
+                _QUALITY,
+                "a an in top ,",
+            )
+            for word in words(text)
+        }
+    )
+)

@@ -14,8 +14,16 @@ COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown",
 Color = tuple[float, float, float]
 
 # Hue (in turns) at which each named band ends.
-_HUES = ((0.03, "red"), (0.115, "orange"), (0.19, "yellow"), (0.45, "green"), (0.70, "blue"), (0.82, "purple"),
-         (0.945, "pink"), (1.01, "red"))
+_HUES = (
+    (0.03, "red"),
+    (0.115, "orange"),
+    (0.19, "yellow"),
+    (0.45, "green"),
+    (0.70, "blue"),
+    (0.82, "purple"),
+    (0.945, "pink"),
+    (1.01, "red"),
+)
 _SKINS = ((0.98, 0.82, 0.70), (0.88, 0.66, 0.50), (0.66, 0.44, 0.30), (0.42, 0.27, 0.18))
 _HAIRS = ((0.12, 0.09, 0.08), (0.36, 0.20, 0.10), (0.86, 0.66, 0.28), (0.70, 0.28, 0.12), (0.62, 0.62, 0.64))
 

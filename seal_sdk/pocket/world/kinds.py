@@ -16,7 +16,9 @@ KINDS = ("photo", "depth", "mesh", "pose", "canny", "sketch", "segmentation")
 
 def _colors(count: int, saturation: float, value: float) -> np.ndarray:
     # the golden ratio keeps neighbours' hues far apart
-    return np.array([colorsys.hsv_to_rgb((0.05 + 0.618 * i) % 1.0, saturation, value) for i in range(count)], np.float32)
+    return np.array(
+        [colorsys.hsv_to_rgb((0.05 + 0.618 * i) % 1.0, saturation, value) for i in range(count)], np.float32
+    )
 
 
 _SEGMENT_COLORS = _colors(len(PARTS), 0.75, 0.92)
@@ -97,5 +99,11 @@ def _pose(raster: Raster) -> np.ndarray:
     return picture
 
 
-_DRAWERS = {"depth": _depth, "mesh": _mesh, "pose": _pose, "canny": _canny, "sketch": _sketch,
-            "segmentation": _segmentation}
+_DRAWERS = {
+    "depth": _depth,
+    "mesh": _mesh,
+    "pose": _pose,
+    "canny": _canny,
+    "sketch": _sketch,
+    "segmentation": _segmentation,
+}

@@ -26,8 +26,16 @@ def shade(raster: Raster, at: np.ndarray) -> np.ndarray:
 def paint_body(identity: Identity, raster: Raster, at: np.ndarray) -> np.ndarray:
     """The subject's colours, float32 (n, 3), at the flat indices ``at``."""
     shoe = tuple(0.35 * channel for channel in identity.accent)
-    colors = {"coat": identity.main, "second": identity.second, "accent": identity.accent, "skin": identity.skin,
-              "hair": identity.hair, "shoe": shoe, "white": _WHITE, "dark": _DARK}
+    colors = {
+        "coat": identity.main,
+        "second": identity.second,
+        "accent": identity.accent,
+        "skin": identity.skin,
+        "hair": identity.hair,
+        "shoe": shoe,
+        "white": _WHITE,
+        "dark": _DARK,
+    }
     parts = raster.body.parts
     owner = raster.owner.ravel()[at]
     table = np.array([colors[part.material] for part in parts], np.float32)
@@ -138,5 +146,14 @@ def _window(picture: np.ndarray, scene: Scene, x: np.ndarray, y: np.ndarray, ele
         _fill(picture, half - np.maximum(abs(x - cx), abs(y - cy)), color)
 
 
-_BACKDROPS = {"snow": _hills, "beach": _sun, "forest": _trees, "desert": _dunes, "night": _moon, "city": _buildings,
-              "meadow": _sun, "lake": _hills, "room": _window}
+_BACKDROPS = {
+    "snow": _hills,
+    "beach": _sun,
+    "forest": _trees,
+    "desert": _dunes,
+    "night": _moon,
+    "city": _buildings,
+    "meadow": _sun,
+    "lake": _hills,
+    "room": _window,
+}

@@ -55,7 +55,9 @@ def rasterize(species: str, pose: Pose, size: int) -> Raster:
     nx, ny, depth, u, v = (np.zeros((side, side), np.float32) for _ in range(5))
     for index, (part, model) in enumerate(zip(body.parts, still.parts)):
         rows, columns = _window(part.shape.bounds, view, side)
-        x = ((np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5 - view.x0) * (view.facing / view.unit))[None]
+        x = ((np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5 - view.x0) * (view.facing / view.unit))[
+            None
+        ]
         y = ((view.y0 - 0.5 - np.arange(rows.start, rows.stop, dtype=np.float32)) / view.unit)[:, None]
         seen = part.shape.surface(x, y)
         here, at = seen.inside, (rows, columns)
@@ -89,5 +91,7 @@ def _window(bounds: tuple[float, float, float, float], view: _View, side: int) -
     x0, y0, x1, y1 = bounds
     edges = sorted((view.x0 + view.facing * view.unit * x0, view.x0 + view.facing * view.unit * x1))
     top, bottom = view.y0 - view.unit * y1, view.y0 - view.unit * y0
-    return (slice(max(int(top) - 1, 0), min(int(bottom) + 2, side)),
-            slice(max(int(edges[0]) - 1, 0), min(int(edges[1]) + 2, side)))
+    return (
+        slice(max(int(top) - 1, 0), min(int(bottom) + 2, side)),
+        slice(max(int(edges[0]) - 1, 0), min(int(edges[1]) + 2, side)),
+    )
