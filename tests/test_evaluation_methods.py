@@ -167,7 +167,9 @@ def test_a_session_that_finds_nobody_is_told_and_the_score_says_so(session):
     results = run(session, asked, parse_methods("prompt:steps=1 seal:steps=1"))
     assert [score.told for score in results] == [False, True]
     assert session.finder.calls == 2  # the reference and the structure image
-    assert summarize(results)["told"] == {"prompt:steps=1": 0, "seal:steps=1": 1}
+    summary = summarize(results)
+    assert summary["told"] == {"prompt:steps=1": 0, "seal:steps=1": 1}
+    assert table(summary).endswith("needed to be told where the subject is: seal:steps=1: 1")
 
 
 def test_every_run_draws_the_same(session):

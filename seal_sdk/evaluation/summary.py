@@ -80,7 +80,8 @@ def table(summary: dict[str, Any]) -> str:
     lines = _table(summary, f"{summary['seeds']} seeds")
     for kind, part in summary.get("kinds", {}).items():
         lines += ["", *_table(part, kind)]
-    return "\n".join(lines)
+    told = ", ".join(f"{name}: {count}" for name, count in summary["told"].items() if count)
+    return "\n".join([*lines, *(["", f"pictures that needed to be told where the subject is: {told}"] if told else [])])
 
 
 def _table(summary: dict[str, Any], title: str) -> list[str]:
