@@ -41,7 +41,8 @@ class IdentitySession:
     model: "pocket" (the embedded model), a diffusers folder, a hub id, a ``.safetensors`` file or a StableDiffusionXLPipeline.
     store: a folder for the identities, or an IdentityStore; None: ``SEAL_STORE`` or the user's data folder.
     accelerator: "auto", "cpu", "gpu", "cuda", "cuda:N", "mps". precision: "auto", "fp32", "fp16", "bf16". variant: of the weights.
-    callbacks: see :mod:`seal_sdk.callbacks`. alignment, appearance, delta_bridge, structure: the method's settings (:mod:`seal_sdk.config`).
+    callbacks: see :mod:`seal_sdk.callbacks`.
+    alignment, appearance, delta_bridge, structure: the method's settings (:mod:`seal_sdk.config`).
     subject: who finds the subject: "sam", a file of SAM weights, "vit_b", "vit_l" or "vit_h", or any object with SubjectFinder's methods.
     controlnet: a ControlNetModel, folder or hub id, for ``Structure(control="controlnet")``.
     seed: of the seeds drawn where ``generate`` is given none.
@@ -108,7 +109,8 @@ class IdentitySession:
     ) -> Identity:
         """Register a reference image and use it from now on. The second time, in any process, it is a store hit.
 
-        image: path, PIL image, array (H, W, 3) or bytes. prompt: what it shows. name: to find it again (a new image takes a used name over).
+        image: path, PIL image, array (H, W, 3) or bytes. prompt: what it shows.
+        name: to find it again (a new image takes a used name over).
         box (x0, y0, x1, y1) or mask (H, W), in pixels of the image: the subject, instead of asking SAM.
         timesteps: "exact" (those of a sampling with ``num_inference_steps``), a number of anchors (default 4), or a list.
         Raises ImageError, PromptError, SubjectNotFound, NumericalError, or a StoreError.

@@ -130,6 +130,8 @@ def _folder(folder: Path) -> list[Finding]:
 def _store(folder: Path) -> Finding:
     if not folder.is_dir():
         return Finding("identities", "none yet")
+    if not any(folder.iterdir()):
+        return Finding("identities", "none yet")
     try:
         store = IdentityStore(folder, create=False)
         report = store.verify(full=False)

@@ -19,7 +19,10 @@ class Transform:
 
 
 def anchor_transform(reference_box: Box, structure_box: Box) -> Transform:
-    """``s = h_a / h_s`` and ``t = P_a - s P_s`` with P the bottom centres (paper). Boxes are (x0, y0, x1, y1), reference in canvas pixels."""
+    """``s = h_a / h_s`` and ``t = P_a - s P_s`` with P the bottom centres (paper).
+
+    Boxes are (x0, y0, x1, y1), the reference's in pixels of the canvas.
+    """
     scale = (reference_box[3] - reference_box[1]) / (structure_box[3] - structure_box[1])
     (ax, ay), (sx, sy) = _bottom_centre(reference_box), _bottom_centre(structure_box)
     return Transform(scale, (ax - scale * sx, ay - scale * sy))

@@ -11,10 +11,10 @@ from segment_anything.modeling import Sam
 
 from seal_sdk.errors import SubjectNotFound
 from seal_sdk.subject.background import foreground
-from seal_sdk.subject.subject import Subject, mask_box
+from seal_sdk.subject.subject import Box, Subject, mask_box
 
 LIKELY_AREA = 0.25  # a subject's usual share of the image (ours)
-AGREEMENT = 0.5  # IoU with the uniform background's complement under which that is trusted instead
+AGREEMENT = 0.5  # IoU with the box of what differs from a uniform background, under which that is trusted instead
 
 
 class SamFinder:
@@ -38,8 +38,8 @@ class SamFinder:
     def find(self, image: Image.Image, what: str = "reference") -> Subject:
         """The best mask by predicted IoU x stability x area prior x centrality, of those that touch fewer than three borders (ours).
 
-        On a structure image with a uniform background, what differs from the background takes over where SAM finds nothing or
-        something else (IoU under 0.5): thin skeletons and outlines are no segments. Raises SubjectNotFound when nobody is found.
+        On a structure image with a uniform background, what differs from the background takes over where SAM finds
+        nothing or something else (box IoU under 0.5). Raises SubjectNotFound when nobody is found.
         """
         self.calls += 1
         pixels = np.asarray(image.convert("RGB"))
@@ -51,7 +51,7 @@ class SamFinder:
             key=lambda subject: subject.score,
             default=None,
         )
-        if apart is not None and (best is None or _iou(best.mask, apart) < AGREEMENT):
+        if apart is not None and (best is None or _box_iou(best.box, mask_box(apart)) < AGREEMENT):
             return Subject(mask_box(apart), apart, best.score if best else 0.0)
         if best is None:
             raise self._nobody(what)
@@ -78,5 +78,12 @@ def _scored(found: dict[str, Any]) -> Subject | None:
     return Subject((x0, y0, x1, y1), mask, float(min(max(score, 0.0), 1.0)))
 
 
-def _iou(one: np.ndarray, other: np.ndarray) -> float:
-    return float((one & other).sum() / max((one | other).sum(), 1))
+def _box_iou(one: Box, other: Box) -> float:
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    return shared / (_area(one) + _area(other) - shared)
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
