@@ -1,0 +1,48 @@
+"""Register and generate from the command line, with the embedded model."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from seal_sdk.cli import main as cli
+from seal_sdk.metadata import read_settings
+
+
+@pytest.fixture
+def files(tmp_path, reference_image, structure_image):
+    reference_image.save(tmp_path / "reference.png")
+    structure_image.save(tmp_path / "structure.png")
+    return tmp_path
+
+
+def seal(*arguments):
+    result = CliRunner().invoke(cli.seal, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    return result.output
+
+
+def test_register_generate_and_show(files):
+    store = ("--store", files / "store")
+    asked = ("register", files / "reference.png", "--name", "subject", "--prompt", "a photo of a cat", "--json", *store)
+    first, second = json.loads(seal(*asked)), json.loads(seal(*asked))
+    assert (first["hit"], second["hit"]) == (False, True) and first["digest"] == second["digest"]
+    seal(
+        *("generate", "subject", "--structure", files / "structure.png", "--prompt", "a photo of a cat on snow"),
+        *("-o", files / "out.png", "--seed", 3, "--steps", 2, *store),
+    )
+    assert Image.open(files / "out.png").size == (128, 128)
+    settings = read_settings(files / "out.png")
+    assert settings["seed"] == 3 and settings["identity"]["name"] == "subject"
+
+
+def test_the_demo_writes_its_sheet_and_the_second_run_hits(tmp_path):
+    asked = ("demo", "--out", tmp_path / "demo", "--store", tmp_path / "store", "--steps", 1)
+    assert "computed and cached" in seal(*asked)
+    assert seal(*asked).count("store hit") == 2
+    sheet = Image.open(tmp_path / "demo" / "contact-sheet.png")
+    assert sheet.width > 900 and sheet.height > 1500
+    assert len(list((tmp_path / "demo").glob("*.png"))) == 2 * 4 * 5 + 1
