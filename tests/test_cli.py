@@ -48,7 +48,11 @@ def run(*arguments, root=None):
         "finally: assert not {'torch', 'diffusers'} & set(sys.modules), 'torch was imported'"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        stdin=subprocess.DEVNULL,
     )
     return done.returncode, done.stdout, done.stderr
 

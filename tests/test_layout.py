@@ -21,7 +21,9 @@ def imported(path: Path) -> set[str]:
     """Dotted names that a module imports, wherever in it, but for those that only a type checker sees."""
     names = set()
     tree = ast.parse(path.read_text())
-    for guard in [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)]:
+    for guard in [
+        node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+    ]:
         guard.body = [ast.Pass()]
     package = ".".join(path.relative_to(ROOT).with_suffix("").parts[:-1])
     for node in ast.walk(tree):
@@ -69,7 +71,9 @@ def test_only_the_backbone_and_its_neighbours_know_diffusers():
 @pytest.mark.parametrize("statement", ["import store", "import seal_sdk", "import seal_sdk.cli.main"])
 def test_imports_leave_heavy_libraries_out(statement):
     code = f"import sys; {statement}; print([name for name in {HEAVY!r} if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 def test_public_names_are_sorted_and_resolve():

@@ -169,7 +169,9 @@ def test_bridge_follows_its_formulas():
 def test_equal_prompts_make_no_delta():
     empty, gen = torch.randn(2, 1, 4, 8, 8)
     shared = dict(guidance_scale=3.0, base="gen", low_pass_iterations=3)
-    assert torch.equal(bridge(empty, gen, gen, strength=2.0, **shared), bridge(empty, gen, None, strength=0.0, **shared))
+    assert torch.equal(
+        bridge(empty, gen, gen, strength=2.0, **shared), bridge(empty, gen, None, strength=0.0, **shared)
+    )
 
 
 def test_schedules_are_careful_early_and_reach_the_setting():

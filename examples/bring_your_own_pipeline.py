@@ -1,0 +1,45 @@
+"""Use a StableDiffusionXLPipeline that the app already has: it stays as it is, and goes on working by itself."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from diffusers import StableDiffusionXLPipeline
+from PIL import Image
+
+from seal_sdk import IdentitySession
+from seal_sdk.pocket import PIPELINE_FOLDER, world
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("."))
+    parser.add_argument("--store", type=Path, default=None)
+    parser.add_argument("--steps", type=int, default=20)
+    arguments = parser.parse_args()
+
+    pipe = StableDiffusionXLPipeline.from_pretrained(PIPELINE_FOLDER, dtype=torch.float32)  # stands for your own
+    subject = world.sample(500_003)
+    drawn = world.render(subject.identity, subject.pose, subject.scene)
+
+    session = IdentitySession(pipe, store=arguments.store)
+    session.register(Image.fromarray(drawn.image), prompt="a photo", name="mine", box=drawn.box)  # a box needs no SAM
+    batch = session.generate(
+        None,
+        ["a photo on snow", "a photo at night"],
+        num_inference_steps=arguments.steps,
+        guidance_scale=4.0,
+        seed=[1, 2],
+    )
+    for number, image in enumerate(batch.images):
+        image.save(arguments.out / f"mine-{number}.png")
+    plain = pipe(
+        "a photo on snow", num_inference_steps=arguments.steps, generator=torch.Generator().manual_seed(1)
+    ).images[0]
+    plain.save(arguments.out / "plain.png")
+
+
+if __name__ == "__main__":
+    main()

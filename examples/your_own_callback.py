@@ -1,0 +1,36 @@
+"""A callback that keeps the latents' spread of every step, and one that writes every image."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from PIL import Image
+
+from seal_sdk import Callback, IdentitySession, ImageWriter
+from seal_sdk.pocket import world
+
+
+class Spread(Callback):
+    """Prints how the latents shrink from noise to an image."""
+
+    def on_step_end(self, session, index, timestep, latents):
+        print(f"step {index} at timestep {timestep:.0f}: standard deviation {latents.std():.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("."))
+    parser.add_argument("--store", type=Path, default=None)
+    parser.add_argument("--steps", type=int, default=20)
+    arguments = parser.parse_args()
+
+    subject = world.sample(500_003)
+    photo = Image.fromarray(world.render(subject.identity, subject.pose, subject.scene).image)
+    with IdentitySession("pocket", store=arguments.store, callbacks=[Spread(), ImageWriter(arguments.out)]) as session:
+        session.register(photo, prompt="a photo", name="example")
+        session.generate(None, "a photo in a forest", num_inference_steps=arguments.steps, seed=1)
+
+
+if __name__ == "__main__":
+    main()

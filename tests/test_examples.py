@@ -1,0 +1,42 @@
+"""The examples run as they stand, and stay short."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(monkeypatch, name, *arguments):
+    monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("register_and_generate.py", {"example.png"}),
+        ("bring_your_own_pipeline.py", {"mine-0.png", "mine-1.png", "plain.png"}),
+        ("your_own_callback.py", {"000000.png"}),
+    ],
+)
+def test_example_draws(monkeypatch, tmp_path, name, written):
+    out = tmp_path / "out"
+    out.mkdir()
+    run(monkeypatch, name, "--out", out, "--store", tmp_path / "store", "--steps", 2)
+    assert {path.name for path in out.iterdir()} == written
+
+
+def test_an_identity_is_read_with_zarr(monkeypatch, tmp_path, capsys):
+    run(monkeypatch, "register_and_generate.py", "--out", tmp_path, "--store", tmp_path / "store", "--steps", 1)
+    run(monkeypatch, "read_identity_with_zarr.py", "example", "--store", tmp_path / "store")
+    assert "('timestep', 'layer', 'kv', 'token', 'channel')" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_examples_are_short(path):
+    assert len(path.read_text().splitlines()) < 80

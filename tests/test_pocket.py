@@ -1,0 +1,142 @@
+"""The embedded model's assets, and the recipes that train it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionXLPipeline
+
+from seal_sdk.pocket import ASSETS, PIPELINE_FOLDER, world
+from seal_sdk.pocket.models import build_vae
+from seal_sdk.pocket.sam import build_sam
+from seal_sdk.pocket.train.data import TrainingSet, render_set
+from seal_sdk.pocket.train.export import export
+from seal_sdk.pocket.train.loop import Recipe, Training
+from seal_sdk.pocket.train.sam import train_sam
+from seal_sdk.pocket.train.tokenizer import build_tokenizer
+from seal_sdk.pocket.train.unet import train_unet
+from seal_sdk.pocket.train.vae import normalise_latents, psnr, reconstruct, to_pixels, train_vae, write_latents
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    pipeline = StableDiffusionXLPipeline.from_pretrained(PIPELINE_FOLDER, dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def held_out(count, kind="photo"):
+    for seed in range(500_000, 500_000 + count):
+        sample = world.sample(seed)
+        yield sample, world.render(sample.identity, sample.pose, sample.scene, kind=kind)
+
+
+def test_assets_fit_into_40_mb():
+    assert sum(path.stat().st_size for path in ASSETS.rglob("*") if path.is_file()) <= 40 * 2**20
+
+
+def test_plain_diffusers_draws_with_it(pipe):
+    images = pipe(
+        "a photo of a cat on snow",
+        num_inference_steps=8,
+        guidance_scale=4.0,
+        generator=torch.Generator().manual_seed(0),
+    ).images
+    assert images[0].size == (128, 128) and np.asarray(images[0]).std() > 10
+
+
+def test_prompts_decide_the_scene(pipe):
+    """Snow is bright and night is dark: the border of what is drawn follows the prompt."""
+
+    def brightness(prompt):
+        generator = [torch.Generator().manual_seed(seed) for seed in range(2)]
+        drawn = pipe(
+            [prompt] * 2, num_inference_steps=8, guidance_scale=4.0, generator=generator, output_type="np"
+        ).images
+        return float(drawn[:, :16].mean())
+
+    assert brightness("a photo of a dog on snow") > brightness("a photo of a dog at night") + 0.2
+
+
+def test_vae_rebuilds_held_out_images(pipe):
+    pixels = to_pixels(np.stack([drawn.image for _, drawn in held_out(8)]))
+    assert psnr(pixels, reconstruct(pipe.vae, pixels)).mean() >= 28
+
+
+def test_any_text_has_tokens(pipe):
+    ids = pipe.tokenizer("a Zürich cat, 猫").input_ids
+    assert ids[0] == pipe.tokenizer.bos_token_id and ids[-1] == pipe.tokenizer.eos_token_id
+    assert pipe.tokenizer.tokenize("a striped orange cat") == ["a</w>", "striped</w>", "orange</w>", "cat</w>"]
+
+
+def test_normalising_latents_keeps_the_images():
+    torch.manual_seed(0)
+    vae = build_vae()
+    pixels = to_pixels(np.stack([drawn.image for _, drawn in held_out(4)]))
+    before = reconstruct(vae, pixels)
+    normalise_latents(vae, pixels)
+    latents = vae.encode(pixels).latent_dist.mode()
+    assert torch.allclose(reconstruct(vae, pixels), before, atol=1e-3)
+    assert latents.mean(dim=(0, 2, 3)).abs().max() < 1e-3 and (latents.std(dim=(0, 2, 3)) - 1).abs().max() < 1e-3
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    render_set(folder, 520, 1)
+    build_tokenizer(folder)
+    return folder
+
+
+def test_every_stage_runs_and_exports_a_pipeline(run_folder, tmp_path):
+    tiny = Recipe(learning_rate=1e-3, batch=2, steps=2)
+    train_vae(run_folder, tiny, CPU)
+    train_sam(run_folder, tiny, CPU)
+    write_latents(run_folder, CPU)
+    train_unet(run_folder, tiny, CPU)
+    export(run_folder, tmp_path)
+    pipe = StableDiffusionXLPipeline.from_pretrained(tmp_path / "pipeline")
+    assert pipe.unet.dtype == torch.float16 or pipe.unet.dtype == torch.float32
+    assert len(TrainingSet.open(run_folder)) == 20
+
+
+def test_a_resumed_training_equals_an_unbroken_one(tmp_path):
+    data = torch.randn(8, 4)
+
+    def loss(model, step):
+        return (model(data + torch.randn_like(data)) - data).square().mean()
+
+    def train(checkpoint, steps):
+        torch.manual_seed(0)
+        training = Training(
+            torch.nn.Linear(4, 4),
+            Recipe(learning_rate=1e-2, batch=8, steps=steps, warmup=1, flat=0.99),
+            checkpoint,
+            CPU,
+        )
+        training.run(loss)
+        return training
+
+    whole = train(tmp_path / "whole.pt", 10)
+    half = train(tmp_path / "half.pt", 5)
+    assert half.step == 5
+    resumed = train(tmp_path / "half.pt", 10)
+    assert resumed.step == 10
+    assert all(torch.equal(resumed.average[name], tensor) for name, tensor in whole.average.items())
+
+
+def test_the_training_seeds_are_not_the_held_out_ones(run_folder):
+    with pytest.raises(ValueError, match="400000"):
+        render_set(run_folder, 400_001, 1)
+
+
+def test_sam_is_segment_anythings_own(reference_image):
+    sam = build_sam()
+    image = torch.as_tensor(np.asarray(reference_image.convert("RGB"))).permute(2, 0, 1).float()
+    point = (torch.tensor([[[64.0, 64.0]]]), torch.ones(1, 1))
+    asked = [{"image": image, "original_size": (128, 128), "point_coords": point[0], "point_labels": point[1]}]
+    with torch.no_grad():
+        assert sam(asked, multimask_output=True)[0]["masks"].shape == (1, 3, 128, 128)

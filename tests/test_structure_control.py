@@ -1,0 +1,67 @@
+"""Structure: injection from the structure row, and a ControlNet instead."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from diffusers import ControlNetModel, StableDiffusionXLControlNetPipeline
+
+from seal_sdk import Alignment, Appearance, DeltaBridge, IdentitySession, Structure
+from seal_sdk.errors import ConfigError, WeightsNotFound
+
+OFF = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0), alignment=Alignment(enabled=False))
+FAST = dict(num_inference_steps=3, guidance_scale=4.0, seed=1, output_type="np")
+
+
+@pytest.fixture
+def controlnet(tiny_pipeline):
+    torch.manual_seed(5)
+    net = ControlNetModel.from_unet(tiny_pipeline().unet, conditioning_embedding_out_channels=(16, 32))
+    with torch.no_grad():
+        for parameter in net.parameters():  # a new one is all zeros at its outputs
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    return net
+
+
+def test_injection_changes_the_image_within_its_time(tiny_pipeline, tmp_path, structure_image):
+    session = IdentitySession(tiny_pipeline(), store=tmp_path, **OFF)
+
+    def draw(**settings):
+        return session.generate(structure_image, "a cat", structure_control=Structure(**settings), **FAST)
+
+    without = session.generate(None, "a cat", **FAST)
+    never, none, half, full = draw(end=0.0), draw(scale=0.0), draw(scale=0.5), draw(end=1.0)
+    assert np.array_equal(never.image, without.image)
+    assert np.allclose(none.image, without.image, atol=1e-4)
+    assert not np.allclose(half.image, full.image, atol=1e-3) and not np.allclose(full.image, without.image, atol=1e-3)
+    assert full.unet_rows == 9 and never.unet_rows == 6
+
+
+def test_a_controlnet_steers_as_in_diffusers(tiny_pipeline, tmp_path, structure_image, controlnet):
+    pipe = tiny_pipeline()
+    session = IdentitySession(pipe, store=tmp_path, controlnet=controlnet, **OFF)
+    ours = session.generate(
+        structure_image, "a cat", structure_control=Structure(control="controlnet", end=1.0, scale=0.8), **FAST
+    )
+    theirs = StableDiffusionXLControlNetPipeline(**pipe.components, controlnet=controlnet, add_watermarker=False)
+    theirs.set_progress_bar_config(disable=True)
+    expected = theirs(
+        "a cat",
+        image=structure_image,
+        num_inference_steps=3,
+        guidance_scale=4.0,
+        controlnet_conditioning_scale=0.8,
+        generator=torch.Generator().manual_seed(1),
+        output_type="np",
+    ).images[0]
+    plain = session.generate(None, "a cat", **FAST)
+    assert np.allclose(ours.image, expected, atol=1e-5) and not np.allclose(ours.image, plain.image, atol=1e-3)
+
+
+def test_a_missing_controlnet_is_told(tiny_pipeline, tmp_path, structure_image):
+    with pytest.raises(WeightsNotFound, match="controlnet="):
+        IdentitySession(tiny_pipeline(), store=tmp_path, controlnet=str(tmp_path / "nothing"))
+    session = IdentitySession(tiny_pipeline(), store=tmp_path, **OFF)
+    with pytest.raises(ConfigError, match="controlnet="):
+        session.generate(structure_image, "a cat", structure_control=Structure(control="controlnet"), **FAST)
