@@ -24,7 +24,7 @@ from seal_sdk.backbone.plan import ImagePlan, Infusion, Method, StructureRow
 from seal_sdk.config import Alignment
 from seal_sdk.errors import InputError
 from seal_sdk.identity import Identity
-from seal_sdk.key_values import KeyValueReader
+from seal_sdk.key_values import KeyValueCache, KeyValueReader
 from seal_sdk.method.infusion import token_mask
 from seal_sdk.requests import Request
 from seal_sdk.structures import Placed, place
@@ -95,10 +95,11 @@ class Drawing:
         alignment: Alignment,
         sampling: Sampling,
         finder: Callable[[], SubjectFinder],
+        cache: KeyValueCache,
         controlnet: Any = None,
     ) -> None:
         self.pipe, self.method, self.alignment, self.sampling = pipe, method, alignment, sampling
-        self.finder, self.controlnet = finder, controlnet
+        self.finder, self.cache, self.controlnet = finder, cache, controlnet
         self.clock = Clock()
         self.layers = self_attention_layers(pipe.unet, method.appearance.layers) if method.appearance.delta else ()
         self.scheduler = copy.deepcopy(pipe.scheduler)
@@ -206,7 +207,7 @@ class Drawing:
         sampled = [float(t) for t in self.scheduler.timesteps]
         return {
             identity.digest: KeyValueReader(
-                identity.stored, sampled, self.pipe._execution_device, self.pipe.unet.dtype, executor
+                identity.stored, sampled, self.pipe._execution_device, self.pipe.unet.dtype, executor, self.cache
             )
             for identity in identities
             if identity is not None

@@ -28,7 +28,7 @@ from seal_sdk.errors import InputError
 from seal_sdk.images import read_image
 from seal_sdk.sizes import reference_size, scale_box
 from seal_sdk.subject import Subject, SubjectFinder, subject_from
-from store import IdentityStore, StoredIdentity
+from store import IdentityStore, StoredIdentity, UnknownName
 
 DEFAULT_ANCHORS = 4
 ACCELERATOR_BATCH = 4  # timesteps per forward on a GPU; one on a CPU, where a batch gains nothing
@@ -136,7 +136,7 @@ class Registrar:
         recipe = self._recipe(reference, finder, timesteps, layers, appearance)
         stored = self.store.get(recipe)
         if stored is not None:
-            self.store.tag(name, stored.digest)
+            self._name(name, stored)
             return stored, True
         warn_if_truncated(self.pipe, reference.prompt)
         subject = reference.subject(finder)
@@ -170,6 +170,15 @@ class Registrar:
             name=name,
         )
         return stored, not computed
+
+    def _name(self, name: str, stored: StoredIdentity) -> None:
+        """Give a hit its name, unless it has it: a store that may only be read serves hits too."""
+        try:
+            named = self.store.resolve(name).digest == stored.digest
+        except UnknownName:
+            named = False
+        if not named:
+            self.store.tag(name, stored.digest)
 
     def _capture(
         self,

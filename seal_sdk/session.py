@@ -20,19 +20,30 @@ from seal_sdk.callbacks import Callback, ProgressBar
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
 from seal_sdk.defaults import sampling_defaults, store_root
 from seal_sdk.drawing import Drawing, Sampling
-from seal_sdk.errors import ConfigError, InputError, UnknownIdentity, WrongModel
+from seal_sdk.errors import ConfigError, InputError, UnknownIdentity, UnsupportedModel, WrongModel
 from seal_sdk.generation import Generation
 from seal_sdk.identity import Identity
+from seal_sdk.key_values import KeyValueCache
 from seal_sdk.library import Library
 from seal_sdk.metadata import attach_settings
 from seal_sdk.recipe import model_recipe
 from seal_sdk.registration import Registrar, choose_timesteps, default_name, read_reference
 from seal_sdk.requests import Request, check_prompt, make_requests
+from seal_sdk.settings import record
 from seal_sdk.sizes import check_size
 from seal_sdk.subject import SubjectFinder, load_sam
 from store import IdentityStore
 
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
+MEMORY_BUDGET = 2**30
+
+
+def _check_budget(budget: int | None) -> int:
+    if budget is None:
+        return MEMORY_BUDGET
+    if type(budget) is not int or budget < 0:
+        raise ConfigError(f"memory_budget={budget!r}: expected a number of bytes >= 0.")
+    return budget
 
 
 class IdentitySession:
@@ -45,6 +56,7 @@ class IdentitySession:
     alignment, appearance, delta_bridge, structure: the method's settings (:mod:`seal_sdk.config`).
     subject: who finds the subject: "sam", a file of SAM weights, "vit_b", "vit_l" or "vit_h", or any object with SubjectFinder's methods.
     controlnet: a ControlNetModel, folder or hub id, for ``Structure(control="controlnet")``.
+    memory_budget: bytes of identities' K/V kept in memory between calls (default 1 GiB, 0 for none).
     seed: of the seeds drawn where ``generate`` is given none.
     """
 
@@ -63,6 +75,7 @@ class IdentitySession:
         structure: Structure = Structure(),
         subject: str | SubjectFinder = "sam",
         controlnet: Any = None,
+        memory_budget: int | None = None,
         enable_progress_bar: bool = True,
         seed: int | None = None,
     ) -> None:
@@ -79,6 +92,7 @@ class IdentitySession:
         self.sampling_defaults = sampling_defaults(model)
         self._subject = "pocket" if subject == "sam" and model == "pocket" else subject
         self._fingerprints = Fingerprints()
+        self._cache = KeyValueCache(_check_budget(memory_budget))
         self._random = random.Random(seed)
         self._in_use: Identity | None = None
 
@@ -210,7 +224,13 @@ class IdentitySession:
                 warn_if_truncated(self.pipe, text)
             tell("on_generate_start", len(requests), sampling.num_inference_steps)
             drawing = Drawing(
-                self.pipe, method, alignment or self.alignment, sampling, lambda: self.finder, self.controlnet
+                self.pipe,
+                method,
+                alignment or self.alignment,
+                sampling,
+                lambda: self.finder,
+                self._cache,
+                self.controlnet,
             )
 
             def on_step_end(index: int, timestep: Tensor, current: Tensor) -> Tensor:
@@ -222,9 +242,10 @@ class IdentitySession:
                 return current
 
             images, run, placed, distances = drawing.draw(requests, identities, output_type, on_step_end)
+            model = model_recipe(self.pipe, self._fingerprints)
             settings = [
-                self._settings(request, used, method, alignment or self.alignment, sampling)
-                for request, used in zip(requests, identities, strict=True)
+                record(request, used, where, method, alignment or self.alignment, sampling, self.pipe, model)
+                for request, used, where in zip(requests, identities, placed, strict=True)
             ]
             if output_type == "pil":
                 images = [attach_settings(image, each) for image, each in zip(images, settings, strict=True)]
@@ -267,6 +288,7 @@ class IdentitySession:
     def close(self) -> None:
         """Let go of the model. The store keeps the identities."""
         self._in_use = None
+        self._cache.clear()
         self.__dict__.pop("finder", None)
         self.controlnet = None
         self.pipe = None  # type: ignore[assignment]
@@ -301,6 +323,10 @@ class IdentitySession:
             raise InputError(f"num_inference_steps={steps!r}: expected an integer >= 1.")
         if guidance_scale is not None and not 0 <= guidance_scale < 1000:
             raise InputError(f"guidance_scale={guidance_scale!r}: expected a number from 0 to 1000.")
+        if getattr(self.pipe.unet.config, "encoder_hid_dim_type", None) == "ip_image_proj":
+            raise UnsupportedModel(
+                "An IP-Adapter is loaded, which needs an image of its own: call pipe.unload_ip_adapter() first."
+            )
         if method.structure.control == "controlnet" and self.controlnet is None:
             raise ConfigError(
                 "Structure(control='controlnet') needs a ControlNet: IdentitySession(..., controlnet='folder or hub id')."
@@ -326,32 +352,3 @@ class IdentitySession:
                 "Register its reference with this session's model, or open the session with the model it was registered with."
             )
         return identity
-
-    def _settings(
-        self, request: Request, identity: Identity | None, method: Method, alignment: Alignment, sampling: Sampling
-    ) -> dict[str, Any]:
-        return {
-            "identity": identity and {"name": identity.name, "digest": identity.digest},
-            "prompt": request.prompt,
-            "negative_prompt": request.negative_prompt,
-            "structure": None if request.structure is None else "given",
-            "structure_prompt": request.structure_prompt,
-            "structure_box": request.structure_box and [float(v) for v in request.structure_box],
-            "seed": request.seed,
-            "height": sampling.size[0],
-            "width": sampling.size[1],
-            "num_inference_steps": sampling.num_inference_steps,
-            "guidance_scale": sampling.guidance_scale,
-            "guidance_rescale": method.guidance_rescale,
-            "clip_skip": sampling.clip_skip,
-            "scheduler": type(self.pipe.scheduler).__name__,
-            "alignment": asdict(alignment),
-            "appearance": asdict(method.appearance),
-            "delta_bridge": asdict(method.delta_bridge),
-            "structure_control": asdict(method.structure),
-            "model": {
-                key: value
-                for key, value in model_recipe(self.pipe, self._fingerprints).items()
-                if isinstance(value, str)
-            },
-        }

@@ -64,7 +64,13 @@ def test_the_session_is_imported_only_by_what_uses_it():
 
 def test_only_the_backbone_and_its_neighbours_know_diffusers():
     known = {"seal_sdk/backbone", "seal_sdk/pocket"}
-    typing = {"seal_sdk/drawing.py", "seal_sdk/registration.py", "seal_sdk/recipe.py", "seal_sdk/sizes.py"}
+    typing = {
+        "seal_sdk/drawing.py",
+        "seal_sdk/registration.py",
+        "seal_sdk/recipe.py",
+        "seal_sdk/settings.py",
+        "seal_sdk/sizes.py",
+    }
     assert importers("diffusers") <= known | typing
 
 

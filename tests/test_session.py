@@ -368,3 +368,25 @@ def test_given_masks_win_over_boxes_and_finders(session, reference_image):
     identity = register(session, reference_image, box=None, mask=mask)
     assert identity.box == (40, 30, 90, 60)
     assert np.array_equal(identity.mask, mask)
+
+
+def test_a_memory_budget_bounds_what_is_kept(tiny_pipeline, tmp_path, reference_image):
+    def draw(budget):
+        session = IdentitySession(
+            tiny_pipeline(), store=tmp_path / "store", memory_budget=budget, enable_progress_bar=False
+        )
+        identity = register(session, reference_image, timesteps=3)
+        image = pixels(session.generate(None, "a cat", seed=1, num_inference_steps=6))[0]
+        return image, session._cache.nbytes, identity.nbytes
+
+    (none, kept_none, total), (one, kept_one, _), (whole, kept_whole, _) = draw(0), draw(300_000), draw(None)
+    assert kept_none == 0 and kept_one <= 300_000 and kept_whole == total
+    assert np.array_equal(none, one) and np.array_equal(one, whole)
+    with pytest.raises(ConfigError, match="memory_budget"):
+        draw(-1)
+
+
+def test_a_read_only_store_serves_hits(session, tiny_pipeline, reference_image, monkeypatch):
+    register(session, reference_image)
+    monkeypatch.setattr(type(session.store), "tag", lambda *args, **kwargs: pytest.fail("the store was written to"))
+    register(session, reference_image)

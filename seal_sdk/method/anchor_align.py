@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -39,18 +40,17 @@ def align_image(
 
     fill: what the uncovered canvas takes: "border" (the median colour of the image's border, ours) or an RGB triple.
     """
-    colour = border_colour(image) if fill == "border" else fill
-    if transform.scale < 1:  # affine resampling does not antialias: shrink first
-        smaller = (max(round(image.width * transform.scale), 1), max(round(image.height * transform.scale), 1))
-        transform = Transform(transform.scale * image.width / smaller[0], transform.shift)
-        image = image.resize(smaller, Image.Resampling.BOX)
-    return _project(image, transform, size, Image.Resampling.BILINEAR, colour)
+    return _project(image, transform, size, border_colour(image) if fill == "border" else fill)
 
 
 def align_mask(mask: np.ndarray, transform: Transform, size: tuple[int, int]) -> np.ndarray:
-    """The structure's subject mask (H, W) bool moved by the same transform: (height, width) bool of the canvas."""
+    """The structure's subject mask (H, W) bool moved by the same transform: (height, width) bool of the canvas.
+
+    A pixel belongs when at least half covered, or half as much as the best covered one: thin strokes survive shrinking (ours).
+    """
     picture = Image.fromarray(np.asarray(mask, dtype=bool).astype(np.uint8) * 255)
-    return np.asarray(_project(picture, transform, size, Image.Resampling.BILINEAR, 0)) > 127
+    covered = np.asarray(_project(picture, transform, size, 0))
+    return covered > min(127, int(covered.max()) // 2)
 
 
 def border_colour(image: Image.Image) -> tuple[int, int, int]:
@@ -61,10 +61,13 @@ def border_colour(image: Image.Image) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _project(
-    image: Image.Image, transform: Transform, size: tuple[int, int], resample: Image.Resampling, fill
-) -> Image.Image:
+def _project(image: Image.Image, transform: Transform, size: tuple[int, int], fill: Any) -> Image.Image:
     """PIL maps canvas points back to image points: the inverse of the transform."""
-    inverse, (x, y) = 1 / transform.scale, transform.shift
-    data = (inverse, 0, -x * inverse, 0, inverse, -y * inverse)
-    return image.transform(size, Image.Transform.AFFINE, data, resample=resample, fillcolor=fill)
+    width, height = image.size
+    if transform.scale < 1:  # affine resampling does not antialias: shrink to whole pixels first
+        smaller = max(round(width * transform.scale), 1), max(round(height * transform.scale), 1)
+        image = image.resize(smaller, Image.Resampling.BOX)
+    across, down = image.width / (width * transform.scale), image.height / (height * transform.scale)
+    x, y = transform.shift
+    data = (across, 0, -x * across, 0, down, -y * down)
+    return image.transform(size, Image.Transform.AFFINE, data, resample=Image.Resampling.BILINEAR, fillcolor=fill)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -51,30 +51,40 @@ def infuse(
     top_k: int,
     targets: Tensor | None,
     rows: Sequence[int],
+    per_head: bool = False,
+    on_match: Callable[[int, int, Tensor, Tensor], None] | None = None,
 ) -> tuple[Tensor, float]:
     """Blend appearance attention into the base attention: ``(A_base + delta A_app) / (1 + delta)`` where the similarity exceeds tau.
 
     base: (B, N, C) attention output before ``to_out``. query: (B, N, C). key, value: (Nk, C) of the reference. targets: (Nt,) indices of
-    the tokens that may be infused, None for all. rows: batch rows to infuse. Returns the blended (B, N, C), and the share of the
-    candidate tokens that were infused, 0 to 1. Everything else stays bit for bit the base.
+    the tokens that may be infused, None for all. rows: batch rows to infuse. per_head: each head finds matches of its own and is gated
+    by them, instead of one match for all (ours). on_match: called with row, head (0 unless per_head), similarities and indices (Nt, k),
+    for match maps. Returns the blended (B, N, C), and the share of the candidate tokens that were infused, 0 to 1. Everything else stays
+    bit for bit the base.
     """
     if not len(key) or not len(rows) or (targets is not None and not len(targets)):
         return base, 0.0
     blended = base.clone()
+    key, value = key.to(query.dtype), value.to(query.dtype)
+    heads, width = (1, query.shape[-1] // heads) if per_head else (heads, query.shape[-1])
     shares = []
     for row in rows:
-        candidates = query[row] if targets is None else query[row, targets]
-        similarity, index = match(candidates, key, top_k)
-        valid = similarity[:, 0] > tau
-        appearance = attend(candidates, key, value, index, heads)
-        before = base[row] if targets is None else base[row, targets]
-        mixed = torch.where(valid[:, None], (before + delta * appearance) / (1 + delta), before).to(base.dtype)
-        if targets is None:
-            blended[row] = mixed
-        else:
-            blended[row, targets] = mixed
-        shares.append(valid.float().mean())
+        at = row if targets is None else (row, targets)
+        mixed = []
+        for head, (q, k, v, before) in enumerate(zip(*(t.split(width, -1) for t in (query[at], key, value, base[at])))):
+            similarity, index = match(q, k, top_k)
+            if on_match is not None:
+                on_match(row, head, similarity, index)
+            valid = similarity[:, :1] > tau
+            mixed.append(torch.where(valid, _blend(before, attend(q, k, v, index, heads), delta), before))
+            shares.append(valid.float().mean())
+        blended[at] = torch.cat(mixed, -1)
     return blended, float(torch.stack(shares).mean())
+
+
+def _blend(base: Tensor, appearance: Tensor, delta: float) -> Tensor:
+    """``(A_base + delta A_app) / (1 + delta)``, in fp32 and as an interpolation: ``delta A_app`` would overflow half precision."""
+    return torch.lerp(base.float(), appearance.float(), delta / (1 + delta)).to(base.dtype)
 
 
 def token_mask(mask: np.ndarray, grid: tuple[int, int], coverage: float = 0.15) -> Tensor:

@@ -1,0 +1,178 @@
+"""SDXL's full-size UNet with random weights on this machine: rows, time per step, register time, memory.
+
+    python tests/benchmarks/full_size.py [--side 256] [--steps 4] [--store FOLDER]
+
+Prints JSON. Every ratio is to a baseline of the same run: plain UNet forwards with the same number of rows and one scheduler step each.
+Needs about 10 GB of memory and nothing else running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from PIL import Image
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from seal_sdk import Callback, DeltaBridge, IdentitySession, Structure
+from seal_sdk.pocket import PIPELINE_FOLDER, world
+
+BLOCKS = dict(
+    block_out_channels=(320, 640, 1280),
+    down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    transformer_layers_per_block=(1, 2, 10),
+    attention_head_dim=(5, 10, 20),
+    cross_attention_dim=2048,
+    addition_embed_type="text_time",
+    addition_time_embed_dim=256,
+    projection_class_embeddings_input_dim=2816,
+    use_linear_projection=True,
+)
+
+
+def random_unet(side: int) -> UNet2DConditionModel:
+    """SDXL's UNet, 2.57 B parameters, small random weights, bf16."""
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(sample_size=side // 8, **BLOCKS).to(torch.bfloat16)
+    unet = unet.to_empty(device="cpu")
+    torch.manual_seed(0)
+    for parameter in unet.parameters():
+        torch.nn.init.normal_(parameter, std=0.02) if parameter.ndim > 1 else torch.nn.init.ones_(parameter)
+    return unet.eval()
+
+
+def pipeline(side: int) -> StableDiffusionXLPipeline:
+    """SDXL's UNet at full size; VAE and text encoders of SDXL's widths with few layers, since they are not measured."""
+    tokenizer = CLIPTokenizer.from_pretrained(PIPELINE_FOLDER / "tokenizer")
+    ids = dict(
+        vocab_size=len(tokenizer),
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        num_hidden_layers=2,
+    )
+    vae = AutoencoderKL(
+        block_out_channels=(32, 32, 32, 32),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        latent_channels=4,
+        sample_size=side,
+        force_upcast=False,
+    )
+    return StableDiffusionXLPipeline(
+        vae=vae.to(torch.bfloat16),
+        text_encoder=CLIPTextModel(CLIPTextConfig(hidden_size=768, num_attention_heads=12, **ids)).to(torch.bfloat16),
+        text_encoder_2=CLIPTextModelWithProjection(
+            CLIPTextConfig(hidden_size=1280, num_attention_heads=20, projection_dim=1280, **ids)
+        ).to(torch.bfloat16),
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
+        unet=random_unet(side),
+        scheduler=EulerDiscreteScheduler(
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="scaled_linear",
+            steps_offset=1,
+            timestep_spacing="leading",
+        ),
+        add_watermarker=False,
+    )
+
+
+class StepClock(Callback):
+    """Seconds of every denoising step."""
+
+    def on_generate_start(self, session, images, steps):
+        self.seconds, self.last = [], None
+
+    def on_step_end(self, session, index, timestep, latents):
+        now = time.perf_counter()
+        if self.last is not None:
+            self.seconds.append(now - self.last)
+        self.last = now
+
+
+@torch.no_grad()
+def plain_step(pipe: StableDiffusionXLPipeline, rows: int, side: int) -> float:
+    """Seconds of one UNet forward with ``rows`` rows, guidance and a scheduler step, as diffusers' loop runs them."""
+    pipe.scheduler.set_timesteps(4)
+    latents = torch.randn(1, 4, side // 8, side // 8, dtype=torch.bfloat16)
+    embeds, pooled = torch.randn(rows, 77, 2048, dtype=torch.bfloat16), torch.randn(rows, 1280, dtype=torch.bfloat16)
+    ids = torch.tensor([[side, side, 0, 0, side, side]], dtype=torch.bfloat16).expand(rows, 6)
+    started = time.perf_counter()
+    timestep = pipe.scheduler.timesteps[0]
+    scaled = pipe.scheduler.scale_model_input(torch.cat([latents] * rows), timestep)
+    added = {"text_embeds": pooled, "time_ids": ids}
+    noise = pipe.unet(scaled, timestep, encoder_hidden_states=embeds, added_cond_kwargs=added, return_dict=False)[0]
+    guided = noise[:1] + 5.0 * (noise[1:2] - noise[:1]) if rows > 1 else noise
+    pipe.scheduler.step(guided, timestep, latents, return_dict=False)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--store", type=Path)
+    arguments = parser.parse_args()
+    side, steps = arguments.side, arguments.steps
+
+    started = time.perf_counter()
+    pipe = pipeline(side)
+    loaded = time.perf_counter() - started
+    clock = StepClock()
+    store = arguments.store or Path(tempfile.mkdtemp()) / "store"
+    session = IdentitySession(pipe, store=store, callbacks=[clock], enable_progress_bar=False)
+    sample = world.sample(500_000)
+    reference = world.render(sample.identity, sample.pose, sample.scene, size=side)
+    structure = world.render(sample.identity, sample.pose, sample.scene, kind="mesh", size=side)
+    photo, mesh = Image.fromarray(reference.image), Image.fromarray(structure.image)
+
+    plain_step(pipe, 1, side)  # warm-up
+    single = statistics.median(plain_step(pipe, 1, side) for _ in range(arguments.repeats))
+    session.register(photo, prompt="warm up", name="warm", box=reference.box, timesteps=1)
+    started = time.perf_counter()
+    identity = session.register(photo, prompt="a photo", name="one", box=reference.box, timesteps=steps)
+    register = time.perf_counter() - started
+    started = time.perf_counter()
+    session.register(photo, prompt="a photo", name="one", box=reference.box, timesteps=steps)
+    hit = time.perf_counter() - started
+
+    all_rows = dict(delta_bridge=DeltaBridge(end=1.0), structure_control=Structure(end=1.0))
+    ours, theirs, counted = [], [], 0
+    for _ in range(arguments.repeats):  # in turn, so that a drifting machine hurts both alike
+        drawn = session.generate(
+            mesh, "a photo on snow", structure_box=structure.box, num_inference_steps=steps, seed=1, **all_rows
+        )
+        ours += clock.seconds[: steps - 2]  # the last step has no appearance row
+        counted = drawn.unet_rows
+        theirs += [plain_step(pipe, 4, side) for _ in range(2)]
+
+    report = {
+        "parameters": sum(p.numel() for p in pipe.unet.parameters()),
+        "side": side,
+        "load_s": loaded,
+        "unet_rows_of_generate": counted,
+        "plain_single_row_s": single,
+        "register_s": register,
+        "register_over_bare_forwards": register / (single * steps),
+        "register_hit_s": hit,
+        "identity_bytes": identity.nbytes,
+        "step_s": statistics.median(ours),
+        "plain_step_with_as_many_rows_s": statistics.median(theirs),
+        "step_over_plain": statistics.median(ours) / statistics.median(theirs),
+        "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
