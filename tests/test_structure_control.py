@@ -17,7 +17,7 @@ FAST = dict(num_inference_steps=3, guidance_scale=4.0, seed=1, output_type="np")
 @pytest.fixture
 def controlnet(tiny_pipeline):
     torch.manual_seed(5)
-    net = ControlNetModel.from_unet(tiny_pipeline().unet, conditioning_embedding_out_channels=(16, 32))
+    net = ControlNetModel.from_unet(tiny_pipeline().unet, conditioning_embedding_out_channels=(8, 16, 32))
     with torch.no_grad():
         for parameter in net.parameters():  # a new one is all zeros at its outputs
             parameter.add_(0.02 * torch.randn_like(parameter))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import ControlNetModel, StableDiffusionXLPipeline
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
 
 from seal_sdk.errors import ConfigError, UnsupportedModel, WeightsNotFound
 from seal_sdk.pocket import PIPELINE_FOLDER
@@ -110,15 +115,31 @@ def _read(source: str, dtype: torch.dtype, variant: str | None) -> Any:
     if looks_local and not path.exists():
         raise WeightsNotFound(f"There is no model at {source}.")
     try:
-        if path.suffix == ".safetensors":
-            return StableDiffusionXLPipeline.from_single_file(source, dtype=dtype)
-        return StableDiffusionXLPipeline.from_pretrained(source, dtype=dtype, variant=variant)
+        with _quiet_unless_terminal():
+            if path.suffix == ".safetensors":
+                return StableDiffusionXLPipeline.from_single_file(source, dtype=dtype)
+            return StableDiffusionXLPipeline.from_pretrained(source, dtype=dtype, variant=variant)
     except (OSError, ValueError) as error:
         raise WeightsNotFound(
             f"model={source!r} could not be loaded: {error}\n"
             "Give 'pocket', a diffusers folder, a hub id, a .safetensors file or a StableDiffusionXLPipeline. Without a network, "
             "download the model elsewhere and give its folder."
         ) from error
+
+
+@contextmanager
+def _quiet_unless_terminal() -> Iterator[None]:
+    """Loading bars are for people: off while nobody watches, and afterwards as they were."""
+    libraries = [library for library in (diffusers_logging, transformers_logging) if library.is_progress_bar_enabled()]
+    if sys.stderr.isatty():
+        libraries = []
+    for library in libraries:
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library in libraries:
+            library.enable_progress_bar()
 
 
 def _checked(pipe: Any) -> StableDiffusionXLPipeline:

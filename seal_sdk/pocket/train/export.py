@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import torch
@@ -44,3 +45,6 @@ def export_pipeline(folder: Path, target: Path) -> None:
     for part in (pipe.unet, pipe.vae, pipe.text_encoder, pipe.text_encoder_2):
         part.half()
     pipe.save_pretrained(target, safe_serialization=True)
+    for name in ("tokenizer", "tokenizer_2"):
+        for file in ("vocab.json", "merges.txt"):  # what transformers 4 reads
+            shutil.copyfile(folder / "tokenizer" / file, target / name / file)
