@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -12,10 +14,10 @@ from tqdm import tqdm
 
 from seal_sdk.errors import SealError
 from seal_sdk.evaluation.bench import BOXES, Score, run
-from seal_sdk.evaluation.methods import METHODS, Method, parse_methods
+from seal_sdk.evaluation.methods import METHODS, parse_methods
 from seal_sdk.evaluation.sheet import contact_sheet
 from seal_sdk.evaluation.summary import summarize, table
-from seal_sdk.evaluation.triples import Triple, triples
+from seal_sdk.evaluation.triples import triples
 from seal_sdk.session import IdentitySession
 
 
@@ -50,7 +52,10 @@ class SeedRange(click.ParamType):
 @click.option(
     "--boxes", type=click.Choice(BOXES), default="sam", show_default=True, help="Who says where the subjects are."
 )
-@click.option("--model", default="pocket", show_default=True)
+@click.option("--model", default="pocket", show_default=True, help="What the session opens: it must know the world.")
+@click.option("--subject", default="pocket", show_default=True, help="The session's subject finder.")
+@click.option("--steps", type=click.IntRange(1), help="Sampling steps; default: the model's.")
+@click.option("--guidance", type=float, help="Guidance scale; default: the model's.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary to stdout as JSON.")
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write a contact sheet, PNG.")
 @click.option("--sheet-rows", default=18, show_default=True, help="Triples on the contact sheet.")
@@ -65,6 +70,9 @@ def main(
     methods: str,
     boxes: str,
     model: str,
+    subject: str,
+    steps: int | None,
+    guidance: float | None,
     as_json: bool,
     sheet: Path | None,
     sheet_rows: int,
@@ -74,7 +82,11 @@ def main(
     try:
         chosen = parse_methods(methods)
         asked = list(triples(seeds, tuple(filter(None, kinds.split(",")))))
-        results = _run(model, asked, chosen, boxes)
+        sampling = {"num_inference_steps": steps, "guidance_scale": guidance}
+        with _session(model, subject) as session, tqdm(total=len(asked) * len(chosen), unit="picture") as bar:
+            results = run(
+                session, asked, chosen, boxes=boxes, sampling=sampling, on_score=lambda triple, score: bar.update()
+            )
     except (SealError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     summary = summarize(results)
@@ -87,13 +99,14 @@ def main(
         click.echo(json.dumps(summary, indent=1))
 
 
-def _run(model: str, asked: list[Triple], methods: list[Method], boxes: str) -> list[Score]:
+@contextmanager
+def _session(model: str, subject: str) -> Iterator[IdentitySession]:
+    """A session whose identities are gone afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="seal-evaluation-") as store,
-        IdentitySession(model, store=store, enable_progress_bar=False) as session,
-        tqdm(total=len(asked) * len(methods), unit="picture") as bar,
+        IdentitySession(model, store=store, subject=subject, enable_progress_bar=False) as session,
     ):
-        return run(session, asked, methods, boxes=boxes, on_score=lambda triple, score: bar.update())
+        yield session
 
 
 def _row(score: Score) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ def run(
     methods: Sequence[Method],
     *,
     boxes: str = "sam",
+    sampling: Mapping[str, Any] | None = None,
     on_score: Callable[[Triple, Score], None] = lambda triple, score: None,
 ) -> list[Score]:
     """Score methods on triples (of `triples.triples`, seed by seed). Every method starts from the same noise, seeded by
@@ -49,11 +50,12 @@ def run(
     boxes: "sam" leaves it to the session to find the subjects, as the product does, while the truth stands where their
     true boxes put it, so that a subject found badly counts against the method; "true" tells the session where they are.
     Where the session finds no subject at all and asks to be told, it is, and the score says so.
+    sampling: arguments of ``session.generate`` for all methods that do not set them themselves.
     """
     if boxes not in BOXES:
         raise ConfigError(f"boxes={boxes!r}: expected one of {', '.join(BOXES)}.")
     segmenter = load_segmenter()
-    painter = _Painter(session, told=boxes == "true")
+    painter = _Painter(session, boxes == "true", sampling or {})
     results = []
     for triple in triples:
         for method in methods:
@@ -74,8 +76,8 @@ def run(
 class _Painter:
     """Draws triples; what the kinds of a seed have in common is made once."""
 
-    def __init__(self, session: IdentitySession, told: bool) -> None:
-        self._session, self._told = session, told
+    def __init__(self, session: IdentitySession, told: bool, sampling: Mapping[str, Any]) -> None:
+        self._session, self._told, self._sampling = session, told, sampling
         self._seed: int | None = None
         self._kept: dict[Any, Any] = {}
 
@@ -107,7 +109,7 @@ class _Painter:
                 appearance=method.appearance,
                 delta_bridge=method.delta_bridge,
                 structure_control=method.structure,
-                **method.sampling,
+                **{**self._sampling, **method.sampling},
             )
             return np.asarray(generation.image.convert("RGB"))
 
