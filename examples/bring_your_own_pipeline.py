@@ -23,22 +23,27 @@ def main() -> None:
     pipe = StableDiffusionXLPipeline.from_pretrained(PIPELINE_FOLDER, dtype=torch.float32)  # stands for your own
     subject = world.sample(500_003)
     drawn = world.render(subject.identity, subject.pose, subject.scene)
+    species = subject.identity.species
 
     session = IdentitySession(pipe, store=arguments.store)
-    session.register(Image.fromarray(drawn.image), prompt="a photo", name="mine", box=drawn.box)  # a box needs no SAM
+    session.register(
+        Image.fromarray(drawn.image),
+        prompt=f"a photo of a {species}",
+        name="mine",
+        box=drawn.box,  # who knows the subject's box needs no SAM
+    )
     batch = session.generate(
-        None,
-        ["a photo on snow", "a photo at night"],
+        None,  # no structure image: pose by text alone
+        [f"a photo of a {species} on snow", f"a photo of a {species} at night"],
         num_inference_steps=arguments.steps,
         guidance_scale=4.0,
         seed=[1, 2],
     )
     for number, image in enumerate(batch.images):
         image.save(arguments.out / f"mine-{number}.png")
-    plain = pipe(
-        "a photo on snow", num_inference_steps=arguments.steps, generator=torch.Generator().manual_seed(1)
-    ).images[0]
-    plain.save(arguments.out / "plain.png")
+
+    plain = pipe(f"a photo of a {species} on snow", num_inference_steps=arguments.steps, guidance_scale=4.0)
+    plain.images[0].save(arguments.out / "plain.png")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Register a subject of the embedded model's world and draw it in another pose, on snow."""
+"""Register a subject once, then draw it in another pose, on snow. The subject is of the embedded model's world."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from seal_sdk import IdentitySession
@@ -18,21 +19,18 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     arguments = parser.parse_args()
 
-    subject = world.sample(500_003)  # stands for your own photo
-    photo = Image.fromarray(world.render(subject.identity, subject.pose, subject.scene).image)
-    pose = (
-        world.sample(500_004).pose
-        if subject.identity.species == world.sample(500_004).identity.species
-        else subject.pose
-    )
-    mesh = Image.fromarray(world.render(subject.identity, pose, subject.scene, kind="mesh").image)
+    # These two pictures stand for your own photo and structure image: a path does as well.
+    subject = world.sample(500_003)
     species = subject.identity.species
+    photo = world.render(subject.identity, subject.pose, subject.scene).image
+    pose = world.sample_pose(np.random.default_rng(7), species)
+    mesh = world.render(subject.identity, pose, subject.scene, kind="mesh").image
 
     with IdentitySession("pocket", store=arguments.store) as session:
-        identity = session.register(photo, prompt=f"a photo of a {species}", name="example")
+        identity = session.register(Image.fromarray(photo), prompt=f"a photo of a {species}", name="example")
         print(identity)
         result = session.generate(
-            mesh,
+            Image.fromarray(mesh),
             f"a photo of a {species} on snow",
             structure_prompt=f"a mesh of a {species}",
             num_inference_steps=arguments.steps,

@@ -1,4 +1,4 @@
-"""A callback that keeps the latents' spread of every step, and one that writes every image."""
+"""Callbacks: one of your own that watches every step, beside one of the SDK's that writes every image."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from seal_sdk import Callback, IdentitySession, ImageWriter
 from seal_sdk.pocket import world
 
 
-class Spread(Callback):
-    """Prints how the latents shrink from noise to an image."""
+class Watch(Callback):
+    """Says whether the store had the identity, and how the latents shrink from noise to an image."""
+
+    def on_register_end(self, session, identity, hit):
+        print(f"{identity.name}: {'from the store' if hit else 'computed'}")
 
     def on_step_end(self, session, index, timestep, latents):
         print(f"step {index} at timestep {timestep:.0f}: standard deviation {latents.std():.2f}")
@@ -25,11 +28,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     arguments = parser.parse_args()
 
-    subject = world.sample(500_003)
+    subject = world.sample(500_003)  # stands for your own photo
     photo = Image.fromarray(world.render(subject.identity, subject.pose, subject.scene).image)
-    with IdentitySession("pocket", store=arguments.store, callbacks=[Spread(), ImageWriter(arguments.out)]) as session:
-        session.register(photo, prompt="a photo", name="example")
-        session.generate(None, "a photo in a forest", num_inference_steps=arguments.steps, seed=1)
+    species = subject.identity.species
+    with IdentitySession("pocket", store=arguments.store, callbacks=[Watch(), ImageWriter(arguments.out)]) as session:
+        session.register(photo, prompt=f"a photo of a {species}", name="example")
+        session.generate(None, f"a photo of a {species} in a forest", num_inference_steps=arguments.steps, seed=1)
 
 
 if __name__ == "__main__":

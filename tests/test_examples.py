@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -20,6 +21,7 @@ def run(monkeypatch, name, *arguments):
     ("name", "written"),
     [
         ("register_and_generate.py", {"example.png"}),
+        ("batch_of_poses.py", {"mesh.png", "depth.png", "pose.png"}),
         ("bring_your_own_pipeline.py", {"mine-0.png", "mine-1.png", "plain.png"}),
         ("your_own_callback.py", {"000000.png"}),
     ],
@@ -29,12 +31,14 @@ def test_example_draws(monkeypatch, tmp_path, name, written):
     out.mkdir()
     run(monkeypatch, name, "--out", out, "--store", tmp_path / "store", "--steps", 2)
     assert {path.name for path in out.iterdir()} == written
+    assert all(Image.open(path).size == (128, 128) for path in out.iterdir())
 
 
 def test_an_identity_is_read_with_zarr(monkeypatch, tmp_path, capsys):
     run(monkeypatch, "register_and_generate.py", "--out", tmp_path, "--store", tmp_path / "store", "--steps", 1)
     run(monkeypatch, "read_identity_with_zarr.py", "example", "--store", tmp_path / "store")
-    assert "('timestep', 'layer', 'kv', 'token', 'channel')" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "('timestep', 'layer', 'kv', 'token', 'channel')" in out and "example: 'a photo of a" in out
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)

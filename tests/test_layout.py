@@ -14,6 +14,17 @@ import seal_sdk
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted([*(ROOT / "seal_sdk").rglob("*.py"), *(ROOT / "store").rglob("*.py")])
+HOMES = seal_sdk._HOMES  # `from seal_sdk import IdentitySession` is an import of seal_sdk.session
+ARROWS = {  # what each part may import of ours; those that are not named here stand above all of these
+    "errors.py": set(),
+    "config.py": {"errors"},
+    "images.py": {"errors"},
+    "metadata.py": {"errors"},
+    "method": {"config", "errors"},
+    "pocket": {"errors"},
+    "subject": {"errors", "pocket"},
+    "backbone": {"config", "errors", "method", "pocket"},
+}
 HEAVY = ("torch", "diffusers", "transformers", "segment_anything", "zarr")
 
 
@@ -25,14 +36,22 @@ def imported(path: Path) -> set[str]:
         node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
     ]:
         guard.body = [ast.Pass()]
-    package = ".".join(path.relative_to(ROOT).with_suffix("").parts[:-1])
+    package = path.relative_to(ROOT).parts[:-1]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            names.add(f"{package}.{base}".rstrip(".") if node.level else base)
+            above = package[: len(package) + 1 - node.level] if node.level else ()
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
     return names
+
+
+def of_ours(path: Path) -> set[str]:
+    """The second parts of what a module imports from the package, its own left out: ``{"config", "errors"}``."""
+    own = path.relative_to(ROOT / "seal_sdk").parts[0].removesuffix(".py")
+    found = {name.split(".")[1] for name in imported(path) if name.startswith("seal_sdk.")}
+    return {HOMES.get(name, name) for name in found} - {own}
 
 
 def modules_under(folder: str) -> list[Path]:
@@ -54,12 +73,25 @@ def test_the_store_knows_no_model(path):
 def test_the_method_imports_torch_alone(path):
     allowed = {"__future__", "collections", "dataclasses", "torch", "numpy", "PIL", "seal_sdk"}
     assert {name.split(".")[0] for name in imported(path)} <= allowed
-    ours = {name for name in imported(path) if name.startswith("seal_sdk")}
-    assert all(name.startswith(("seal_sdk.method", "seal_sdk.config", "seal_sdk.errors")) for name in ours)
+
+
+@pytest.mark.parametrize("part", ARROWS)
+def test_lower_parts_know_no_higher_ones(part):
+    place = ROOT / "seal_sdk" / part
+    modules = [place] if part.endswith(".py") else modules_under(f"seal_sdk/{part}")
+    assert modules and set().union(*map(of_ours, modules)) <= ARROWS[part]
 
 
 def test_the_session_is_imported_only_by_what_uses_it():
-    assert importers("seal_sdk.session") <= {"seal_sdk/cli", "seal_sdk/demo", "seal_sdk/evaluation"}
+    users = {path for path in modules_under("seal_sdk") if "session" in of_ours(path)}
+    folders = {path.relative_to(ROOT / "seal_sdk").parts[0] for path in users}
+    assert folders - {"__init__.py"} == {"cli", "demo", "evaluation"}
+
+
+def test_one_module_turns_key_values_into_arrays():
+    turning = {str(path.relative_to(ROOT / "seal_sdk")) for path in MODULES if ".numpy()" in path.read_text()}
+    others = {"backbone/fingerprint.py"}  # hashes weights
+    assert {path for path in turning if not path.startswith(("pocket/", "evaluation/"))} == {"recipe.py"} | others
 
 
 def test_only_the_backbone_and_its_neighbours_know_diffusers():

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from seal_sdk.cli import main as cli
+from seal_sdk.cli.main import seal as command
 from seal_sdk.metadata import read_settings
 
 
@@ -20,9 +20,9 @@ def files(tmp_path, reference_image, structure_image):
 
 
 def seal(*arguments):
-    result = CliRunner().invoke(cli.seal, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output + repr(result.exception)
-    return result.output
+    return result.stdout
 
 
 def test_register_generate_and_show(files):
@@ -36,13 +36,17 @@ def test_register_generate_and_show(files):
     )
     assert Image.open(files / "out.png").size == (128, 128)
     settings = read_settings(files / "out.png")
+    assert "a photo of a cat on snow" in seal("show", files / "out.png")
     assert settings["seed"] == 3 and settings["identity"]["name"] == "subject"
 
 
 def test_the_demo_writes_its_sheet_and_the_second_run_hits(tmp_path):
     asked = ("demo", "--out", tmp_path / "demo", "--store", tmp_path / "store", "--steps", 1)
-    assert "computed and cached" in seal(*asked)
-    assert seal(*asked).count("store hit") == 2
-    sheet = Image.open(tmp_path / "demo" / "contact-sheet.png")
-    assert sheet.width > 900 and sheet.height > 1500
+    first = seal(*asked)
+    assert first.count("computed") == 2 and "denoise" in first
+    report = json.loads(seal(*asked, "--json"))
+    assert [subject["hit"] for subject in report["subjects"]] == [True, True]
+    assert all(subject["images"] == 4 and subject["timings"]["denoise"] > 0 for subject in report["subjects"])
+    sheet = Image.open(report["sheet"])
+    assert sheet.width > 5 * 256 and sheet.height > 8 * 256
     assert len(list((tmp_path / "demo").glob("*.png"))) == 2 * 4 * 5 + 1

@@ -6,16 +6,8 @@ from pathlib import Path
 
 import click
 
-from seal_sdk.cli.options import (
-    confirm,
-    dry_run_option,
-    human_size,
-    json_option,
-    open_store,
-    print_json,
-    store_option,
-    yes_option,
-)
+from seal_sdk.cli.options import confirm, dry_run_option, json_option, open_store, store_option, yes_option
+from seal_sdk.cli.output import human_size, print_json
 
 
 @click.command("rm")
@@ -27,19 +19,16 @@ from seal_sdk.cli.options import (
 def remove(names: tuple[str, ...], root: Path | None, as_json: bool, yes: bool, dry_run: bool) -> None:
     """Remove identities by name. Their bytes are freed by the next gc that finds them older than its grace period."""
     store = open_store(root)
-    planned = [store.remove(name, dry_run=True) for name in names]  # every name is known before anything goes
+    names = tuple(dict.fromkeys(names))
+    removals = [store.remove(name, dry_run=True) for name in names]  # every name is known before anything goes
     if not dry_run:
-        confirm(f"Remove {', '.join(names)}?", yes)
-        planned = [store.remove(name) for name in names]
+        confirm(f"Remove {', '.join(names)} ({human_size(sum(r.reclaimable_bytes for r in removals))})?", yes)
+        removals = [store.remove(name) for name in names]
     if as_json:
-        print_json(
-            [
-                {"name": r.name, "digest": r.digest, "reclaimable_bytes": r.reclaimable_bytes, "dry_run": dry_run}
-                for r in planned
-            ]
-        )
+        keys = ("name", "digest", "reclaimable_bytes")
+        print_json([{**{key: getattr(removal, key) for key in keys}, "dry_run": dry_run} for removal in removals])
         return
-    for removal in planned:
+    for removal in removals:
         verb = "Would remove" if dry_run else "Removed"
         click.echo(f"{verb} {removal.name or removal.digest}: {human_size(removal.reclaimable_bytes)} for gc to free.")
 
@@ -54,57 +43,54 @@ def collect_garbage(root: Path | None, as_json: bool, yes: bool, dry_run: bool, 
     """Free what no identity refers to. Safe beside readers and writers while the grace period is kept."""
     store = open_store(root)
     if grace_hours < 1 and not dry_run:
-        confirm(
-            "With less than an hour of grace, a process that is registering right now may have to start over. Go on?",
-            yes,
-        )
+        confirm("With under an hour of grace, a process that is registering now may have to start over. Go on?", yes)
     report = store.gc(grace=grace_hours * 3600, dry_run=dry_run)
     if as_json:
-        print_json(
-            {
-                "freed_bytes": report.freed_bytes,
-                "trashed_bytes": report.trashed_bytes,
-                "removed": report.removed,
-                "dry_run": dry_run,
-            }
-        )
+        keys = ("freed_bytes", "trashed_bytes", "removed", "dry_run")
+        print_json({key: getattr(report, key) for key in keys})
         return
-    verb = "Would free" if dry_run else "Freed"
-    click.echo(
-        f"{verb} {human_size(report.freed_bytes)}; {human_size(report.trashed_bytes)} in the trash for the next run."
-    )
+    freed, trashed = human_size(report.freed_bytes), human_size(report.trashed_bytes)
+    click.echo(f"{'Would free' if dry_run else 'Freed'} {freed}; {trashed} in the trash for a later run.")
 
 
 @click.command("pin")
 @click.argument("names", nargs=-1, required=True)
 @store_option
-def pin(names: tuple[str, ...], root: Path | None) -> None:
+@json_option
+def pin(names: tuple[str, ...], root: Path | None, as_json: bool) -> None:
     """Protect identities from removal."""
-    store = open_store(root)
-    for name in names:
-        store.pin(name)
-        click.echo(f"Pinned {name}.", err=True)
+    _set_pinned(names, root, as_json, True)
 
 
 @click.command("unpin")
 @click.argument("names", nargs=-1, required=True)
 @store_option
-def unpin(names: tuple[str, ...], root: Path | None) -> None:
+@json_option
+def unpin(names: tuple[str, ...], root: Path | None, as_json: bool) -> None:
     """Allow identities to be removed again."""
+    _set_pinned(names, root, as_json, False)
+
+
+def _set_pinned(names: tuple[str, ...], root: Path | None, as_json: bool, pinned: bool) -> None:
     store = open_store(root)
     for name in names:
-        store.unpin(name)
-        click.echo(f"Unpinned {name}.", err=True)
+        (store.pin if pinned else store.unpin)(name)
+        click.echo(f"{'Pinned' if pinned else 'Unpinned'} {name}.", err=True)
+    if as_json:
+        print_json([{"name": name, "pinned": pinned} for name in names])
 
 
 @click.command("rename")
 @click.argument("old")
 @click.argument("new")
 @store_option
-def rename(old: str, new: str, root: Path | None) -> None:
+@json_option
+def rename(old: str, new: str, root: Path | None, as_json: bool) -> None:
     """Give an identity another name."""
     open_store(root).rename(old, new)
     click.echo(f"Renamed {old} to {new}.", err=True)
+    if as_json:
+        print_json({"old": old, "new": new})
 
 
 COMMANDS = (remove, collect_garbage, pin, unpin, rename)

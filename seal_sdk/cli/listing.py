@@ -1,4 +1,4 @@
-"""Looking at a store: ls, info, du, path, show."""
+"""Looking at a store and at images: ls, info, du, path, show."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ from pathlib import Path
 
 import click
 
-from seal_sdk.cli.options import (
-    human_size,
-    json_option,
-    open_store,
-    print_json,
-    print_table,
-    quiet_option,
-    store_option,
-)
+from seal_sdk.cli.options import json_option, open_store, quiet_option, store_option
+from seal_sdk.cli.output import human_size, print_json, print_table
 from seal_sdk.defaults import store_root
-from seal_sdk.metadata import read_settings
 from store import IdentityInfo
 
 SORTS = {
@@ -51,18 +43,20 @@ def list_identities(root: Path | None, as_json: bool, quiet: bool, sort: str, li
     else:
         print_table(
             ("NAME", "DIGEST", "SIZE", "TIMESTEPS", "CREATED", "PROMPT"),
-            [
-                (
-                    (info.name or "-") + (" (pinned)" if info.pinned else ""),
-                    (info.digest or "-")[:12],
-                    human_size(info.nbytes),
-                    len(info.timesteps),
-                    _when(info.created),
-                    f"DAMAGED: {info.problem}" if info.problem else info.prompt or "",
-                )
-                for info in found
-            ],
+            [_line(info) for info in found],
+            right=("SIZE", "TIMESTEPS"),
         )
+
+
+def _line(info: IdentityInfo) -> tuple[object, ...]:
+    return (
+        (info.name or "-") + (" (pinned)" if info.pinned else ""),
+        (info.digest or "-")[:12],
+        human_size(info.nbytes),
+        len(info.timesteps),
+        _when(info.created),
+        f"DAMAGED: {info.problem}" if info.problem else info.prompt or "",
+    )
 
 
 @click.command("info")
@@ -70,7 +64,10 @@ def list_identities(root: Path | None, as_json: bool, quiet: bool, sort: str, li
 @store_option
 @json_option
 def show_identity(name: str, root: Path | None, as_json: bool) -> None:
-    """Everything that is known of one identity (a name, or a digest's first 8 digits)."""
+    """What is known of one identity.
+
+    NAME may also be a digest, or its first 8 digits.
+    """
     stored = open_store(root).resolve(name)
     facts = {
         "name": stored.name,
@@ -80,29 +77,23 @@ def show_identity(name: str, root: Path | None, as_json: bool) -> None:
         "box": stored.attributes.get("box"),
         "timesteps": list(stored.timesteps),
         "bytes": stored.nbytes,
-        "arrays": {spec.name: {"shape": list(spec.shape), "dtype": spec.logical_dtype} for spec in stored.arrays},
         "model": stored.attributes.get("model"),
         "provenance": stored.attributes.get("provenance"),
-        "recipe": stored.recipe,
     }
+    arrays = {spec.name: {"shape": list(spec.shape), "dtype": spec.logical_dtype} for spec in stored.arrays}
     if as_json:
-        print_json(facts)
+        print_json({**facts, "arrays": arrays, "recipe": stored.recipe})
         return
-    for key, value in facts.items():
-        if key == "arrays":
-            for array, described in facts["arrays"].items():
-                click.echo(f"{'array ' + array:12} {tuple(described['shape'])} {described['dtype']}")
-        elif key == "bytes":
-            click.echo(f"{'K/V':12} {human_size(stored.nbytes)}")
-        elif key != "recipe":
-            click.echo(f"{key:12} {value}")
+    print_settings({**facts, "bytes": human_size(stored.nbytes)})
+    for name, array in arrays.items():
+        click.echo(f"{'array ' + name:22} {tuple(array['shape'])} {array['dtype']}")
 
 
 @click.command("du")
 @store_option
 @json_option
 def disk_usage(root: Path | None, as_json: bool) -> None:
-    """Bytes that identities have to themselves, share, and that gc could free."""
+    """Bytes that identities use, share, and that gc could free."""
     usage = open_store(root).usage()
     if as_json:
         print_json(asdict(usage))
@@ -113,18 +104,24 @@ def disk_usage(root: Path | None, as_json: bool) -> None:
             (", ".join(each.names) or each.digest[:12], human_size(each.unique), human_size(each.shared))
             for each in usage.identities
         ],
+        right=("UNIQUE", "SHARED"),
     )
     click.echo(
-        f"unique {human_size(usage.unique)}, shared {human_size(usage.shared)}, "
-        f"reclaimable {human_size(usage.reclaimable)}, quarantined {human_size(usage.quarantined)}"
+        f"In all: unique {human_size(usage.unique)}, shared {human_size(usage.shared)}, "
+        f"reclaimable {human_size(usage.reclaimable)}, quarantined {human_size(usage.quarantined)}."
     )
 
 
 @click.command("path")
 @store_option
-def show_path(root: Path | None) -> None:
+@json_option
+def show_path(root: Path | None, as_json: bool) -> None:
     """Print the store's folder."""
-    click.echo(store_root(root))
+    folder = store_root(root)
+    if as_json:
+        print_json({"path": str(folder), "exists": folder.is_dir()})
+    else:
+        click.echo(folder)
 
 
 @click.command("show")
@@ -132,17 +129,24 @@ def show_path(root: Path | None) -> None:
 @json_option
 def show_settings(image: Path, as_json: bool) -> None:
     """The settings with which a PNG was drawn."""
+    from seal_sdk.metadata import read_settings  # Pillow is not for the others to load
+
     settings = read_settings(image)
     if as_json:
         print_json(settings)
-        return
+    else:
+        print_settings(settings)
+
+
+def print_settings(settings: dict[str, object]) -> None:
+    """One setting a line, those of a group indented."""
     for key, value in settings.items():
         if isinstance(value, dict):
             click.echo(f"{key}:")
             for inner, setting in value.items():
-                click.echo(f"  {inner:20} {setting}")
+                click.echo(f"  {inner:20} {'-' if setting is None else setting}")
         else:
-            click.echo(f"{key:22} {value}")
+            click.echo(f"{key:22} {'-' if value is None else value}")
 
 
 COMMANDS = (list_identities, show_identity, disk_usage, show_path, show_settings)

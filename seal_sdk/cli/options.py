@@ -1,24 +1,31 @@
-"""Options and output that the commands share."""
+"""Options that the commands share, and how their values are read."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from seal_sdk.cli.outcome import Failure
 from seal_sdk.defaults import STORE_VARIABLE, store_root
 from store import IdentityStore
 
 Command = Callable[..., Any]
+PATIENCE = 60  # seconds to wait for a lock that another process holds
 
 
 def store_option(command: Command) -> Command:
     """``--store DIR``: a folder; without it ``SEAL_STORE`` or the user's data folder."""
     return click.option(
-        "--store", "root", envvar=STORE_VARIABLE, type=click.Path(path_type=Path), help="Folder of the identities."
+        "--store",
+        "root",
+        envvar=STORE_VARIABLE,
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="Folder of the identities.",
     )(command)
 
 
@@ -40,37 +47,17 @@ def yes_option(command: Command) -> Command:
 
 def open_store(root: Path | None) -> IdentityStore:
     """The store, which has to exist. Raises StoreNotFound (exit code 10)."""
-    return IdentityStore(store_root(root), create=False)
-
-
-def print_json(data: Any) -> None:
-    click.echo(json.dumps(data, indent=2, default=str))
-
-
-def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Left-aligned columns, as wide as they need."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    for row in cells:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def human_size(count: float) -> str:
-    """Bytes in decimal units: 1234567 -> 1.2 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+    return IdentityStore(store_root(root), create=False, lock_timeout=PATIENCE)
 
 
 def confirm(question: str, yes: bool) -> None:
     """Ask on a terminal; without one, refuse unless -y was given."""
     if yes:
         return
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise click.UsageError("Nobody is there to ask: give -y to go ahead, or --dry-run to look first.")
-    click.confirm(question, abort=True, err=True)
+    if not click.confirm(question, err=True):
+        raise Failure("Nothing was changed.")
 
 
 def parse_box(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -82,3 +69,31 @@ def parse_box(_context: click.Context, _parameter: click.Parameter, value: str |
     except ValueError as error:
         raise click.BadParameter(f"{value!r}: expected four numbers x0,y0,x1,y1 in pixels.") from error
     return x0, y0, x1, y1
+
+
+def parse_percentage(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    """``5%`` or ``5`` as 0.05."""
+    if value is None:
+        return None
+    try:
+        share = float(value.removesuffix("%")) / 100
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r}: expected a percentage such as 5%.") from error
+    if not 0 < share <= 1:
+        raise click.BadParameter(f"{value!r}: expected more than 0% and at most 100%.")
+    return share
+
+
+def parse_timesteps(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | int | list[int] | None:
+    """``exact``, a number of anchors, or a list such as 900,600,300."""
+    if value is None or value == "exact":
+        return value
+    try:
+        numbers = [int(part) for part in value.split(",")]
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{value!r}: expected 'exact', a number of anchors, or a list such as 900,600,300."
+        ) from error
+    return numbers if "," in value else numbers[0]

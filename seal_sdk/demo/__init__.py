@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from seal_sdk.demo.run import run_demo
+from seal_sdk.demo.run import DemoReport, SubjectReport, run_demo
 
-__all__ = ["run_demo"]
+__all__ = ["DemoReport", "SubjectReport", "run_demo"]

@@ -1,98 +1,150 @@
-"""The demo's run: register, draw, write, and say what was cached, hit and timed."""
+"""The demo's run: register, draw, write the pictures, and report what was cached, hit and timed."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-import click
 from PIL import Image
 
 from seal_sdk.callbacks import Callback
 from seal_sdk.config import Appearance, DeltaBridge
-from seal_sdk.demo.sheet import contact_sheet
+from seal_sdk.demo.sheet import Row, contact_sheet
 from seal_sdk.evaluation.triples import Triple, triple
 from seal_sdk.generation import Generation
+from seal_sdk.identity import Identity
 from seal_sdk.session import IdentitySession
 
 SUBJECTS = {"demo-one": 500_005, "demo-two": 500_010}  # seeds of the world that training never saw
 KINDS = ("mesh", "depth", "pose", "canny")
 COLUMNS = ("reference", "structure", "plain prompt", "with identity", "ground truth")
-PLAIN = {"appearance": Appearance(delta=0), "delta_bridge": DeltaBridge(strength=0)}
+PLAIN = {"appearance": Appearance(delta=0), "delta_bridge": DeltaBridge(strength=0)}  # plain diffusers, bit for bit
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
+class SubjectReport:
+    """One subject of the demo: ``images`` images drawn in ``identity_seconds``, of which ``timings`` are some by phase."""
+
+    name: str
+    prompt: str
+    hit: bool
+    timesteps: int
+    nbytes: int
+    register_seconds: float
+    plain_seconds: float
+    identity_seconds: float
+    images: int
+    timings: dict[str, float]
+    coverage: float
+    unet_rows: int
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """The whole run; ``seconds`` include loading the model."""
+
+    sheet: Path
+    store: Path
+    subjects: tuple[SubjectReport, ...]
+    load_seconds: float
+    seconds: float
+
+
 class _Hits(Callback):
-    """Notes which registrations were served by the store."""
+    """Notes which registrations the store served."""
 
-    of: dict[str, bool]
+    def __init__(self) -> None:
+        self.names: set[str] = set()
 
-    def on_register_end(self, session, identity, hit):
-        self.of[identity.name] = hit
+    def on_register_end(self, session: IdentitySession, identity: Identity, hit: bool) -> None:
+        if hit:
+            self.names.add(identity.name)
 
 
-def run_demo(out: Path, store: Path, *, seed: int = 1, steps: int | None = None) -> Path:
-    """Write images and ``contact-sheet.png`` into ``out``; returns the sheet's path."""
+def run_demo(
+    out: Path, store: Path, *, seed: int = 1, steps: int | None = None, tell: Callable[[str], None] = print
+) -> DemoReport:
+    """Write the images and ``contact-sheet.png`` into ``out``; ``tell`` is called with a line per phase."""
     started = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
-    hits = _Hits({})
-    rows = []
+    hits = _Hits()
+    reports: list[SubjectReport] = []
+    rows: list[Row] = []
     with IdentitySession("pocket", store=store, callbacks=[hits]) as session:
-        click.echo(f"Model loaded in {time.perf_counter() - started:.1f} s. Store: {session.store.root}")
+        loaded = time.perf_counter() - started
+        tell(f"The embedded model is loaded ({loaded:.1f} s). Identities live in {session.store.root}.")
         for name, subject in SUBJECTS.items():
             cases = [triple(subject, kind, draw) for draw, kind in enumerate(KINDS, start=1)]
-            _register(session, name, cases[0], hits)
-            rows += _draw(session, name, cases, out, seed, steps)
+            identity, registering = _timed(_register, session, name, cases[0])
+            how = "was in the store" if name in hits.names else "is registered"
+            tell(f"{name}, {cases[0].reference_prompt!r}, {how} ({registering:.1f} s). Drawing {len(cases)} images ...")
+            seeds = [seed + number for number in range(len(cases))]
+            plain, plain_seconds = _timed(_draw_plain, session, cases, seeds, steps)
+            kept, kept_seconds = _timed(_draw, session, cases, seeds, steps)
+            rows += _write(out, name, cases, plain, kept)
+            seconds = {"register": registering, "plain": plain_seconds, "identity": kept_seconds}
+            reports.append(_report(identity, name in hits.names, kept, seconds))
     sheet = out / "contact-sheet.png"
-    contact_sheet(COLUMNS, rows).save(sheet)
-    click.echo(f"Look at {sheet} ({time.perf_counter() - started:.1f} s in all).")
-    return sheet
+    contact_sheet(COLUMNS, rows).save(sheet, optimize=True)
+    return DemoReport(sheet, session.store.root, tuple(reports), loaded, time.perf_counter() - started)
 
 
-def _register(session: IdentitySession, name: str, case: Triple, hits: _Hits) -> None:
+def _timed(action: Callable[..., Result], *args: object) -> tuple[Result, float]:
     started = time.perf_counter()
-    identity = session.register(Image.fromarray(case.reference.image), prompt=case.reference_prompt, name=name)
-    how = "store hit, nothing computed" if hits.of[name] else f"computed and cached {len(identity.timesteps)} timesteps"
-    click.echo(
-        f"\n{name}: {case.reference_prompt!r}\n  register  {time.perf_counter() - started:6.2f} s  {how}, {identity.nbytes / 1e6:.1f} MB"
-    )
+    return action(*args), time.perf_counter() - started
 
 
-def _draw(
-    session: IdentitySession, name: str, cases: list[Triple], out: Path, seed: int, steps: int | None
-) -> list[tuple[str, list[Image.Image]]]:
+def _register(session: IdentitySession, name: str, case: Triple) -> Identity:
+    return session.register(Image.fromarray(case.reference.image), prompt=case.reference_prompt, name=name)
+
+
+def _draw_plain(session: IdentitySession, cases: Sequence[Triple], seeds: list[int], steps: int | None) -> Generation:
+    """The same prompts and seeds with nothing of the method: what the model makes of the text alone."""
     prompts = [case.prompt for case in cases]
-    structures = [Image.fromarray(case.structure.image) for case in cases]
-    seeds = [seed + number for number in range(len(cases))]
-    plain = session.generate(None, prompts, seed=seeds, num_inference_steps=steps, **PLAIN)
-    kept = session.generate(
-        structures,
-        prompts,
+    return session.generate(None, prompts, seed=seeds, num_inference_steps=steps, **PLAIN)
+
+
+def _draw(session: IdentitySession, cases: Sequence[Triple], seeds: list[int], steps: int | None) -> Generation:
+    return session.generate(
+        [Image.fromarray(case.structure.image) for case in cases],
+        [case.prompt for case in cases],
         structure_prompt=[case.structure_prompt for case in cases],
         seed=seeds,
         num_inference_steps=steps,
     )
-    _report(kept)
-    rows = []
+
+
+def _write(out: Path, name: str, cases: Sequence[Triple], plain: Generation, kept: Generation) -> Iterator[Row]:
+    """Save every picture, and yield the sheet's row of each case."""
     for number, case in enumerate(cases):
-        pictures = [
+        pictures = (
             Image.fromarray(case.reference.image),
-            structures[number],
+            Image.fromarray(case.structure.image),
             plain.images[number],
             kept.images[number],
             Image.fromarray(case.truth.image),
-        ]
-        for label, picture in zip(COLUMNS, pictures, strict=True):
-            picture.save(out / f"{name}-{case.kind}-{label.replace(' ', '-')}.png")
-        rows.append((f"{case.kind}: {case.prompt}", pictures))
-    return rows
+        )
+        for column, picture in zip(COLUMNS, pictures, strict=True):
+            picture.save(out / f"{name}-{case.kind}-{column.replace(' ', '-')}.png")
+        yield f"{case.kind}: {case.prompt}", pictures
 
 
-def _report(kept: Generation) -> None:
-    count = len(kept)
-    for phase, seconds in kept.timings.items():
-        click.echo(f"  {phase:16} {seconds:6.2f} s for {count} images")
-    click.echo(
-        f"  infused          {sum(kept.coverage) / count:6.0%} of the subject's tokens; {kept.unet_rows} UNet rows"
+def _report(identity: Identity, hit: bool, kept: Generation, seconds: dict[str, float]) -> SubjectReport:
+    return SubjectReport(
+        name=identity.name,
+        prompt=identity.prompt,
+        hit=hit,
+        timesteps=len(identity.timesteps),
+        nbytes=identity.nbytes,
+        register_seconds=seconds["register"],
+        plain_seconds=seconds["plain"],
+        identity_seconds=seconds["identity"],
+        images=len(kept),
+        timings=dict(kept.timings),
+        coverage=sum(kept.coverage) / len(kept),
+        unet_rows=kept.unet_rows,
     )

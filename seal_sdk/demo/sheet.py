@@ -6,22 +6,28 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-CELL, GAP, HEADER, CAPTION = 192, 8, 30, 22
+Row = tuple[str, Sequence[Image.Image]]  # caption, one picture per column
+
+CELL, GAP, HEADER, CAPTION = 256, 10, 40, 28
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 
-def contact_sheet(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Image.Image]]]) -> Image.Image:
-    """Labelled columns of pictures; each row is (caption, one picture per column)."""
-    width = GAP + len(columns) * (CELL + GAP)
-    sheet = Image.new("RGB", (width, HEADER + len(rows) * (CELL + CAPTION + GAP)), PAPER)
+def contact_sheet(columns: Sequence[str], rows: Sequence[Row]) -> Image.Image:
+    """Labelled columns of pictures, each row with its caption below; RGB, pictures scaled to 256x256."""
+    pitch = CELL + CAPTION + GAP
+    sheet = Image.new("RGB", (GAP + len(columns) * (CELL + GAP), HEADER + len(rows) * pitch), PAPER)
     draw = ImageDraw.Draw(sheet)
-    heading, small = ImageFont.load_default(16), ImageFont.load_default(13)
+    heading, small = ImageFont.load_default(20), ImageFont.load_default(17)
     for column, label in enumerate(columns):
-        draw.text((GAP + column * (CELL + GAP) + CELL / 2, HEADER / 2), label, INK, heading, anchor="mm")
+        draw.text((_left(column) + CELL / 2, HEADER / 2), label, INK, heading, anchor="mm")
     for number, (caption, pictures) in enumerate(rows):
-        top = HEADER + number * (CELL + CAPTION + GAP)
+        top = HEADER + number * pitch
         for column, picture in enumerate(pictures):
-            enlarged = picture.convert("RGB").resize((CELL, CELL), Image.Resampling.BICUBIC)
-            sheet.paste(enlarged, (GAP + column * (CELL + GAP), top))
-        draw.text((GAP, top + CELL + 3), caption, INK, small)
+            enlarged = picture.convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
+            sheet.paste(enlarged, (_left(column), top))
+        draw.text((GAP, top + CELL + 4), caption, INK, small)
     return sheet
+
+
+def _left(column: int) -> int:
+    return GAP + column * (CELL + GAP)

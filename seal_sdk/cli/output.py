@@ -1,0 +1,41 @@
+"""What commands print: JSON for scripts, aligned columns and round sizes for people."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import click
+
+
+def print_json(data: Any) -> None:
+    click.echo(json.dumps(data, indent=2, default=str, ensure_ascii=False))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[object]], right: Collection[str] = ()) -> None:
+    """Columns as wide as they need, those named in ``right`` aligned there; on a terminal, lines end at its edge."""
+    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    for row in cells:
+        padded = [
+            cell.rjust(width) if name in right else cell.ljust(width)
+            for name, cell, width in zip(header, row, widths, strict=True)
+        ]
+        click.echo(_cut("  ".join(padded).rstrip()))
+
+
+def _cut(line: str) -> str:
+    width = shutil.get_terminal_size().columns
+    return line[: width - 1] + "…" if sys.stdout.isatty() and len(line) > width else line
+
+
+def human_size(count: float) -> str:
+    """Bytes in decimal units: 1234567 -> 1.2 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

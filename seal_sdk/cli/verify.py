@@ -1,0 +1,66 @@
+"""Checking what a store holds: verify."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from seal_sdk.cli.options import json_option, open_store, parse_percentage, store_option
+from seal_sdk.cli.outcome import FAILED
+from seal_sdk.cli.output import human_size, print_json
+from store import VerifyReport
+
+
+@click.command("verify")
+@store_option
+@json_option
+@click.option(
+    "--sample", callback=parse_percentage, metavar="PERCENT", help="Read only this share of the blobs, such as 5%."
+)
+@click.option("--quick", is_flag=True, help="Read no blob: find only missing and cut ones.")
+@click.pass_context
+def verify(context: click.Context, root: Path | None, as_json: bool, sample: float | None, quick: bool) -> None:
+    """Check every entry, manifest and blob. Changes nothing.
+
+    The exit code is 1 when something is wrong.
+    """
+    if quick and sample is not None:
+        raise click.UsageError("--quick reads no blob, so that --sample has no meaning beside it.")
+    report = _check(root, sample, quick)
+    if as_json:
+        print_json({"ok": report.ok, **asdict(report)})
+    else:
+        _print(report)
+    context.exit(0 if report.ok else FAILED)
+
+
+def _check(root: Path | None, sample: float | None, quick: bool) -> VerifyReport:
+    from tqdm import tqdm
+
+    store = open_store(root)
+    with tqdm(unit="B", unit_scale=True, desc="verify", leave=False, disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return store.verify(sample=sample, full=not quick, progress=progress)
+
+
+def _print(report: VerifyReport) -> None:
+    for problem in report.problems:
+        concerned = f" ({', '.join(problem.identities)})" if problem.identities else ""
+        click.echo(f"{problem.path}: {problem.message}{concerned}")
+    found = "no problem" if report.ok else f"problems: {len(report.problems)}"
+    click.echo(
+        f"{report.identities} identities, {report.checked_blobs} of {report.blobs} blobs read "
+        f"({human_size(report.checked_bytes)}): {found}.",
+        err=not report.ok,
+    )
+    if not report.ok:
+        click.echo("Register the named identities again: only what is broken is computed anew.", err=True)
+
+
+COMMANDS = (verify,)
