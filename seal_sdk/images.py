@@ -28,11 +28,14 @@ def read_image(source: Any) -> Image.Image:
         return _from_array(source, what)
     image = source if isinstance(source, Image.Image) else _open(source, what)
     _check_size(image.size, what)
+    if image.format == "EPS":  # Pillow would run Ghostscript on it
+        raise ImageError(f"{what} is PostScript, which is a program rather than pixels: export it as PNG.")
     try:
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        return _to_rgb(upright)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, ImageCms.PyCMSError) as error:
+        return _to_rgb(ImageOps.exif_transpose(image), what)
+    except ImageError:
+        raise
+    except Exception as error:  # decoders raise anything on hostile bytes
         raise ImageError(f"{what} is broken or truncated: {error}.") from error
 
 
@@ -69,7 +72,7 @@ def _open(source: Any, what: str) -> Image.Image:
         return Image.open(source)
     except Image.DecompressionBombError as error:
         raise ImageError(f"{what} is too large: {error}.") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # decoders raise anything on hostile bytes
         raise ImageError(f"{what} is not an image that Pillow can read ({error}).") from error
 
 
@@ -83,9 +86,11 @@ def _check_size(size: tuple[int, int], what: str) -> None:
         )
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _from_array(np.asarray(image), "The image").copy()
+def _to_rgb(image: Image.Image, what: str) -> Image.Image:
+    if image.mode.startswith("I"):
+        return _from_array(_sixteen_bits(np.asarray(image), what), what)
+    if image.mode == "F":
+        return _from_array(np.asarray(image), what)
     profile = image.info.get("icc_profile")
     if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
         image = _to_srgb(image, profile)
@@ -113,7 +118,15 @@ def _from_array(array: np.ndarray, what: str) -> Image.Image:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
         raise ImageError(f"{what} has shape {array.shape}: expected (H, W), (H, W, 3) or (H, W, 4), pixels first.")
     _check_size((array.shape[1], array.shape[0]), what)
-    return _to_rgb(Image.fromarray(_to_uint8(array, what)))
+    return _to_rgb(Image.fromarray(_to_uint8(array, what)), what)
+
+
+def _sixteen_bits(array: np.ndarray, what: str) -> np.ndarray:
+    """Pillow's integer greys, which may be 32 bits wide, as the 16 bits that they nearly always hold."""
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high > 65535:
+        raise ImageError(f"{what} holds integers from {low} to {high}: expected 8 or 16 bits.")
+    return array.astype(np.uint16)
 
 
 def _to_uint8(array: np.ndarray, what: str) -> np.ndarray:
@@ -121,13 +134,13 @@ def _to_uint8(array: np.ndarray, what: str) -> np.ndarray:
         return array
     if array.dtype == bool:
         return array.astype(np.uint8) * 255
+    if array.dtype == np.uint16:
+        return (array / 257).round().astype(np.uint8)  # 65535 / 255
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ImageError(f"{what} holds {array.dtype}: expected uint8, uint16, or floats in [0, 1].")
     if not np.isfinite(array).all():
         raise ImageError(f"{what} holds NaN or infinity.")
     low, high = float(array.min()), float(array.max())
-    if np.issubdtype(array.dtype, np.floating):
-        if low < 0 or high > 1:
-            raise ImageError(f"{what} holds floats from {low:g} to {high:g}: expected [0, 1].")
-        return (array * 255).round().astype(np.uint8)
-    if low < 0 or high > 65535:
-        raise ImageError(f"{what} holds integers from {low:g} to {high:g}: expected 8 or 16 bits.")
-    return (array.astype(np.float64) / 257).round().astype(np.uint8)  # 65535 / 255
+    if low < 0 or high > 1:
+        raise ImageError(f"{what} holds floats from {low:g} to {high:g}: expected [0, 1].")
+    return (array * 255).round().astype(np.uint8)

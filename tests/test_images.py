@@ -64,9 +64,17 @@ def test_cmyk_exif_and_profiles():
         (np.zeros((0, 5, 3), np.uint8), "no pixels"),
         (np.full((4, 4, 3), np.nan), "NaN"),
         (np.full((4, 4, 3), 7.0), r"\[0, 1\]"),
+        (np.full((4, 4), 255), "int64"),
+        (np.ones((4, 4), complex), "complex"),
+        (np.array([[None]]), "object"),
+        (np.array([["a"]]), "<U1"),
         (np.zeros((4, 4, 2), np.uint8), "shape"),
         (np.zeros((3, 64, 64), np.float32), "shape"),
         (Image.new("L", (20_000, 4)), "20000x4"),
+        (encoded(Image.fromarray(np.full((4, 4), 200, np.float32)), "TIFF"), "given as bytes holds floats from 200"),
+        (encoded(Image.fromarray(np.full((4, 4), 70_000, np.int32)), "TIFF"), "given as bytes holds integers"),
+        (encoded(Image.fromarray(PIXELS), "EPS"), "PostScript"),
+        (io.StringIO("text"), "not an image"),
         (12, "expected a path"),
         ("nowhere.png", "nowhere.png"),
     ],
@@ -74,6 +82,32 @@ def test_cmyk_exif_and_profiles():
 def test_bad_images_are_refused_and_named(source, says):
     with pytest.raises(ImageError, match=says):
         read_image(source)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"])
+def test_damaged_files_are_read_or_refused_but_nothing_else(form):
+    rng, whole = np.random.default_rng(0), encoded(Image.fromarray(PIXELS), form)
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for position in rng.integers(0, min(len(whole), 200), size=rng.integers(1, 10)):
+            damaged[position] = rng.integers(256)
+        try:
+            assert read_image(bytes(damaged[: rng.integers(1, 2 * len(whole))])).mode == "RGB"
+        except ImageError as error:
+            assert "given as bytes" in str(error)
+
+
+@pytest.mark.parametrize("raised", [RuntimeError, IndexError, EOFError, MemoryError])
+def test_whatever_a_decoder_raises_is_an_image_error(monkeypatch, raised):
+    image = Image.fromarray(PIXELS)
+
+    def load():
+        raise raised("decoder")
+
+    monkeypatch.setattr(image, "load", load)
+    with pytest.raises(ImageError, match="given as Image is broken"):
+        read_image(image)
 
 
 def test_a_decompression_bomb_is_refused(tmp_path):
