@@ -20,11 +20,12 @@ AGREEMENT = 0.5  # IoU with the box of what differs from a uniform background, u
 class SamFinder:
     """Finds the one subject of an image with a Sam model.
 
-    points_per_side: of the grid that prompts it; the embedded model needs few. fingerprint names the weights.
+    points_per_side: of the grid that prompts it; the embedded model needs few. min_quality: masks of a lower predicted IoU or stability
+    are dropped. fingerprint names the weights; the finder adds its settings to it.
     """
 
     def __init__(self, sam: Sam, fingerprint: str, *, points_per_side: int = 16, min_quality: float = 0.7) -> None:
-        self.fingerprint = f"{fingerprint}:{points_per_side}"
+        self.fingerprint = f"{fingerprint}:{points_per_side}:{min_quality:g}"
         self.calls = 0
         self._sam = sam.eval()
         self._generator = SamAutomaticMaskGenerator(
@@ -39,23 +40,29 @@ class SamFinder:
         """The best mask by predicted IoU x stability x area prior x centrality, of those that touch fewer than three borders (ours).
 
         On a structure image with a uniform background, what differs from the background takes over where SAM finds
-        nothing or something else (box IoU under 0.5). Raises SubjectNotFound when nobody is found.
+        nothing or something else (box IoU under 0.5). Images larger than SAM's own input are shrunk to it first.
+        Raises SubjectNotFound when nobody is found.
         """
         self.calls += 1
-        pixels = np.asarray(image.convert("RGB"))
+        image = image.convert("RGB")
         apart = foreground(image) if what == "structure" else None
-        if what == "structure" and apart is not None and not apart.any():
+        if apart is not None and not apart.any():
             raise self._nobody(what)
-        best = max(
-            (found for found in map(_scored, self._generator.generate(pixels)) if found is not None),
-            key=lambda subject: subject.score,
-            default=None,
-        )
+        best = self._best(image)
         if apart is not None and (best is None or _box_iou(best.box, mask_box(apart)) < AGREEMENT):
             return Subject(mask_box(apart), apart, best.score if best else 0.0)
         if best is None:
             raise self._nobody(what)
         return best
+
+    def _best(self, image: Image.Image) -> Subject | None:
+        """SAM sees no more pixels than its input has, but makes every mask at the image's size: gigabytes for a photo."""
+        small = image.copy()
+        side = self._sam.image_encoder.img_size
+        small.thumbnail((side, side), Image.Resampling.BOX)
+        subjects = filter(None, map(_scored, self._generator.generate(np.asarray(small))))
+        best = max(subjects, key=lambda subject: subject.score, default=None)
+        return best if best is None or small.size == image.size else _enlarged(best, image.size)
 
     @staticmethod
     def _nobody(what: str) -> SubjectNotFound:
@@ -76,6 +83,12 @@ def _scored(found: dict[str, Any]) -> Subject | None:
     off_centre = np.hypot((x0 + x1) / 2 / width - 0.5, (y0 + y1) / 2 / height - 0.5)
     score = found["predicted_iou"] * found["stability_score"] * area_prior * (1 - min(float(off_centre), 0.5))
     return Subject((x0, y0, x1, y1), mask, float(min(max(score, 0.0), 1.0)))
+
+
+def _enlarged(subject: Subject, size: tuple[int, int]) -> Subject:
+    """A subject found in a smaller copy, in pixels of the image of (width, height)."""
+    mask = np.asarray(Image.fromarray(subject.mask).resize(size, Image.Resampling.NEAREST))
+    return Subject(mask_box(mask), mask, subject.score)
 
 
 def _box_iou(one: Box, other: Box) -> float:

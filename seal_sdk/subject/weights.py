@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
+from typing import Any
 
 import torch
 from platformdirs import user_cache_path
 from safetensors.torch import load_file
 from segment_anything import sam_model_registry
+from segment_anything.modeling import Sam
 
 from seal_sdk.errors import ConfigError, WeightsNotFound
 from seal_sdk.subject.sam import SamFinder
@@ -22,6 +24,7 @@ FILES = {
     "vit_l": "sam_vit_l_0b3195.pth",
     "vit_h": "sam_vit_h_4b8939.pth",
 }  # name_<sha256 prefix>
+WIDTHS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}  # channels of the image encoder
 
 
 def load_sam(weights: str | os.PathLike[str] | None = None, device: torch.device | str = "cpu") -> SamFinder:
@@ -49,11 +52,11 @@ def _official(kind: str) -> Path:
     path = user_cache_path("seal") / "sam" / FILES[kind]
     if path.is_file():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     prefix = path.stem.rsplit("_", 1)[-1]
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(OFFICIAL + path.name, str(path), hash_prefix=prefix)
-    except (URLError, OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, HTTPException) as error:
         raise WeightsNotFound(
             f"SAM's weights could not be downloaded ({error}). Download {OFFICIAL}{path.name} elsewhere and name the file in "
             f"{WEIGHTS_VARIABLE} or subject=, or avoid SAM: pass box= or mask= to register and structure_box= to generate."
@@ -61,7 +64,7 @@ def _official(kind: str) -> Path:
     return path
 
 
-def _read(path: Path) -> dict[str, torch.Tensor]:
+def _read(path: Path) -> Any:
     try:
         return (
             load_file(path)
@@ -72,15 +75,17 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         raise WeightsNotFound(f"{path} holds no SAM weights that can be read safely: {error}") from error
 
 
-def _build(state: dict[str, torch.Tensor], path: Path):
+def _build(state: Any, path: Path) -> Sam:
     """The Sam of a state dict; its size follows from the width of the position embedding."""
-    embedding = state.get("image_encoder.pos_embed")
-    kinds = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
-    kind = kinds.get(embedding.shape[-1]) if embedding is not None else None
+    embedding = state.get("image_encoder.pos_embed") if isinstance(state, dict) else None
+    kind = WIDTHS.get(embedding.shape[-1]) if isinstance(embedding, torch.Tensor) else None
     if kind is None:
         raise ConfigError(f"{path} is no checkpoint of segment-anything's vit_b, vit_l or vit_h.")
     sam = sam_model_registry[kind]()
-    sam.load_state_dict(state)
+    try:
+        sam.load_state_dict(state)
+    except RuntimeError as error:
+        raise ConfigError(f"{path} does not fit segment-anything's {kind}: {error}") from error
     return sam
 
 
