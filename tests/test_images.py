@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -112,8 +114,13 @@ def test_whatever_a_decoder_raises_is_an_image_error(monkeypatch, raised):
 
 def test_a_decompression_bomb_is_refused(tmp_path):
     path = tmp_path / "bomb.png"
-    Image.new("1", (60_000, 60_000)).save(path)
-    with pytest.raises(ImageError, match="too large"):
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 1, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
+    )
+    with pytest.raises(ImageError, match=r"bomb\.png.*too large"):
         read_image(path)
 
 
