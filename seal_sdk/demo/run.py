@@ -18,7 +18,7 @@ from seal_sdk.generation import Generation
 from seal_sdk.identity import Identity
 from seal_sdk.session import IdentitySession
 
-SUBJECTS = {"demo-one": 500_005, "demo-two": 500_010}  # seeds of the world that training never saw
+SUBJECTS = {"demo-horse": 500_081, "demo-person": 500_031}  # seeds of the world that training never saw
 KINDS = ("mesh", "depth", "pose", "canny")
 COLUMNS = ("reference", "structure", "plain prompt", "with identity", "ground truth")
 PLAIN = {"appearance": Appearance(delta=0), "delta_bridge": DeltaBridge(strength=0)}  # plain diffusers, bit for bit
