@@ -14,11 +14,19 @@ from seal_sdk.errors import ImageError
 KEY = "seal"
 
 
+class DrawnImage(Image.Image):
+    """A PIL image whose ``save`` writes its settings into PNG files, unless the caller gives a ``pnginfo``."""
+
+    def save(self, fp: Any, format: str | None = None, **params: Any) -> None:
+        if "pnginfo" not in params and KEY in self.info:
+            params["pnginfo"] = PngInfo()
+            params["pnginfo"].add_itxt(KEY, self.info[KEY])
+        super().save(fp, format, **params)
+
+
 def attach_settings(image: Image.Image, settings: dict[str, Any]) -> Image.Image:
-    """Give an image settings that Pillow writes by itself on ``image.save("x.png")``."""
-    info = PngInfo()
-    info.add_itxt(KEY, json.dumps(settings, sort_keys=True))
-    image.info["pnginfo"] = info
+    """Give a new image settings that travel in every PNG it is saved as; returns the same image."""
+    image.__class__ = DrawnImage  # a copy would need Pillow's internals
     image.info[KEY] = json.dumps(settings, sort_keys=True)
     return image
 

@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionXLPipeline
 from safetensors.torch import save_file
 
-from seal_sdk.pocket.models import build_scheduler
+from seal_sdk.pocket.models import build_scheduler, build_vae
 from seal_sdk.pocket.sam import build_sam
 from seal_sdk.pocket.train.loop import averaged
 from seal_sdk.pocket.train.unet import new_denoiser
@@ -31,8 +31,10 @@ def export_sam(folder: Path, target: Path) -> None:
 def export_pipeline(folder: Path, target: Path) -> None:
     model, tokenizer = new_denoiser(folder)
     model.load_state_dict(averaged(folder / "unet.pt"))
+    vae = build_vae()  # built and filled, since a loaded one would write the folder it came from into its configuration
+    vae.load_state_dict(AutoencoderKL.from_pretrained(folder / "vae").state_dict())
     pipe = StableDiffusionXLPipeline(
-        vae=AutoencoderKL.from_pretrained(folder / "vae"),
+        vae=vae,
         text_encoder=model.text_encoder,
         text_encoder_2=model.text_encoder_2,
         tokenizer=tokenizer,
