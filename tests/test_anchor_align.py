@@ -25,9 +25,9 @@ def test_image_and_mask_obey_the_transform_on_both_axes(size, scale):
     mask = np.zeros((height, width), dtype=bool)
     mask[y0:y1, x0:x1] = True
     image = Image.fromarray(np.where(mask[..., None], np.uint8([0, 0, 0]), np.uint8([255, 255, 255])))
-    transform = Transform(scale, (2.3, 1.7))
-    canvas = (int(width * scale) + 8, int(height * scale) + 8)
-    centre_x, centre_y = scale * (x0 + x1) / 2 + 2.3, scale * (y0 + y1) / 2 + 1.7
+    transform = Transform(scale, (2.3, 31.7))
+    canvas = (int(width * scale) + 8, int(height * scale) + 40)
+    centre_x, centre_y = scale * (x0 + x1) / 2 + 2.3, scale * (y0 + y1) / 2 + 31.7
     drawn = 1 - np.asarray(align_image(image, transform, canvas))[..., 0] / 255
     for picture, tolerance in ((drawn, 0.35), (align_mask(mask, transform, canvas).astype(float), 0.75)):
         length, centre = profile(picture[:, int(centre_x)])
