@@ -21,7 +21,6 @@ from seal_sdk.session import IdentitySession
 SUBJECTS = {"demo-horse": 500_081, "demo-person": 500_031}  # seeds of the world that training never saw
 KINDS = ("mesh", "depth", "pose", "canny")
 COLUMNS = ("reference", "structure", "plain prompt", "with identity", "ground truth")
-PLAIN = {"appearance": Appearance(delta=0), "delta_bridge": DeltaBridge(strength=0)}  # plain diffusers, bit for bit
 Result = TypeVar("Result")
 
 
@@ -103,9 +102,15 @@ def _register(session: IdentitySession, name: str, case: Triple) -> Identity:
 
 
 def _draw_plain(session: IdentitySession, cases: Sequence[Triple], seeds: list[int], steps: int | None) -> Generation:
-    """The same prompts and seeds with nothing of the method: what the model makes of the text alone."""
-    prompts = [case.prompt for case in cases]
-    return session.generate(None, prompts, seed=seeds, num_inference_steps=steps, **PLAIN)
+    """The same prompts and seeds with nothing of the method: plain diffusers, bit for bit."""
+    return session.generate(
+        None,
+        [case.prompt for case in cases],
+        seed=seeds,
+        num_inference_steps=steps,
+        appearance=Appearance(delta=0),
+        delta_bridge=DeltaBridge(strength=0),
+    )
 
 
 def _draw(session: IdentitySession, cases: Sequence[Triple], seeds: list[int], steps: int | None) -> Generation:
