@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from seal_sdk.evaluation.bench import BOXES, Score, run
 from seal_sdk.evaluation.methods import METHODS, parse_methods
 from seal_sdk.evaluation.sheet import contact_sheet
 from seal_sdk.evaluation.summary import summarize, table
-from seal_sdk.evaluation.triples import triples
+from seal_sdk.evaluation.triples import Triple, triples
 from seal_sdk.session import IdentitySession
 
 
@@ -62,7 +63,7 @@ class SeedRange(click.ParamType):
 @click.option(
     "--scores",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write each picture's scores, one JSON object a line.",
+    help="Write each picture's scores as it is drawn, one JSON object a line.",
 )
 def main(
     seeds: range,
@@ -83,16 +84,21 @@ def main(
         chosen = parse_methods(methods)
         asked = list(triples(seeds, tuple(filter(None, kinds.split(",")))))
         sampling = {"num_inference_steps": steps, "guidance_scale": guidance}
-        with _session(model, subject) as session, tqdm(total=len(asked) * len(chosen), unit="picture") as bar:
-            results = run(
-                session, asked, chosen, boxes=boxes, sampling=sampling, on_score=lambda triple, score: bar.update()
-            )
+        with (
+            open(scores or os.devnull, "w") as rows,
+            _session(model, subject) as session,
+            tqdm(total=len(asked) * len(chosen), unit="picture") as bar,
+        ):
+
+            def on_score(triple: Triple, score: Score) -> None:
+                print(json.dumps(_row(score)), file=rows, flush=True)
+                bar.update()
+
+            results = run(session, asked, chosen, boxes=boxes, sampling=sampling, on_score=on_score)
     except (SealError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     summary = summarize(results)
     click.echo(table(summary), err=True)
-    if scores:
-        scores.write_text("".join(json.dumps(_row(score)) + "\n" for score in results))
     if sheet:
         contact_sheet(asked[:sheet_rows], results).save(sheet)
     if as_json:
