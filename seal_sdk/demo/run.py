@@ -88,7 +88,7 @@ def run_demo(
             seconds = {"register": registering, "plain": plain_seconds, "identity": kept_seconds}
             reports.append(_report(identity, name in hits.names, kept, seconds))
     sheet = out / "contact-sheet.png"
-    contact_sheet(COLUMNS, rows).save(sheet, optimize=True)
+    contact_sheet(COLUMNS, rows).save(sheet)
     return DemoReport(sheet, session.store.root, tuple(reports), loaded, time.perf_counter() - started)
 
 
