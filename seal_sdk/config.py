@@ -58,6 +58,7 @@ class Appearance:
     top_k: appearance tokens attended to by each query token; 0 means all of them, softly (ours). Paper: 1.
     schedule: "dynamic" runs from careful (high tau, low delta) to the values above (paper), "constant" uses them throughout.
     layers: blocks whose self-attention is captured and infused, from "down", "mid", "up". Paper: mid and up.
+    per_head: every attention head finds matches of its own, instead of one match for all heads (ours).
     rows: "all" rows of the guided batch are infused, or only the "cond" ones (ours).
     gating: "subject" adds the masks of both sides to tau (ours); "none" is the paper's reading, tau alone.
     tokens: which reference tokens are stored: "all".
@@ -69,6 +70,7 @@ class Appearance:
     top_k: int = 1
     schedule: str = "dynamic"
     layers: tuple[str, ...] = ("mid", "up")
+    per_head: bool = False
     rows: str = "all"
     gating: str = "subject"
     tokens: str = "all"
@@ -86,6 +88,7 @@ class Appearance:
             self.layers,
             f"some of {BLOCKS}, at least one",
         )
+        _require(type(self.per_head) is bool, "per_head", self.per_head, "True or False")
         _require_one_of("rows", self.rows, ("all", "cond"))
         _require_one_of("gating", self.gating, ("subject", "none"))
         _require_one_of("tokens", self.tokens, ("all",))

@@ -97,9 +97,10 @@ class Drawing:
         finder: Callable[[], SubjectFinder],
         cache: KeyValueCache,
         controlnet: Any = None,
+        keep_matches: bool = False,
     ) -> None:
         self.pipe, self.method, self.alignment, self.sampling = pipe, method, alignment, sampling
-        self.finder, self.cache, self.controlnet = finder, cache, controlnet
+        self.finder, self.cache, self.controlnet, self.keep_matches = finder, cache, controlnet, keep_matches
         self.clock = Clock()
         self.layers = self_attention_layers(pipe.unet, method.appearance.layers) if method.appearance.delta else ()
         self.scheduler = copy.deepcopy(pipe.scheduler)
@@ -136,6 +137,7 @@ class Drawing:
                     step_kwargs=self._step_kwargs(requests),
                     controlnet=self.controlnet,
                     on_step_end=on_step_end,
+                    keep_matches=self.keep_matches,
                 )
             check_finite(latents, "the denoised latents", self.pipe)
             images = self._decode(latents, output_type)
@@ -270,7 +272,10 @@ class Drawing:
         targets = None
         if gated and placed is not None and placed.mask is not None:
             targets = self._token_masks(placed.mask, (height, width), None)
-        return Infusion(readers[identity.digest], sources, targets)
+        factor = self.pipe.vae_scale_factor
+        return Infusion(
+            readers[identity.digest], (identity.size[1] // factor, identity.size[0] // factor), sources, targets
+        )
 
     def _token_masks(self, mask: Any, size: tuple[int, int], identity: Identity | None) -> dict[str, Tensor]:
         """layer name -> (tokens,) bool: the subject's tokens on each layer's grid for an image of (height, width)."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from seal_sdk.errors import ConfigError
+from seal_sdk.match_maps import LayerMatches, MatchMap
+
 
 @dataclass(frozen=True)
 class Generation:
@@ -15,7 +18,7 @@ class Generation:
     settings: everything needed to draw each image again. timings: seconds by phase. coverage: share of candidate tokens infused, 0 to 1.
     aligned: the structure images as AnchorAlign placed them, None where there was none.
     timestep_distance: per image, how far the nearest cached timestep was from the sampled one, mean over steps (0 is exact).
-    unet_rows: rows that the UNet computed for the whole call.
+    unet_rows: rows that the UNet computed for the whole call. matches: what ``maps`` sums up.
     """
 
     images: list[Any]
@@ -26,11 +29,26 @@ class Generation:
     timestep_distance: list[float]
     unet_rows: int
     aligned: list[Any] = field(default_factory=list, repr=False)
+    matches: list[list[LayerMatches]] = field(default_factory=list, repr=False)
 
     @property
     def image(self) -> Any:
         """The first image."""
         return self.images[0]
+
+    def maps(self, *, layer: str = "", step: int | None = None) -> list[MatchMap]:
+        """One match map per image; only of the layers whose name contains ``layer``, and of one step (from 0), if asked.
+
+        Raises ConfigError unless the images were drawn with ``match_maps=True`` and an identity.
+        """
+        chosen = [
+            [each for each in image if layer in each.layer and step in (None, each.step)] for image in self.matches
+        ]
+        if not chosen or not all(chosen):
+            raise ConfigError(
+                f"There are no matches of layer={layer!r}, step={step!r}: draw with an identity and generate(..., match_maps=True)."
+            )
+        return [MatchMap.of(image) for image in chosen]
 
     def __len__(self) -> int:
         return len(self.images)

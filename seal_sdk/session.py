@@ -181,14 +181,16 @@ class IdentitySession:
         appearance: Appearance | None = None,
         delta_bridge: DeltaBridge | None = None,
         structure_control: Structure | None = None,
+        match_maps: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Generation:
         """Draw the identity in the pose of ``structure``, as ``prompt`` says. Lists make a batch, which draws what single calls draw.
 
         structure: an image (photo, depth, mesh, pose, canny, ...) or None. identity: a name or Identity instead of the one in use.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
-        structure_box, structure_mask: its subject, in its own pixels. height, width: in pixels. The names of
-        ``StableDiffusionXLPipeline.__call__`` mean what they mean there; ``callback_on_step_end`` receives and may return "latents".
+        structure_box, structure_mask: its subject, in its own pixels. match_maps: keep what ``Generation.maps()`` shows.
+        height, width: in pixels. The names of ``StableDiffusionXLPipeline.__call__`` mean what they mean there;
+        ``callback_on_step_end`` receives and may return "latents".
         Raises InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.
         """
         with self._reporting(callbacks) as tell:
@@ -231,6 +233,7 @@ class IdentitySession:
                 lambda: self.finder,
                 self._cache,
                 self.controlnet,
+                match_maps,
             )
 
             def on_step_end(index: int, timestep: Tensor, current: Tensor) -> Tensor:
@@ -258,6 +261,7 @@ class IdentitySession:
                 timestep_distance=distances,
                 unet_rows=run.unet_rows,
                 aligned=[where and where.image for where in placed],
+                matches=run.matches,
             )
             tell("on_generate_end", generation)
             return generation

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from seal_sdk.cli.main import seal as command
-from seal_sdk.metadata import read_settings
+from seal_sdk.metadata import attach_settings, read_settings
 
 
 @pytest.fixture
@@ -38,6 +38,17 @@ def test_register_generate_and_show(files):
     settings = read_settings(files / "out.png")
     assert "a photo of a cat on snow" in seal("show", files / "out.png")
     assert settings["seed"] == 3 and settings["identity"]["name"] == "subject"
+    asked = ("explain", files / "out.png", "--structure", files / "structure.png", "-o", files / "maps.png", "--json")
+    report = json.loads(seal(*asked, *store))
+    assert report["same"] and report["coverage"] > 0
+    assert Image.open(files / "maps.png").size == (256, 256)
+
+
+def test_explain_asks_for_the_structure_image(files):
+    reference = files / "reference.png"
+    attach_settings(Image.open(reference), {"identity": {"digest": "0" * 64}, "seed": 1, "structure": {}}).save(reference)
+    result = CliRunner().invoke(command, ["explain", str(reference), "-o", str(files / "maps.png")])
+    assert result.exit_code == 2 and "--structure" in result.output
 
 
 def test_the_demo_writes_its_sheet_and_the_second_run_hits(tmp_path):

@@ -18,11 +18,12 @@ from torch import Tensor
 from seal_sdk.backbone.conditioning import Conditioning, stack
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.infuse import install_infusion
-from seal_sdk.backbone.layers import SelfAttentionLayer
+from seal_sdk.backbone.layers import SelfAttentionLayer, token_grid
 from seal_sdk.backbone.noise import alpha_bar, at_level
 from seal_sdk.backbone.plan import ImagePlan, Method
 from seal_sdk.backbone.step import APPEARANCE, GENERATION, STRUCTURE, UNCOND, Forward, LayerInfusion, Stage
 from seal_sdk.backbone.structure import install_injection
+from seal_sdk.match_maps import LayerMatches
 from seal_sdk.method.delta_bridge import bridge
 from seal_sdk.method.schedules import active, delta_at, lambda_at, tau_at
 
@@ -31,10 +32,14 @@ StepEnd = Callable[[int, Tensor, Tensor], Tensor]
 
 @dataclass
 class Run:
-    """What the loop counted: UNet rows, and the infused share of tokens per image (mean over steps and layers)."""
+    """What the loop counted: UNet rows, and the infused share of tokens per image (mean over steps and layers).
+
+    matches: per image, where asked for, the matches of every step and layer.
+    """
 
     unet_rows: int
     coverage: list[float]
+    matches: list[list[LayerMatches]]
 
 
 @torch.no_grad()
@@ -50,13 +55,15 @@ def denoise(
     step_kwargs: dict[str, Any],
     controlnet: Any = None,
     on_step_end: StepEnd | None = None,
+    keep_matches: bool = False,
 ) -> tuple[Tensor, Run]:
     """Latents (B, C, h, w) after all timesteps, one plan per image.
 
     scheduler: set up with these timesteps. step_kwargs: further arguments of its ``step``. on_step_end(index, timestep, latents) returns
-    the latents to go on with. The guidance scale is read from ``pipe.guidance_scale`` at every step, as diffusers' callbacks expect.
+    the latents to go on with. keep_matches: for match maps. The guidance scale is read from
+    ``pipe.guidance_scale`` at every step, as diffusers' callbacks expect.
     """
-    loop = _Loop(pipe, scheduler, plans, method, controlnet)
+    loop = _Loop(pipe, scheduler, plans, method, controlnet, keep_matches)
     with Hooks() as hooks:
         loop.install(hooks, layers)
         for index, timestep in enumerate(timesteps):
@@ -65,12 +72,17 @@ def denoise(
             gamma = index / max(len(timesteps) - 1, 1)
             scaled = scheduler.scale_model_input(latents, timestep)
             predictions = [
-                loop.predict(number, scaled[number : number + 1], timestep, gamma) for number in range(len(plans))
+                loop.predict(number, index, scaled[number : number + 1], timestep, gamma)
+                for number in range(len(plans))
             ]
             latents = _step(scheduler, torch.cat(predictions), timestep, latents, step_kwargs)
             if on_step_end is not None:
                 latents = on_step_end(index, timestep, latents)
-    return latents, Run(loop.unet_rows, [sum(shares) / len(shares) if shares else 0.0 for shares in loop.coverage])
+    return latents, Run(loop.unet_rows, [_mean(shares) for shares in loop.coverage], loop.matches)
+
+
+def _mean(shares: Sequence[Tensor]) -> float:
+    return float(torch.stack(list(shares)).mean()) if shares else 0.0
 
 
 def _step(scheduler: Any, prediction: Tensor, timestep: Tensor, latents: Tensor, step_kwargs: dict[str, Any]) -> Tensor:
@@ -88,12 +100,15 @@ class _Loop:
         plans: Sequence[ImagePlan],
         method: Method,
         controlnet: Any,
+        keep_matches: bool,
     ) -> None:
         self.pipe, self.scheduler, self.plans, self.method, self.controlnet = pipe, scheduler, plans, method, controlnet
         self.layers: Sequence[SelfAttentionLayer] = ()
         self.stage = Stage()
         self.unet_rows = 0
-        self.coverage: list[list[float]] = [[] for _ in plans]
+        self.coverage: list[list[Tensor]] = [[] for _ in plans]
+        self.keep_matches = keep_matches
+        self.matches: list[list[LayerMatches]] = [[] for _ in plans]
 
     def install(self, hooks: Hooks, layers: Sequence[SelfAttentionLayer]) -> None:
         if any(plan.structure for plan in self.plans):
@@ -102,7 +117,7 @@ class _Loop:
             self.layers = layers
             install_infusion(hooks, layers, self.stage, self.method.appearance)
 
-    def predict(self, number: int, scaled: Tensor, timestep: Tensor, gamma: float) -> Tensor:
+    def predict(self, number: int, index: int, scaled: Tensor, timestep: Tensor, gamma: float) -> Tensor:
         """Guided prediction (1, C, h, w) of one image; ``scaled`` is the scheduler's model input."""
         plan = self.plans[number]
         rows = self._rows(plan, gamma)
@@ -113,6 +128,7 @@ class _Loop:
         finally:
             self.stage.forward = None
         self.coverage[number] += forward.coverage
+        self.matches[number] += self._matches(plan, index, forward, (scaled.shape[-2], scaled.shape[-1]))
         return self._guide(dict(zip(rows, output.chunk(len(rows)), strict=True)), gamma)
 
     def _rows(self, plan: ImagePlan, gamma: float) -> dict[str, Conditioning]:
@@ -143,6 +159,7 @@ class _Loop:
             given = plan.infusion
             forward.tau = tau_at(gamma, appearance.tau, appearance.schedule)
             forward.delta = delta_at(gamma, appearance.delta, appearance.schedule)
+            forward.matches = [] if self.keep_matches else None
             key_values = given.key_values(float(timestep))
             forward.infusion = {
                 layer.name: LayerInfusion(
@@ -153,6 +170,24 @@ class _Loop:
                 for layer in self.layers
             }
         return forward
+
+    def _matches(
+        self, plan: ImagePlan, index: int, forward: Forward, latent_size: tuple[int, int]
+    ) -> list[LayerMatches]:
+        assert plan.infusion is not None or not forward.matches
+        return [
+            LayerMatches(
+                index,
+                each.layer,
+                token_grid(each.tokens, latent_size),
+                token_grid(each.source_tokens, plan.infusion.reference_size),  # type: ignore[union-attr]
+                each.targets.cpu().numpy(),
+                each.sources.cpu().numpy(),
+                each.similarity.cpu().numpy(),
+                forward.tau,
+            )
+            for each in forward.matches or ()
+        ]
 
     def _unet(
         self, plan: ImagePlan, rows: dict[str, Conditioning], scaled: Tensor, timestep: Tensor, gamma: float

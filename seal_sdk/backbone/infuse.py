@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.layers import SelfAttentionLayer
-from seal_sdk.backbone.step import APPEARANCE, GENERATION, UNCOND, Forward, LayerInfusion, Stage
+from seal_sdk.backbone.step import APPEARANCE, GENERATION, UNCOND, Forward, LayerInfusion, Stage, TokenMatches
 from seal_sdk.config import Appearance
 from seal_sdk.method.infusion import infuse
 from seal_sdk.method.targets import subject_wins
@@ -34,15 +34,14 @@ def _install(hooks: Hooks, layer: SelfAttentionLayer, stage: Stage, appearance: 
         if not seen:
             return None
         assert stage.forward is not None
-        return _blend(stage.forward, stage.forward.infusion[layer.name], base, seen.pop(), layer.heads, appearance)
+        return _blend(stage.forward, layer, base, seen.pop(), appearance)
 
     hooks.after(layer.module.to_q, keep_query)
     hooks.before(layer.module.to_out[0], blend)
 
 
-def _blend(
-    forward: Forward, given: LayerInfusion, base: Tensor, query: Tensor, heads: int, appearance: Appearance
-) -> Tensor:
+def _blend(forward: Forward, layer: SelfAttentionLayer, base: Tensor, query: Tensor, appearance: Appearance) -> Tensor:
+    given = forward.infusion[layer.name]
     rows = forward.indices(*ROWS[appearance.rows])
     key, value = given.key, given.value
     targets = given.targets
@@ -51,17 +50,39 @@ def _blend(
             generation = forward.indices(GENERATION, APPEARANCE)[0]
             targets = subject_wins(query[generation], key, given.sources)
         key, value = key[given.sources], value[given.sources]
+    candidates = None if targets is None else torch.nonzero(targets).squeeze(1)
     blended, coverage = infuse(
         base,
         query,
         key,
         value,
-        heads=heads,
+        heads=layer.heads,
         tau=forward.tau,
         delta=forward.delta,
         top_k=appearance.top_k or len(key),
-        targets=None if targets is None else torch.nonzero(targets).squeeze(1),
+        targets=candidates,
         rows=rows,
+        per_head=appearance.per_head,
+        on_match=None if forward.matches is None else _recorder(forward, layer.name, given, query.shape[1], candidates),
     )
     forward.coverage.append(coverage)
     return blended
+
+
+def _recorder(
+    forward: Forward, layer: str, given: LayerInfusion, tokens: int, candidates: Tensor | None
+) -> Callable[[int, int, Tensor, Tensor], None]:
+    """Keeps the best match of every candidate token of the row that makes the image."""
+    kept = torch.arange(len(given.key), device=given.key.device)
+    kept = kept if given.sources is None else kept[given.sources]
+    (shown,) = forward.indices(GENERATION)[:1] or forward.indices(APPEARANCE)
+
+    def record(row: int, head: int, similarity: Tensor, index: Tensor) -> None:
+        if row == shown:
+            targets = torch.arange(tokens, device=index.device) if candidates is None else candidates
+            assert forward.matches is not None
+            forward.matches.append(
+                TokenMatches(layer, targets, kept[index[:, 0]], similarity[:, 0], tokens, len(given.key))
+            )
+
+    return record

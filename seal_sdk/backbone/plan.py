@@ -26,10 +26,12 @@ class Infusion:
     """An identity in the loop.
 
     key_values: timestep -> layer name -> (K, V), each (tokens, channels) on the model's device and dtype.
+    reference_size: (height, width) of the reference's latents.
     sources, targets: layer name -> bool token masks of the reference's and the image's subject; None: no gating, no known target.
     """
 
     key_values: Callable[[float], Mapping[str, KeyValue]]
+    reference_size: tuple[int, int]
     sources: Mapping[str, Tensor] | None
     targets: Mapping[str, Tensor] | None
 

@@ -23,12 +23,28 @@ class LayerInfusion:
     targets: Tensor | None
 
 
+@dataclass(frozen=True)
+class TokenMatches:
+    """One layer's matches in one forward: targets, sources (Nt,) tokens of image and reference; similarity (Nt,) cosines.
+
+    tokens, source_tokens: how many tokens image and reference have.
+    """
+
+    layer: str
+    targets: Tensor
+    sources: Tensor
+    similarity: Tensor
+    tokens: int
+    source_tokens: int
+
+
 @dataclass
 class Forward:
     """One UNet forward of one image: its rows in order, and what may be done to them.
 
     inject: share of the structure row's features that the other rows take, 0 for none.
-    infusion: per layer name; empty when nothing is infused. coverage collects, per layer, the share of tokens infused.
+    infusion: per layer name; empty when nothing is infused. coverage collects, per layer, the share of tokens infused, and matches, where
+    asked for, which tokens of the generation row were matched with which.
     """
 
     rows: tuple[str, ...]
@@ -36,7 +52,8 @@ class Forward:
     infusion: dict[str, LayerInfusion] = field(default_factory=dict)
     tau: float = 0.0
     delta: float = 0.0
-    coverage: list[float] = field(default_factory=list)
+    coverage: list[Tensor] = field(default_factory=list)
+    matches: list[TokenMatches] | None = None
 
     def indices(self, *names: str) -> list[int]:
         """Batch indices of the named rows that are present."""

@@ -131,7 +131,7 @@ def generate(
     as_json: bool,
 ) -> None:
     """Draw a registered identity in a new pose, on a new scene."""
-    _check_output(output, yes)
+    check_output(output, yes)
 
     from seal_sdk import IdentitySession
     from seal_sdk.images import read_image
@@ -164,7 +164,7 @@ def generate(
     click.echo(f"{output}: seed {drawn.seeds[0]}, {drawn.coverage[0]:.0%} of the tokens infused, {seconds:.1f} s.")
 
 
-def _check_output(output: Path, yes: bool) -> None:
+def check_output(output: Path, yes: bool) -> None:
     if output.suffix.lower() != ".png":
         raise click.UsageError(f"{output} is no name of a PNG: end it in .png, the settings travel in that format.")
     if output.exists() and not yes:

@@ -53,17 +53,17 @@ def infuse(
     rows: Sequence[int],
     per_head: bool = False,
     on_match: Callable[[int, int, Tensor, Tensor], None] | None = None,
-) -> tuple[Tensor, float]:
+) -> tuple[Tensor, Tensor]:
     """Blend appearance attention into the base attention: ``(A_base + delta A_app) / (1 + delta)`` where the similarity exceeds tau.
 
     base: (B, N, C) attention output before ``to_out``. query: (B, N, C). key, value: (Nk, C) of the reference. targets: (Nt,) indices of
     the tokens that may be infused, None for all. rows: batch rows to infuse. per_head: each head finds matches of its own and is gated
     by them, instead of one match for all (ours). on_match: called with row, head (0 unless per_head), similarities and indices (Nt, k),
-    for match maps. Returns the blended (B, N, C), and the share of the candidate tokens that were infused, 0 to 1. Everything else stays
-    bit for bit the base.
+    for match maps. Returns the blended (B, N, C), and the share of the candidate tokens that were infused, a number from 0 to 1 on the
+    same device. Everything else stays bit for bit the base.
     """
     if not len(key) or not len(rows) or (targets is not None and not len(targets)):
-        return base, 0.0
+        return base, torch.zeros((), device=base.device)
     blended = base.clone()
     key, value = key.to(query.dtype), value.to(query.dtype)
     heads, width = (1, query.shape[-1] // heads) if per_head else (heads, query.shape[-1])
@@ -79,7 +79,7 @@ def infuse(
             mixed.append(torch.where(valid, _blend(before, attend(q, k, v, index, heads), delta), before))
             shares.append(valid.float().mean())
         blended[at] = torch.cat(mixed, -1)
-    return blended, float(torch.stack(shares).mean())
+    return blended, torch.stack(shares).mean()
 
 
 def _blend(base: Tensor, appearance: Tensor, delta: float) -> Tensor:

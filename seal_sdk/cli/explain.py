@@ -1,0 +1,100 @@
+"""Where an image has its appearance from: it is drawn once more from its own settings, and its matches are drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seal_sdk.cli.making import IMAGE, check_output, model_options
+from seal_sdk.cli.options import json_option, open_store, store_option
+from seal_sdk.cli.outcome import Failure
+from seal_sdk.cli.output import print_json
+
+if TYPE_CHECKING:
+    from seal_sdk.generation import Generation
+    from seal_sdk.session import IdentitySession
+
+
+@click.command("explain")
+@click.argument("image", type=IMAGE)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG of the match maps."
+)
+@click.option("--structure", type=IMAGE, help="The structure image that it followed, if it did.")
+@click.option("--layer", default="", help="Only layers whose name contains this, such as up_blocks.1.")
+@click.option("--step", type=click.IntRange(0), help="Only this denoising step, from 0.")
+@click.option("-y", "--yes", is_flag=True, help="Overwrite the output.")
+@model_options
+@store_option
+@json_option
+def explain(
+    image: Path,
+    output: Path,
+    structure: Path | None,
+    layer: str,
+    step: int | None,
+    yes: bool,
+    model: str,
+    accelerator: str,
+    precision: str,
+    root: Path | None,
+    as_json: bool,
+) -> None:
+    """Show which places of the reference a drawn IMAGE took its appearance from.
+
+    Equal colours in the upper row, reference and image, mark what was matched; below, how often each place was infused and how similar
+    the matches were.
+    """
+    from seal_sdk.metadata import read_settings
+
+    check_output(output, yes)
+    settings = read_settings(image)
+    if settings["identity"] is None or settings["seed"] is None:
+        raise Failure(f"{image} was drawn without an identity, or with noise of its own: nothing can be explained.")
+    if settings["structure"] is not None and structure is None:
+        raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
+
+    from PIL import Image
+
+    from seal_sdk import IdentitySession
+
+    identities = open_store(root)
+    identities.resolve(settings["identity"]["digest"])  # told before a model is loaded
+    with IdentitySession(model, store=identities, accelerator=accelerator, precision=precision) as session:
+        identity = session.use(settings["identity"]["digest"])
+        drawn = redraw(session, settings, structure)
+        (shown,) = drawn.maps(layer=layer, step=step)
+        same = drawn.image.tobytes() == Image.open(image).convert("RGB").tobytes()
+        shown.draw(identity.image, drawn.image).save(output, format="PNG")
+    if not same:
+        click.echo(f"Warning: drawn anew, {image} differs; the maps are those of the new drawing.", err=True)
+    facts = {"output": str(output), "same": same, "coverage": drawn.coverage[0], "layers_and_steps": len(shown.matches)}
+    if as_json:
+        print_json(facts)
+        return
+    click.echo(f"{output}: {len(shown.matches)} layers and steps, {drawn.coverage[0]:.0%} of the tokens infused.")
+
+
+def redraw(session: IdentitySession, settings: dict[str, Any], structure: Path | None) -> Generation:
+    """The image of ``settings`` once more, with its match maps."""
+    from seal_sdk import Alignment, Appearance, DeltaBridge, Structure
+
+    same = ("structure_prompt", "structure_box", "negative_prompt", "num_inference_steps", "guidance_scale")
+    size = ("guidance_rescale", "height", "width", "clip_skip", "seed")
+    alignment = settings["alignment"]
+    fill = alignment["fill"] if isinstance(alignment["fill"], str) else tuple(alignment["fill"])
+    return session.generate(
+        structure,
+        settings["prompt"],
+        **{key: settings[key] for key in same + size},
+        alignment=Alignment(alignment["enabled"], fill),
+        appearance=Appearance(**settings["appearance"]),
+        delta_bridge=DeltaBridge(**settings["delta_bridge"]),
+        structure_control=Structure(**settings["structure_control"]),
+        match_maps=True,
+    )
+
+
+COMMANDS = (explain,)
