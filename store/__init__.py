@@ -7,6 +7,7 @@ It knows nothing of models or images: arrays of a fixed schema, a recipe that sa
 from __future__ import annotations
 
 from .errors import (
+    InvalidBundle,
     InvalidName,
     InvalidValue,
     NameInUse,
@@ -37,6 +38,7 @@ __all__ = [
     "IdentityInfo",
     "IdentityStore",
     "IdentityUsage",
+    "InvalidBundle",
     "InvalidName",
     "InvalidValue",
     "NameInUse",

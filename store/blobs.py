@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 import xxhash
@@ -34,6 +36,38 @@ class BlobStore:
         if not self._holds(digest, data):
             disk.publish(self._layout.blob(digest), data, tmp=self._layout.tmp, sync=False)
         return Blob(digest, hashlib.sha256(data).hexdigest(), len(data))
+
+    def add_stream(self, blob: Blob, pieces: Callable[[], Iterable[bytes]]) -> None:
+        """Store a described blob from ``pieces()``, which raises after the last one unless they are its bytes.
+
+        An equal blob stored already is freshened, a damaged one replaced. Raises StoreCorruption on other bytes of that name.
+        """
+        path = self._layout.blob(blob.xxh3_128)
+        fast, strong = self._digests(path)
+        if fast == blob.xxh3_128:
+            for _ in pieces():
+                pass  # what is offered is checked all the same
+            if strong != blob.sha256:
+                raise StoreCorruption(f"blob {fast} and the bytes to store differ but have the same xxh3_128")
+            if disk.touch(path):
+                return
+        elif fast is not None:
+            self.quarantine(blob.xxh3_128)
+        disk.publish_pieces(path, pieces, tmp=self._layout.tmp, sync=False)
+
+    def _digests(self, path: Path) -> tuple[str | None, str | None]:
+        """Both digests of a file's bytes, None where there is none."""
+        size = disk.size(path)
+        if size is None:
+            return None, None
+        fast, strong = xxhash.xxh3_128(), hashlib.sha256()
+
+        def seen(piece: memoryview) -> None:
+            fast.update(piece)
+            strong.update(piece)
+
+        disk.read_through(path, seen)
+        return fast.hexdigest(), strong.hexdigest()
 
     def _holds(self, digest: str, data: memoryview) -> bool:
         path = self._layout.blob(digest)

@@ -52,12 +52,19 @@ def publish(path: Path, data: bytes | memoryview, *, tmp: Path, sync: bool = Tru
     :func:`sync_directories` once. Raises StoreFull, StoreReadOnly or StoreIOError; the old file, if any, is then
     intact.
     """
+    publish_pieces(path, lambda: (data,), tmp=tmp, sync=sync)
+
+
+def publish_pieces(
+    path: Path, pieces: Callable[[], Iterable[bytes | memoryview]], *, tmp: Path, sync: bool = True
+) -> None:
+    """:func:`publish` for what is too large for memory: ``pieces()`` yields it, again from the start if a write fails."""
     with typed_errors(path, "writing"):
         for attempt in range(1, _ATTEMPTS + 1):
             make_directories(tmp)
             make_directories(path.parent)
             try:
-                _publish_once(path, data, tmp)
+                _publish_once(path, pieces(), tmp)
                 break
             except OSError as error:
                 if attempt == _ATTEMPTS or error.errno not in _WORTH_ANOTHER_FILE:
@@ -66,10 +73,10 @@ def publish(path: Path, data: bytes | memoryview, *, tmp: Path, sync: bool = Tru
             files.sync_directory(path.parent)
 
 
-def _publish_once(path: Path, data: bytes | memoryview, tmp: Path) -> None:
+def _publish_once(path: Path, pieces: Iterable[bytes | memoryview], tmp: Path) -> None:
     temporary = tmp / uuid.uuid4().hex
     try:
-        _write_durably(temporary, memoryview(data))
+        _write_durably(temporary, pieces)
         files.rename(temporary, path)
     except BaseException:
         with suppress(OSError):
@@ -77,12 +84,13 @@ def _publish_once(path: Path, data: bytes | memoryview, tmp: Path) -> None:
         raise
 
 
-def _write_durably(path: Path, data: memoryview) -> None:
+def _write_durably(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     descriptor = files.create(path)
     try:
-        written = 0
-        while written < len(data):
-            written += files.write(descriptor, data[written:])
+        for piece in map(memoryview, pieces):
+            written = 0
+            while written < len(piece):
+                written += files.write(descriptor, piece[written:])
         files.sync_data(descriptor)
     finally:
         files.close(descriptor)
@@ -122,6 +130,12 @@ def read_into(path: Path, buffer: memoryview, seen: Callable[[memoryview], objec
             return files.read_into(path, buffer, seen)
         except FileNotFoundError:
             return 0
+
+
+def read_through(path: Path, seen: Callable[[memoryview], object]) -> None:
+    """Show ``seen`` each piece of the file in turn, in little memory; nothing without a file."""
+    with typed_errors(path, "reading"), suppress(FileNotFoundError):
+        files.read_through(path, seen)
 
 
 def size(path: Path) -> int | None:

@@ -13,6 +13,7 @@
     ├── UnknownName (KeyError)              no identity of this name or digest
     ├── NameInUse (FileExistsError)         the name belongs to another identity
     ├── NamePinned                          a pinned identity is never removed
+    ├── InvalidBundle (ValueError)          a file that is no bundle of an identity, or a damaged one
     ├── InvalidName (ValueError)            a name that cannot be a file name everywhere
     └── InvalidValue (ValueError)           a recipe, array or attribute that the store cannot keep
 """
@@ -84,6 +85,10 @@ class NameInUse(StoreError, FileExistsError):
 
 class NamePinned(StoreError):
     """The identity is pinned: unpin it before removing it."""
+
+
+class InvalidBundle(StoreError, ValueError):
+    """The file is no bundle of an identity, or one that was damaged or made to mislead."""
 
 
 class InvalidName(StoreError, ValueError):

@@ -96,3 +96,11 @@ def read_into(path: Path, buffer: memoryview, seen: Callable[[memoryview], objec
         return done
     finally:
         os.close(descriptor)
+
+
+def read_through(path: Path, seen: Callable[[memoryview], object]) -> None:
+    """Show ``seen`` each piece of a file, however long it is, in one small buffer."""
+    buffer = memoryview(bytearray(_PIECE))
+    with open(path, "rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            seen(buffer[:count])

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import gc, listing, usage, verify
+from . import gc, listing, pins, usage, verify
+from .blobs import BlobStore
+from .bundle import Progress, open_bundle, read_blobs, read_header, write_bundle
 from .catalog import Catalog, new_entry
 from .errors import StoreCorruption, UnknownName
 from .keys import canonical_json, recipe_key
 from .layout import open_layout
 from .locks import locked
 from .manifest import ArraySpec, Manifest, check_plan
-from .names import valid_name
+from .names import IMPORTED, valid_name
 from .naming import Naming, Removal
 from .reader import StoredIdentity
 from .writer import write_identity
@@ -165,6 +167,43 @@ class IdentityStore:
         name).
         """
         return self._naming.remove(name, dry_run=dry_run)
+
+    def export(self, name: str, target: str | Path, *, progress: Progress = lambda done, total: None) -> None:
+        """Write an identity into one file, a bundle; ``progress(done, total)`` is called with bytes.
+
+        Raises UnknownName, StoreCorruption (a blob is damaged: nothing is written), StoreFull or StoreReadOnly.
+        """
+        known, digest = self._naming.find(name)
+        write_bundle(
+            Path(target).absolute(), self._layout, self._catalog.manifest(digest), known or digest[:12], progress
+        )
+
+    def import_bundle(
+        self,
+        source: str | Path,
+        *,
+        name: str | None = None,
+        trust: bool = False,
+        replace: bool = True,
+        progress: Progress = lambda done, total: None,
+    ) -> StoredIdentity:
+        """Take an identity in from a bundle. It is called ``imported/<name>`` and answers no recipe, unless you ``trust`` it.
+
+        Trusting says that it was computed as its recipe states: registering that image then finds it. ``name``: the bundle's
+        own where None. Raises InvalidBundle: nothing is named then; NameInUse with ``replace=False``.
+        """
+        with open_bundle(Path(source)) as file, pins.writing(self._layout) as heartbeat:
+            bundle = read_header(file, Path(source))
+            own = valid_name(name or bundle.name).removeprefix(f"{IMPORTED}/")
+            read_blobs(file, bundle, self._layout, lambda done, total: (heartbeat(), progress(done, total)))
+            BlobStore(self._layout).sync(bundle.manifest.blobs)
+            digest = self._catalog.publish(bundle.manifest)
+            if trust:
+                key = bundle.manifest.recipe_key
+                self._catalog.write(new_entry("recipe", key, digest, bundle.manifest))
+            called = own if trust else f"{IMPORTED}/{own}"
+            self.tag(called, digest, replace=replace)
+        return self._open(digest, called)
 
     def verify(
         self,
