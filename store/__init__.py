@@ -12,6 +12,7 @@ from .errors import (
     InvalidValue,
     NameInUse,
     NamePinned,
+    OverBudget,
     StoreCorruption,
     StoreError,
     StoreFormatError,
@@ -28,6 +29,7 @@ from .keys import canonical_json, recipe_key
 from .listing import IdentityInfo
 from .manifest import ArraySpec
 from .naming import Removal
+from .pruning import Pruned, PruneReport
 from .reader import StoredIdentity
 from .usage import IdentityUsage, Usage
 from .verify import Problem, VerifyReport
@@ -43,7 +45,10 @@ __all__ = [
     "InvalidValue",
     "NameInUse",
     "NamePinned",
+    "OverBudget",
     "Problem",
+    "PruneReport",
+    "Pruned",
     "Removal",
     "StoreCorruption",
     "StoreError",

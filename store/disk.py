@@ -87,8 +87,8 @@ def _publish_once(path: Path, pieces: Iterable[bytes | memoryview], tmp: Path) -
 def _write_durably(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     descriptor = files.create(path)
     try:
-        for piece in map(memoryview, pieces):
-            written = 0
+        for data in pieces:
+            piece, written = memoryview(data), 0
             while written < len(piece):
                 written += files.write(descriptor, piece[written:])
         files.sync_data(descriptor)

@@ -7,6 +7,7 @@
     ├── StoreFormatError                    the folder is no store, or one of a newer layout
     ├── StoreCorruption                     bytes on disk are missing or wrong
     ├── StoreFull (OSError)                 no space, or no quota, left on the disk
+    ├── OverBudget                          the store's own budget leaves no room
     ├── StoreReadOnly (PermissionError)     this folder cannot be written
     ├── StoreIOError (OSError)              the disk failed in another way
     ├── StoreLocked (TimeoutError)          another process held a lock for too long
@@ -55,6 +56,10 @@ class StoreFull(StoreError, OSError):
     """No space, or no quota, is left on the store's disk."""
 
     errno = errno.ENOSPC
+
+
+class OverBudget(StoreError):
+    """The identity does not fit into the budget that the store was opened with."""
 
 
 class StoreReadOnly(StoreError, PermissionError):

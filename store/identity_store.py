@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import gc, listing, pins, usage, verify
+from . import gc, listing, pins, pruning, usage, verify
 from .blobs import BlobStore
 from .bundle import Progress, open_bundle, read_blobs, read_header, write_bundle
 from .catalog import Catalog, new_entry
-from .errors import StoreCorruption, UnknownName
+from .errors import InvalidValue, StoreCorruption, UnknownName
 from .keys import canonical_json, recipe_key
 from .layout import open_layout
 from .locks import locked
 from .manifest import ArraySpec, Manifest, check_plan
 from .names import IMPORTED, valid_name
 from .naming import Naming, Removal
+from .pruning import PruneReport
 from .reader import StoredIdentity
 from .writer import write_identity
 
@@ -32,10 +33,25 @@ class IdentityStore:
 
     ``root`` is made, empty, if it is missing; with ``create=False`` a missing store raises StoreNotFound. A store
     that this process may only read serves every reading method. ``lock_timeout`` is how long to wait, in seconds, for
-    another process that registers the same recipe. Safe to share between threads and processes.
+    another process that registers the same recipe. ``budget`` bounds the bytes of all identities' arrays while something is
+    stored: ``over_budget="evict"`` then removes those not used for longest (never pinned ones or those in use), "refuse" raises
+    OverBudget. Safe to share between threads and processes.
     """
 
-    def __init__(self, root: str | Path, *, create: bool = True, lock_timeout: float = 600) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        create: bool = True,
+        lock_timeout: float = 600,
+        budget: int | None = None,
+        over_budget: str = "evict",
+    ) -> None:
+        if over_budget not in ("evict", "refuse") or (budget is not None and (type(budget) is not int or budget < 0)):
+            raise InvalidValue(
+                f"budget={budget!r}, over_budget={over_budget!r}: expected bytes >= 0 or None, and 'evict' or 'refuse'"
+            )
+        self._budget, self._evict = budget, over_budget == "evict"
         self.root = Path(root).expanduser().absolute()
         self._lock_timeout = lock_timeout
         self._layout = open_layout(self.root, create=create)
@@ -93,6 +109,7 @@ class IdentityStore:
             return self._open(digest)
 
         def compute() -> StoredIdentity:
+            self._make_room(sum(array.nbytes for array in arrays))
             return write_identity(
                 self._layout,
                 recipe=recipe,
@@ -220,6 +237,37 @@ class IdentityStore:
         return verify.check(
             self._layout, self._catalog, share=sample if sample is not None else float(full), progress=progress
         )
+
+    def prune(
+        self, *, older_than: float | None = None, max_bytes: int | None = None, dry_run: bool = False
+    ) -> PruneReport:
+        """Remove identities, least recently used first: those not used for ``older_than`` seconds, then until the rest holds ``max_bytes``.
+
+        Pinned identities and those in use (read or written within the hour) stay. :meth:`gc` then frees their bytes.
+        Raises InvalidValue without a scope.
+        """
+        if older_than is None and max_bytes is None:
+            raise InvalidValue("prune needs older_than or max_bytes: without either it would have nothing to go by")
+        report = pruning.choose(self._layout, self._catalog, older_than=older_than, max_bytes=max_bytes)
+        if not dry_run:
+            report = self._drop(report)
+        return report
+
+    def _drop(self, report: PruneReport) -> PruneReport:
+        dropped = set(self._naming.remove_all(each.digest for each in report.removed))
+        removed = tuple(each for each in report.removed if each.digest in dropped)
+        spared = report.removed_bytes - sum(each.nbytes for each in removed)
+        return PruneReport(removed, report.kept_bytes + spared, dry_run=False)
+
+    def _make_room(self, needed: int) -> None:
+        if self._budget is None:
+            return
+
+        def remove(report: PruneReport) -> None:
+            self._drop(report)
+            self.gc(grace=0)  # what is being written or read holds a pin
+
+        pruning.make_room(self._layout, self._catalog, needed, self._budget, remove, evict=self._evict)
 
     def gc(self, *, grace: float = 86400, dry_run: bool = False) -> gc.GcReport:
         """Move what nothing refers to to the trash, and delete what has been there for ``grace`` seconds.

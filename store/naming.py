@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -96,6 +97,17 @@ class Naming:
             if removal.name is not None:
                 self._catalog.drop("ref", removal.name)
             return removal
+
+    def remove_all(self, digests: Iterable[str]) -> list[str]:
+        """Drop every name and recipe entry of these identities, but for those pinned meanwhile; the digests dropped."""
+        with self.lock():
+            entries = self._catalog.entries("ref")[0] + self._catalog.entries("recipe")[0]
+            pinned = {entry.manifest for entry in entries if entry.pinned}
+            dropped = set(digests) - pinned
+            for entry in entries:
+                if entry.manifest in dropped:
+                    self._catalog.drop(entry.kind, entry.id)
+            return sorted(dropped)
 
     def _removal(self, name_or_digest: str) -> Removal:
         try:

@@ -1,4 +1,4 @@
-"""Pins of writers at work: while one is live, gc keeps everything that is not older than it."""
+"""Pins of processes at work: while a writer's is live, gc keeps everything that is not older than it; a reader's keeps an identity."""
 
 from __future__ import annotations
 
@@ -21,19 +21,37 @@ _CLOCK_SKEW = 60.0  # seconds that the clocks of two machines may differ
 
 @contextmanager
 def writing(layout: Layout) -> Iterator[Callable[[], object]]:
-    """Hold a pin; yields the heartbeat to call once per timestep."""
-    path = layout.pins / uuid.uuid4().hex
-    body = {"host": os.uname().nodename, "pid": os.getpid(), "started": time.time()}
-    disk.publish(path, json.dumps(body).encode(), tmp=layout.tmp, sync=False)
+    """Hold a writer's pin; yields the heartbeat to call once per timestep."""
+    path = _hold(layout, {})
     try:
         yield lambda: disk.touch(path)
     finally:
         _discard(path)
 
 
+@contextmanager
+def reading(layout: Layout, digest: str) -> Iterator[Callable[[], object]]:
+    """Hold a reader's pin on an identity, where the store can be written; yields the heartbeat to call once per timestep."""
+    try:
+        path = _hold(layout, {"reading": digest})
+    except StoreError:
+        yield lambda: None  # nobody can collect garbage in a store that cannot be written, or its disk is full
+        return
+    try:
+        yield lambda: _freshen(path)
+    finally:
+        _discard(path)
+
+
+def being_read(layout: Layout) -> set[str]:
+    """Digests of the identities that live readers hold."""
+    held = [_read(path).get("reading") for path in _paths(layout) if _is_live(path)]
+    return {digest for digest in held if isinstance(digest, str)}
+
+
 def oldest_live(layout: Layout) -> float | None:
     """When the oldest live writer started, less the clocks' skew (seconds since the epoch); None if nobody writes."""
-    started = [_started(path) for path in _paths(layout) if _is_live(path)]
+    started = [_started(path) for path in _paths(layout) if _is_live(path) and "reading" not in _read(path)]
     return min(started) - _CLOCK_SKEW if started else None
 
 
@@ -44,6 +62,20 @@ def discard_stale(layout: Layout) -> int:
 
 def _paths(layout: Layout) -> list[Path]:
     return [layout.pins / name for name in disk.names(layout.pins)]
+
+
+def _hold(layout: Layout, body: dict[str, Any]) -> Path:
+    path = layout.pins / uuid.uuid4().hex
+    body |= {"host": os.uname().nodename, "pid": os.getpid(), "started": time.time()}
+    disk.publish(path, json.dumps(body).encode(), tmp=layout.tmp, sync=False)
+    return path
+
+
+def _freshen(path: Path) -> bool:
+    try:
+        return disk.touch(path)
+    except StoreError:
+        return False
 
 
 def _discard(path: Path) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import disk, pins
 from .blobs import BlobStore
-from .errors import InvalidValue, StoreCorruption
+from .errors import InvalidValue, StoreCorruption, StoreError
 from .layout import Layout
 from .manifest import ArraySpec, Manifest
 from .names import unknown_name
@@ -24,6 +26,7 @@ class StoredIdentity:
         self._layout = layout
         self._blobs = BlobStore(layout)
         self._manifest = manifest
+        self._used = False
         self.digest = digest
         self.name = name
 
@@ -69,12 +72,24 @@ class StoredIdentity:
         layers: what lies in ``out`` is then of no use.
         """
         index = range(len(self.timesteps))[index]
+        self._mark_used()
         buffers = {array.name: _buffer(array, out) for array in self.arrays}
         for array in self.arrays:
             for key, layers in array.chunks(index):
                 view = buffers[array.name][layers].reshape(-1).view(np.uint8).data
                 read_chunk(self._blobs, self._manifest, key, view, label=self.label)
         return buffers
+
+    def held(self) -> AbstractContextManager[Callable[[], object]]:
+        """Keep gc away from this identity for a while, even once its last name is removed; yields a heartbeat to call now and then."""
+        return pins.reading(self._layout, self.digest)
+
+    def _mark_used(self) -> None:
+        """What was read lately is pruned last: its manifest is freshened, where the store can be written."""
+        if not self._used:
+            with suppress(StoreError):
+                disk.touch(self._layout.manifest(self.digest))
+        self._used = True
 
     def attachment(self, name: str) -> bytes:
         """The bytes of an attached file, checked. Raises UnknownName or StoreCorruption."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from string import ascii_letters
 from typing import Any
 
 import click
@@ -14,6 +15,19 @@ from seal_sdk.defaults import STORE_VARIABLE, store_root
 from store import IdentityStore
 
 Command = Callable[..., Any]
+BYTES = {
+    "": 1,
+    "b": 1,
+    "kb": 1e3,
+    "mb": 1e6,
+    "gb": 1e9,
+    "tb": 1e12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 PATIENCE = 60  # seconds to wait for a lock that another process holds
 
 
@@ -97,3 +111,29 @@ def parse_timesteps(
             f"{value!r}: expected 'exact', a number of anchors, or a list such as 900,600,300."
         ) from error
     return numbers if "," in value else numbers[0]
+
+
+def _with_unit(value: str, units: dict[str, float], expected: str) -> float:
+    """``2.5GB`` as 2.5 times what "gb" stands for."""
+    number = value.rstrip(ascii_letters)
+    try:
+        amount = float(number) * units[value[len(number) :].lower()]
+    except (KeyError, ValueError) as error:
+        raise click.BadParameter(f"{value!r}: expected {expected}.") from error
+    if not 0 <= amount < float("inf"):
+        raise click.BadParameter(f"{value!r}: expected {expected}.")
+    return amount
+
+
+def parse_bytes(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    """``20GB``, ``500 MB``, ``1GiB`` or a plain number of bytes."""
+    if value is None:
+        return None
+    return int(_with_unit(value.replace(" ", ""), BYTES, "a size such as 20GB, 500MB or 1GiB"))
+
+
+def parse_duration(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    """``30d``, ``12h``, ``45m`` or ``10s`` as seconds."""
+    if value is None:
+        return None
+    return _with_unit(value.replace(" ", ""), SECONDS, "an age such as 30d, 12h or 45m")
