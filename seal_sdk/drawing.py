@@ -6,10 +6,11 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import StableDiffusionXLPipeline
 from diffusers.utils.torch_utils import randn_tensor
@@ -29,6 +30,7 @@ from seal_sdk.method.infusion import token_mask
 from seal_sdk.requests import Request
 from seal_sdk.structures import Placed, place
 from seal_sdk.subject import SubjectFinder
+from store import StoreCorruption
 
 BORROWED = (
     "_guidance_scale",
@@ -96,10 +98,12 @@ class Drawing:
         sampling: Sampling,
         finder: Callable[[], SubjectFinder],
         cache: KeyValueCache,
+        restore: Callable[[Identity, StoreCorruption], Identity],
         controlnet: Any = None,
         keep_matches: bool = False,
     ) -> None:
         self.pipe, self.method, self.alignment, self.sampling = pipe, method, alignment, sampling
+        self.restore = restore
         self.finder, self.cache, self.controlnet, self.keep_matches = finder, cache, controlnet, keep_matches
         self.clock = Clock()
         self.layers = self_attention_layers(pipe.unet, method.appearance.layers) if method.appearance.delta else ()
@@ -117,7 +121,11 @@ class Drawing:
         """Images, what the loop counted, the placed structure images, and the mean distance to the nearest cached timestep."""
         for identity in identities:
             self._check_layers(identity)
-        with ThreadPoolExecutor(1, thread_name_prefix="seal-read") as executor, borrowed(self.pipe, self.sampling):
+        with (
+            ThreadPoolExecutor(1, thread_name_prefix="seal-read") as executor,
+            borrowed(self.pipe, self.sampling),
+            _held(identities),
+        ):
             placed = [self._place(request, identity) for request, identity in zip(requests, identities, strict=True)]
             latents = self._latents(requests)
             readers = self._readers(identities, executor)
@@ -209,7 +217,13 @@ class Drawing:
         sampled = [float(t) for t in self.scheduler.timesteps]
         return {
             identity.digest: KeyValueReader(
-                identity.stored, sampled, self.pipe._execution_device, self.pipe.unet.dtype, executor, self.cache
+                identity.stored,
+                sampled,
+                self.pipe._execution_device,
+                self.pipe.unet.dtype,
+                executor,
+                self.cache,
+                lambda error, identity=identity: self.restore(identity, error).stored,  # type: ignore[misc]
             )
             for identity in identities
             if identity is not None
@@ -268,16 +282,22 @@ class Drawing:
             return None
         gated = self.method.appearance.gating == "subject"
         height, width = self.sampling.size
-        sources = self._token_masks(identity.mask, identity.size[::-1], identity) if gated else None
+        sources = self._token_masks(self._mask(identity), identity.size[::-1]) if gated else None
         targets = None
         if gated and placed is not None and placed.mask is not None:
-            targets = self._token_masks(placed.mask, (height, width), None)
+            targets = self._token_masks(placed.mask, (height, width))
         factor = self.pipe.vae_scale_factor
         return Infusion(
             readers[identity.digest], (identity.size[1] // factor, identity.size[0] // factor), sources, targets
         )
 
-    def _token_masks(self, mask: Any, size: tuple[int, int], identity: Identity | None) -> dict[str, Tensor]:
+    def _mask(self, identity: Identity) -> np.ndarray:
+        try:
+            return identity.mask
+        except StoreCorruption as error:
+            return self.restore(identity, error).mask
+
+    def _token_masks(self, mask: Any, size: tuple[int, int]) -> dict[str, Tensor]:
         """layer name -> (tokens,) bool: the subject's tokens on each layer's grid for an image of (height, width)."""
         factor = self.pipe.vae_scale_factor
         latent_size = (size[0] // factor, size[1] // factor)
@@ -296,6 +316,15 @@ class Drawing:
             return list(latents)
         with self.clock("decode"):
             return [decode_latents(self.pipe, latents[n : n + 1], output_type)[0] for n in range(len(latents))]
+
+
+@contextmanager
+def _held(identities: Sequence[Identity | None]) -> Iterator[None]:
+    """Keep gc away from the identities while they are drawn."""
+    with ExitStack() as stack:
+        for stored in {identity.digest: identity.stored for identity in identities if identity}.values():
+            stack.enter_context(stored.held())
+        yield
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -17,6 +17,8 @@
     │   └── WrongModel                      the identity was registered with another model
     └── NumericalError (ArithmeticError)    NaN or infinity where an image should be
 
+    RestoredWarning (UserWarning)           an identity's data were damaged, and were computed anew
+
 The store has its own tree in :mod:`store.errors` (``StoreError``): it never imports this package.
 """
 
@@ -25,6 +27,10 @@ from __future__ import annotations
 
 class SealError(Exception):
     """Base of every error of the SDK."""
+
+
+class RestoredWarning(UserWarning):
+    """What the store lost of an identity was computed anew from its reference image."""
 
 
 class ConfigError(SealError, ValueError):

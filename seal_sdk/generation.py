@@ -18,7 +18,8 @@ class Generation:
     settings: everything needed to draw each image again. timings: seconds by phase. coverage: share of candidate tokens infused, 0 to 1.
     aligned: the structure images as AnchorAlign placed them, None where there was none.
     timestep_distance: per image, how far the nearest cached timestep was from the sampled one, mean over steps (0 is exact).
-    unet_rows: rows that the UNet computed for the whole call. matches: what ``maps`` sums up.
+    unet_rows: rows that the UNet computed for the whole call. restored: names of identities of which the store had lost
+    something, and which were computed anew. matches: what ``maps`` sums up.
     """
 
     images: list[Any]
@@ -29,6 +30,7 @@ class Generation:
     timestep_distance: list[float]
     unet_rows: int
     aligned: list[Any] = field(default_factory=list, repr=False)
+    restored: list[str] = field(default_factory=list)
     matches: list[list[LayerMatches]] = field(default_factory=list, repr=False)
 
     @property

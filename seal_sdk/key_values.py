@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 
 from seal_sdk.backbone.capture import KeyValue
 from seal_sdk.recipe import to_key_values
-from store import StoredIdentity
+from store import StoreCorruption, StoredIdentity
 
 
 class KeyValueCache:
@@ -47,6 +47,7 @@ def _nbytes(step: dict[str, KeyValue]) -> int:
 class KeyValueReader:
     """Serves one identity along a known sequence of sampling timesteps, holding two cached timesteps beside the cache.
 
+    restore(error) gives the identity, whole again, where the store lost some of it.
     waited: seconds the loop had to wait for the store. distances: per sampling timestep, how far the nearest cached one is.
     """
 
@@ -58,9 +59,10 @@ class KeyValueReader:
         dtype: torch.dtype,
         executor: ThreadPoolExecutor,
         cache: KeyValueCache,
+        restore: Callable[[StoreCorruption], StoredIdentity],
     ) -> None:
         self._stored, self._device, self._dtype, self._executor = stored, device, dtype, executor
-        self._cache = cache
+        self._cache, self._restore = cache, restore
         self._nearest = {
             t: min(range(len(stored.timesteps)), key=lambda i: abs(stored.timesteps[i] - t)) for t in sampling
         }
@@ -97,6 +99,9 @@ class KeyValueReader:
         try:
             if self._coming is not None and self._coming[0] == index:
                 return self._coming[1].result()
+            return self._read(index)
+        except StoreCorruption as error:
+            self._stored = self._restore(error)  # here and not where it was read: the model runs in this thread
             return self._read(index)
         finally:
             self.waited += time.perf_counter() - started

@@ -133,7 +133,7 @@ class Registrar:
     ) -> tuple[StoredIdentity, bool]:
         """The stored identity, and whether it was there already: then no UNet row, VAE encode or subject search was run."""
         layers = self_attention_layers(self.pipe.unet, appearance.layers)
-        recipe = self._recipe(reference, finder, timesteps, layers, appearance)
+        recipe = self.recipe(reference, reference.subject_recipe(finder), timesteps, layers, appearance)
         stored = self.store.get(recipe)
         if stored is not None:
             self._name(name, stored)
@@ -142,6 +142,41 @@ class Registrar:
         subject = reference.subject(finder)
         on_start(len(timesteps))
         computed: list[int] = []
+
+        def stepped(index: int, timestep: int) -> None:
+            computed.append(index)
+            on_step(index, timestep)
+
+        stored = self.compute(
+            reference,
+            recipe,
+            timesteps,
+            layers,
+            appearance,
+            attributes=lambda: self._attributes(reference, subject),
+            attachments=lambda: {
+                "reference.png": png(reference.image),
+                "mask.png": png(Image.fromarray(subject.mask.astype(np.uint8) * 255)),
+            },
+            name=name,
+            on_step=stepped,
+        )
+        return stored, not computed
+
+    def compute(
+        self,
+        reference: Reference,
+        recipe: Mapping[str, Any],
+        timesteps: Sequence[int],
+        layers: Sequence[SelfAttentionLayer],
+        appearance: Appearance,
+        *,
+        attributes: Callable[[], Mapping[str, Any]],
+        attachments: Callable[[], Mapping[str, bytes]],
+        name: str | None = None,
+        on_step: Callable[[int, int], None] = lambda index, timestep: None,
+    ) -> StoredIdentity:
+        """Capture the reference's K/V into the store, unless another process does so first."""
         width, height = reference.image.size
         factor = self.pipe.vae_scale_factor
         specs = recipes.array_specs(
@@ -153,23 +188,18 @@ class Registrar:
 
         def steps() -> Iterator[dict[str, np.ndarray]]:
             for index, step in enumerate(self._capture(reference, layers, timesteps, appearance)):
-                computed.append(index)
                 yield recipes.to_arrays(step, specs)
                 on_step(index, timesteps[index])
 
-        stored = self.store.put(
+        return self.store.put(
             recipe,
             arrays=specs,
             steps=steps,
             timesteps=timesteps,
-            attributes=self._attributes(reference, subject),
-            attachments={
-                "reference.png": _png(reference.image),
-                "mask.png": _png(Image.fromarray(subject.mask.astype(np.uint8) * 255)),
-            },
+            attributes=attributes(),
+            attachments=attachments(),
             name=name,
         )
-        return stored, not computed
 
     def _name(self, name: str, stored: StoredIdentity) -> None:
         """Give a hit its name, unless it has it: a store that may only be read serves hits too."""
@@ -198,18 +228,19 @@ class Registrar:
             batch=1 if self.pipe._execution_device.type == "cpu" else ACCELERATOR_BATCH,
         )
 
-    def _recipe(
+    def recipe(
         self,
         reference: Reference,
-        finder: Callable[[], SubjectFinder],
+        subject: Mapping[str, Any],
         timesteps: Sequence[int],
         layers: Sequence[SelfAttentionLayer],
         appearance: Appearance,
     ) -> dict[str, Any]:
+        """What is asked for, whole; ``subject`` says who says where the subject is."""
         return recipes.build_recipe(
             image=reference.image,
             prompt=reference.prompt,
-            subject=reference.subject_recipe(finder),
+            subject=subject,
             model=recipes.model_recipe(self.pipe, self.fingerprints),
             scheduler=self.pipe.scheduler,
             timesteps=timesteps,
@@ -234,7 +265,7 @@ class Registrar:
         }
 
 
-def _png(image: Image.Image) -> bytes:
+def png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

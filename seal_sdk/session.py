@@ -29,6 +29,7 @@ from seal_sdk.metadata import attach_settings
 from seal_sdk.recipe import model_recipe
 from seal_sdk.registration import Registrar, choose_timesteps, default_name, read_reference
 from seal_sdk.requests import Request, check_prompt, make_requests
+from seal_sdk.restoring import Restorer
 from seal_sdk.settings import record
 from seal_sdk.sizes import check_size
 from seal_sdk.subject import SubjectFinder, load_sam
@@ -224,6 +225,7 @@ class IdentitySession:
             identities = [self._identity_for(request, method) for request in requests]
             for text in {request.prompt for request in requests}:
                 warn_if_truncated(self.pipe, text)
+            restorer = Restorer(Registrar(self.pipe, self.store, self._fingerprints), lambda: self.finder)
             tell("on_generate_start", len(requests), sampling.num_inference_steps)
             drawing = Drawing(
                 self.pipe,
@@ -232,6 +234,7 @@ class IdentitySession:
                 sampling,
                 lambda: self.finder,
                 self._cache,
+                restorer,
                 self.controlnet,
                 match_maps,
             )
@@ -261,6 +264,7 @@ class IdentitySession:
                 timestep_distance=distances,
                 unet_rows=run.unet_rows,
                 aligned=[where and where.image for where in placed],
+                restored=restorer.names,
                 matches=run.matches,
             )
             tell("on_generate_end", generation)

@@ -1,0 +1,103 @@
+"""Self-healing: what the store lost of an identity is computed anew from the identity's own reference image."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from seal_sdk.backbone.layers import SelfAttentionLayer, self_attention_layers
+from seal_sdk.config import Appearance
+from seal_sdk.errors import RestoredWarning
+from seal_sdk.identity import Identity
+from seal_sdk.registration import Reference, Registrar, png
+from seal_sdk.subject import SubjectFinder
+from store import StoreCorruption, StoredIdentity, canonical_json
+
+
+class Restorer:
+    """Restores each identity once per ``generate`` call; ``names`` says which were restored."""
+
+    def __init__(self, registrar: Registrar, finder: Callable[[], SubjectFinder]) -> None:
+        self._registrar, self._finder = registrar, finder
+        self._restored: dict[str, Identity] = {}
+        self.names: list[str] = []
+
+    def __call__(self, identity: Identity, error: StoreCorruption) -> Identity:
+        """The identity, whole again, with a RestoredWarning. Raises StoreCorruption where its reference image is lost as well."""
+        if identity.digest not in self._restored:
+            stored = self._restore(identity.stored, error)
+            self._restored[identity.digest] = Identity(stored, identity.name)
+            self.names.append(identity.name)
+            warnings.warn(
+                f"The store had lost some of {identity.name!r} ({error}); it was computed anew from its reference image.",
+                RestoredWarning,
+                stacklevel=2,
+            )
+        return self._restored[identity.digest]
+
+    def _restore(self, stored: StoredIdentity, error: StoreCorruption) -> StoredIdentity:
+        layers, appearance = self._as_registered(stored)
+        try:
+            reference = self._reference(stored)
+        except StoreCorruption as lost:
+            raise _given_up(error, "its reference image is damaged too") from lost
+        timesteps = stored.timesteps
+        recipe = self._registrar.recipe(reference, dict(stored.recipe["subject"]), timesteps, layers, appearance)
+        if canonical_json(recipe) != canonical_json(stored.recipe):
+            raise _given_up(
+                error, "this model, its scheduler or its attention differ from those it was registered with"
+            )
+        whole = self._registrar.compute(
+            reference,
+            recipe,
+            timesteps,
+            layers,
+            appearance,
+            attributes=lambda: stored.attributes,
+            attachments=lambda: {
+                "reference.png": stored.attachment("reference.png"),
+                "mask.png": self._mask(stored, error),
+            },
+        )
+        self._rename(stored.digest, whole.digest)
+        return whole
+
+    def _as_registered(self, stored: StoredIdentity) -> tuple[tuple[SelfAttentionLayer, ...], Appearance]:
+        names = stored.recipe["layers"]
+        blocks = tuple(dict.fromkeys(name.split("_")[0] for name in names))
+        layers = self_attention_layers(self._registrar.pipe.unet, blocks)
+        return layers, Appearance(layers=blocks, latents=stored.recipe["latents"], tokens=stored.recipe["tokens"])
+
+    def _reference(self, stored: StoredIdentity) -> Reference:
+        image = Image.open(io.BytesIO(stored.attachment("reference.png"))).convert("RGB")
+        return Reference(image, stored.attributes["prompt"], stored.recipe["subject"].get("box"), None)
+
+    def _mask(self, stored: StoredIdentity, error: StoreCorruption) -> bytes:
+        """The stored mask; a damaged one is found again, unless the caller had drawn it."""
+        try:
+            return stored.attachment("mask.png")
+        except StoreCorruption as lost:
+            if "mask" in stored.recipe["subject"]:
+                raise _given_up(error, "its mask, which was given by hand, is damaged") from lost
+            subject = self._reference(stored).subject(self._finder)
+            return png(Image.fromarray(subject.mask.astype(np.uint8) * 255))
+
+    def _rename(self, old: str, new: str) -> None:
+        """Where other bits came out, as on an accelerator, every name follows."""
+        if old != new:
+            for info in self._registrar.store.identities():
+                if info.name and info.digest == old:
+                    self._registrar.store.tag(info.name, new)
+
+
+def _given_up(error: StoreCorruption, why: str) -> StoreCorruption:
+    return StoreCorruption(
+        f"{error}; it cannot be computed anew here: {why}",
+        identity=error.identity,
+        timestep=error.timestep,
+        layers=error.layers,
+    )
