@@ -61,7 +61,9 @@ class Appearance:
     per_head: every attention head finds matches of its own, instead of one match for all heads (ours).
     rows: "all" rows of the guided batch are infused, or only the "cond" ones (ours).
     gating: "subject" adds the masks of both sides to tau (ours); "none" is the paper's reading, tau alone.
-    tokens: which reference tokens are stored: "all".
+    tokens: which reference tokens are stored: "all", or those of the "subject" and one token around it (ours; a third of the bytes
+    where the subject fills a quarter of the image). Without a structure image the rest of the reference helps to tell where to infuse.
+    quantization: "none" stores numbers as the model has them, "int8" eight bits of each (ours).
     latents: the noise-free latents go into the UNet "scaled" by sqrt(alpha_bar_t), or "clean" as they are (ours).
     """
 
@@ -75,6 +77,7 @@ class Appearance:
     gating: str = "subject"
     tokens: str = "all"
     latents: str = "scaled"
+    quantization: str = "none"
 
     def __post_init__(self) -> None:
         _require(_is_number(self.delta) and 0 <= self.delta < float("inf"), "delta", self.delta, "a finite number >= 0")
@@ -91,7 +94,8 @@ class Appearance:
         _require(type(self.per_head) is bool, "per_head", self.per_head, "True or False")
         _require_one_of("rows", self.rows, ("all", "cond"))
         _require_one_of("gating", self.gating, ("subject", "none"))
-        _require_one_of("tokens", self.tokens, ("all",))
+        _require_one_of("tokens", self.tokens, ("all", "subject"))
+        _require_one_of("quantization", self.quantization, ("none", "int8"))
         _require_one_of("latents", self.latents, ("scaled", "clean"))
 
 

@@ -161,6 +161,12 @@ class Drawing:
                 "choose those it was registered with, or register it again with these."
             )
 
+        if identity and identity.tokens is not None and self.method.appearance.gating == "none" and self.layers:
+            raise InputError(
+                f"{identity.name!r} was registered with tokens='subject': Appearance(gating='none') needs the whole reference; "
+                "register it again with tokens='all'."
+            )
+
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         """What is the same for several images of the call is made once."""
         if key not in self._kept:
@@ -282,14 +288,26 @@ class Drawing:
             return None
         gated = self.method.appearance.gating == "subject"
         height, width = self.sampling.size
+        positions = self._positions(identity)
         sources = self._token_masks(self._mask(identity), identity.size[::-1]) if gated else None
+        if sources is not None and positions is not None:
+            sources = {name: mask[positions[name]] for name, mask in sources.items()}
         targets = None
         if gated and placed is not None and placed.mask is not None:
             targets = self._token_masks(placed.mask, (height, width))
-        factor = self.pipe.vae_scale_factor
-        return Infusion(
-            readers[identity.digest], (identity.size[1] // factor, identity.size[0] // factor), sources, targets
-        )
+        latent_size = self._latent_size(identity.size[::-1])
+        tokens = {name: count for name, (count, _) in kv_shapes(self.pipe, self.layers, latent_size).items()}
+        return Infusion(readers[identity.digest], latent_size, tokens, positions, sources, targets)
+
+    def _positions(self, identity: Identity) -> dict[str, Tensor] | None:
+        if identity.tokens is None:
+            return None
+        device = self.pipe._execution_device
+        groups = {group: torch.tensor(tokens, device=device) for group, tokens in identity.tokens.items()}
+        return {layer.name: groups[layer.group] for layer in self.layers}
+
+    def _latent_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return size[0] // self.pipe.vae_scale_factor, size[1] // self.pipe.vae_scale_factor
 
     def _mask(self, identity: Identity) -> np.ndarray:
         try:
@@ -299,8 +317,7 @@ class Drawing:
 
     def _token_masks(self, mask: Any, size: tuple[int, int]) -> dict[str, Tensor]:
         """layer name -> (tokens,) bool: the subject's tokens on each layer's grid for an image of (height, width)."""
-        factor = self.pipe.vae_scale_factor
-        latent_size = (size[0] // factor, size[1] // factor)
+        latent_size = self._latent_size(size)
         shapes = kv_shapes(self.pipe, self.layers, latent_size)
         device = self.pipe._execution_device
         return {

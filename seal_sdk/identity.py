@@ -55,6 +55,11 @@ class Identity:
         return self.stored.timesteps
 
     @property
+    def tokens(self) -> dict[str, list[int]] | None:
+        """Block group -> the reference's tokens that are stored, by their place in its grid; None: all of them."""
+        return self.stored.attributes.get("tokens")
+
+    @property
     def nbytes(self) -> int:
         """Bytes of K/V in the store."""
         return self.stored.nbytes

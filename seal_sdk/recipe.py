@@ -15,6 +15,7 @@ from seal_sdk.backbone.capture import KeyValue
 from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.layers import SelfAttentionLayer
 from seal_sdk.config import Appearance
+from seal_sdk.method.quantization import dequantize, quantize
 from store import ArraySpec
 
 METHOD_VERSION = 1  # raised whenever the same recipe would give other K/V
@@ -23,6 +24,7 @@ _ON_DISK = {
     torch.float16: ("float16", "float16"),
     torch.bfloat16: ("uint16", "bfloat16"),
 }
+_CODES, _SCALE = "int8 codes", ".scale"
 _LOGICAL = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
@@ -92,6 +94,7 @@ def build_recipe(
         "layers": [layer.name for layer in layers],
         "latents": appearance.latents,
         "tokens": appearance.tokens,
+        "quantization": appearance.quantization,
         "time_ids": [*image.size[::-1], 0, 0, *image.size[::-1]],
         "dtype": str(dtype).removeprefix("torch."),
         "attention_backend": backend,
@@ -111,28 +114,45 @@ def attention_backend(layers: Sequence[SelfAttentionLayer]) -> str:
 
 
 def array_specs(
-    layers: Sequence[SelfAttentionLayer], shapes: Mapping[str, tuple[int, int]], timesteps: int, dtype: torch.dtype
+    layers: Sequence[SelfAttentionLayer],
+    shapes: Mapping[str, tuple[int, int]],
+    timesteps: int,
+    dtype: torch.dtype,
+    quantization: str = "none",
 ) -> tuple[ArraySpec, ...]:
-    """One array per block group, dims (timestep, layer, kv, token, channel)."""
-    on_disk, logical = _ON_DISK[dtype]
+    """One array per block group, dims (timestep, layer, kv, token, channel).
+
+    With "int8" it holds codes, and an array ``<group>.scale`` holds, along its token axis, scale and offset of each channel.
+    """
+    on_disk, logical = ("uint8", _CODES) if quantization == "int8" else _ON_DISK[dtype]
     groups: dict[str, list[str]] = {}
     for layer in layers:
         groups.setdefault(layer.group, []).append(layer.name)
-    return tuple(
-        ArraySpec(
-            name=group,
-            shape=(timesteps, len(names), 2, *shapes[names[0]]),
-            dtype=on_disk,
-            logical_dtype=logical,
-            layers=tuple(names),
-        )
-        for group, names in groups.items()
-    )
+    specs = []
+    for group, names in groups.items():
+        tokens, channels = shapes[names[0]]
+        common = (timesteps, len(names), 2)
+        specs.append(ArraySpec(group, (*common, tokens, channels), on_disk, logical, tuple(names)))
+        if quantization == "int8":
+            specs.append(ArraySpec(group + _SCALE, (*common, 2, channels), "float32", "float32", tuple(names)))
+    return tuple(specs)
 
 
 def to_arrays(step: Mapping[str, KeyValue], specs: Sequence[ArraySpec]) -> dict[str, np.ndarray]:
     """One timestep's K/V as the store's arrays, each (layer, kv, token, channel)."""
-    return {spec.name: _numpy(torch.stack([torch.stack(step[name]) for name in spec.layers])) for spec in specs}
+    arrays = {}
+    for spec in _main(specs):
+        if spec.logical_dtype == _CODES:
+            pairs = [[quantize(tensor) for tensor in step[name]] for name in spec.layers]
+            for index, name in enumerate((spec.name, spec.name + _SCALE)):
+                arrays[name] = _numpy(torch.stack([torch.stack([each[index] for each in pair]) for pair in pairs]))
+        else:
+            arrays[spec.name] = _numpy(torch.stack([torch.stack(step[name]) for name in spec.layers]))
+    return arrays
+
+
+def _main(specs: Sequence[ArraySpec]) -> list[ArraySpec]:
+    return [spec for spec in specs if not spec.name.endswith(_SCALE)]
 
 
 def _numpy(tensor: torch.Tensor) -> np.ndarray:
@@ -145,9 +165,12 @@ def to_key_values(
 ) -> dict[str, KeyValue]:
     """The reverse: layer name -> (K, V), each (tokens, channels), in the UNet's dtype on its device."""
     found = {}
-    for spec in specs:
+    for spec in _main(specs):
         tensor = torch.from_numpy(arrays[spec.name])
-        if spec.dtype != spec.logical_dtype:
+        if spec.logical_dtype == _CODES:
+            scale = torch.from_numpy(arrays[spec.name + _SCALE]).to(device)
+            tensor = dequantize(tensor.to(device), scale, dtype)
+        elif spec.dtype != spec.logical_dtype:
             tensor = tensor.view(_LOGICAL[spec.logical_dtype])
         tensor = tensor.to(device, dtype)
         found.update({name: (tensor[index, 0], tensor[index, 1]) for index, name in enumerate(spec.layers)})

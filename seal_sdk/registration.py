@@ -17,15 +17,16 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
 from seal_sdk import recipe as recipes
-from seal_sdk.backbone.capture import capture, kv_shapes
+from seal_sdk.backbone.capture import KeyValue, capture, kv_shapes
 from seal_sdk.backbone.conditioning import encode, warn_if_truncated
 from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.latents import encode_image
-from seal_sdk.backbone.layers import SelfAttentionLayer, self_attention_layers
+from seal_sdk.backbone.layers import SelfAttentionLayer, self_attention_layers, token_grid
 from seal_sdk.backbone.noise import anchors, train_timesteps
 from seal_sdk.config import Appearance
 from seal_sdk.errors import InputError
 from seal_sdk.images import read_image
+from seal_sdk.method.infusion import dilate, token_mask
 from seal_sdk.sizes import reference_size, scale_box
 from seal_sdk.subject import Subject, SubjectFinder, subject_from
 from store import IdentityStore, StoredIdentity, UnknownName
@@ -147,13 +148,15 @@ class Registrar:
             computed.append(index)
             on_step(index, timestep)
 
+        tokens = self._subject_tokens(reference, subject, layers) if appearance.tokens == "subject" else None
         stored = self.compute(
             reference,
             recipe,
             timesteps,
             layers,
             appearance,
-            attributes=lambda: self._attributes(reference, subject),
+            tokens,
+            attributes=lambda: self._attributes(reference, subject, tokens),
             attachments=lambda: {
                 "reference.png": png(reference.image),
                 "mask.png": png(Image.fromarray(subject.mask.astype(np.uint8) * 255)),
@@ -170,25 +173,22 @@ class Registrar:
         timesteps: Sequence[int],
         layers: Sequence[SelfAttentionLayer],
         appearance: Appearance,
+        tokens: Mapping[str, Sequence[int]] | None,
         *,
         attributes: Callable[[], Mapping[str, Any]],
         attachments: Callable[[], Mapping[str, bytes]],
         name: str | None = None,
         on_step: Callable[[int, int], None] = lambda index, timestep: None,
     ) -> StoredIdentity:
-        """Capture the reference's K/V into the store, unless another process does so first."""
-        width, height = reference.image.size
-        factor = self.pipe.vae_scale_factor
-        specs = recipes.array_specs(
-            layers,
-            kv_shapes(self.pipe, layers, (height // factor, width // factor)),
-            len(timesteps),
-            self.pipe.unet.dtype,
-        )
+        """Capture the reference's K/V into the store, unless another process does so first; only these ``tokens`` of each block group."""
+        shapes = self._shapes(reference, layers)
+        if tokens is not None:
+            shapes = {layer.name: (len(tokens[layer.group]), shapes[layer.name][1]) for layer in layers}
+        specs = recipes.array_specs(layers, shapes, len(timesteps), self.pipe.unet.dtype, appearance.quantization)
 
         def steps() -> Iterator[dict[str, np.ndarray]]:
             for index, step in enumerate(self._capture(reference, layers, timesteps, appearance)):
-                yield recipes.to_arrays(step, specs)
+                yield recipes.to_arrays(_select(step, layers, tokens), specs)
                 on_step(index, timesteps[index])
 
         return self.store.put(
@@ -250,8 +250,29 @@ class Registrar:
             backend=recipes.attention_backend(layers),
         )
 
-    def _attributes(self, reference: Reference, subject: Subject) -> Mapping[str, Any]:
+    def _shapes(self, reference: Reference, layers: Sequence[SelfAttentionLayer]) -> dict[str, tuple[int, int]]:
+        return kv_shapes(self.pipe, layers, self._latent_size(reference))
+
+    def _latent_size(self, reference: Reference) -> tuple[int, int]:
+        width, height = reference.image.size
+        return height // self.pipe.vae_scale_factor, width // self.pipe.vae_scale_factor
+
+    def _subject_tokens(
+        self, reference: Reference, subject: Subject, layers: Sequence[SelfAttentionLayer]
+    ) -> dict[str, list[int]]:
+        """Block group -> the tokens of the subject and around it."""
+        shapes, size = self._shapes(reference, layers), self._latent_size(reference)
+        grids = {layer.group: token_grid(shapes[layer.name][0], size) for layer in layers}
         return {
+            group: torch.nonzero(dilate(token_mask(subject.mask, grid), grid)).flatten().tolist()
+            for group, grid in grids.items()
+        }
+
+    def _attributes(
+        self, reference: Reference, subject: Subject, tokens: Mapping[str, Sequence[int]] | None
+    ) -> Mapping[str, Any]:
+        return {
+            **({} if tokens is None else {"tokens": tokens}),
             "prompt": reference.prompt,
             "box": [float(v) for v in subject.box],
             "size": list(reference.image.size),
@@ -263,6 +284,14 @@ class Registrar:
                 "machine": platform.machine(),
             },
         }
+
+
+def _select(
+    step: Mapping[str, KeyValue], layers: Sequence[SelfAttentionLayer], tokens: Mapping[str, Sequence[int]] | None
+) -> Mapping[str, KeyValue]:
+    if tokens is None:
+        return step
+    return {layer.name: tuple(each[tokens[layer.group]] for each in step[layer.name]) for layer in layers}  # type: ignore[misc]
 
 
 def png(image: Image.Image) -> bytes:

@@ -57,6 +57,7 @@ class Restorer:
             timesteps,
             layers,
             appearance,
+            stored.attributes.get("tokens"),
             attributes=lambda: stored.attributes,
             attachments=lambda: {
                 "reference.png": stored.attachment("reference.png"),
@@ -70,7 +71,8 @@ class Restorer:
         names = stored.recipe["layers"]
         blocks = tuple(dict.fromkeys(name.split("_")[0] for name in names))
         layers = self_attention_layers(self._registrar.pipe.unet, blocks)
-        return layers, Appearance(layers=blocks, latents=stored.recipe["latents"], tokens=stored.recipe["tokens"])
+        stated = {key: stored.recipe[key] for key in ("latents", "tokens", "quantization")}
+        return layers, Appearance(layers=blocks, **stated)
 
     def _reference(self, stored: StoredIdentity) -> Reference:
         image = Image.open(io.BytesIO(stored.attachment("reference.png"))).convert("RGB")

@@ -166,6 +166,8 @@ class _Loop:
                     *key_values[layer.name],
                     given.sources and given.sources[layer.name],
                     given.targets and given.targets[layer.name],
+                    given.positions and given.positions[layer.name],
+                    given.tokens[layer.name],
                 )
                 for layer in self.layers
             }

@@ -73,7 +73,7 @@ def _recorder(
     forward: Forward, layer: str, given: LayerInfusion, tokens: int, candidates: Tensor | None
 ) -> Callable[[int, int, Tensor, Tensor], None]:
     """Keeps the best match of every candidate token of the row that makes the image."""
-    kept = torch.arange(len(given.key), device=given.key.device)
+    kept = torch.arange(given.tokens, device=given.key.device) if given.positions is None else given.positions
     kept = kept if given.sources is None else kept[given.sources]
     (shown,) = forward.indices(GENERATION)[:1] or forward.indices(APPEARANCE)
 
@@ -82,7 +82,7 @@ def _recorder(
             targets = torch.arange(tokens, device=index.device) if candidates is None else candidates
             assert forward.matches is not None
             forward.matches.append(
-                TokenMatches(layer, targets, kept[index[:, 0]], similarity[:, 0], tokens, len(given.key))
+                TokenMatches(layer, targets, kept[index[:, 0]], similarity[:, 0], tokens, given.tokens)
             )
 
     return record

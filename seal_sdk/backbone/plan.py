@@ -26,12 +26,15 @@ class Infusion:
     """An identity in the loop.
 
     key_values: timestep -> layer name -> (K, V), each (tokens, channels) on the model's device and dtype.
-    reference_size: (height, width) of the reference's latents.
+    reference_size: (height, width) of the reference's latents. tokens: layer name -> how many tokens it has there.
+    positions: layer name -> which of them are stored, None for all.
     sources, targets: layer name -> bool token masks of the reference's and the image's subject; None: no gating, no known target.
     """
 
     key_values: Callable[[float], Mapping[str, KeyValue]]
     reference_size: tuple[int, int]
+    tokens: Mapping[str, int]
+    positions: Mapping[str, Tensor] | None
     sources: Mapping[str, Tensor] | None
     targets: Mapping[str, Tensor] | None
 

@@ -14,6 +14,7 @@ class LayerInfusion:
     """One layer's share of the infusion of one image at one step.
 
     key, value: (Nk, C) tokens of the reference. sources: (Nk,) bool, the reference's subject tokens, or None for all.
+    positions: (Nk,) where the stored tokens are in the reference's grid, None where all are stored. tokens: how many that grid has.
     targets: (Nq,) bool, the tokens that may be infused, or None where no structure image says where the subject is.
     """
 
@@ -21,6 +22,8 @@ class LayerInfusion:
     value: Tensor
     sources: Tensor | None
     targets: Tensor | None
+    positions: Tensor | None
+    tokens: int
 
 
 @dataclass(frozen=True)

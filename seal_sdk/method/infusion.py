@@ -98,3 +98,9 @@ def token_mask(mask: np.ndarray, grid: tuple[int, int], coverage: float = 0.15) 
     )
     share = area.flatten()
     return share > min(coverage, max(float(share.max()) * 0.999, 0.0))
+
+
+def dilate(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+    """A token mask (rows * columns,) bool, grown by one token to every side."""
+    picture = tokens.view(1, 1, *grid).float()
+    return F.max_pool2d(picture, 3, stride=1, padding=1).flatten() > 0

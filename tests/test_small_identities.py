@@ -1,0 +1,93 @@
+"""Storing less: the subject's tokens alone, and eight bits per number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import zarr
+
+import store.files
+from seal_sdk import Appearance, IdentitySession
+from seal_sdk.errors import InputError, RestoredWarning
+from seal_sdk.method.infusion import dilate
+from seal_sdk.method.quantization import dequantize, quantize
+from store import IdentityStore
+
+FAST = dict(num_inference_steps=2, seed=7)
+BOX = (40.0, 40.0, 90.0, 100.0)
+
+
+@pytest.fixture
+def session(tiny_pipeline, tmp_path, monkeypatch):
+    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
+    with IdentitySession(tiny_pipeline(), store=IdentityStore(tmp_path / "store")) as opened:
+        yield opened
+
+
+def register(session, image, name, **settings):
+    appearance = Appearance(**settings)
+    return session.register(image, prompt="a photo", name=name, box=BOX, timesteps=2, appearance=appearance)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_codes_are_half_a_step_away_at_most(dtype):
+    torch.manual_seed(0)
+    values = (torch.randn(50, 8) * torch.logspace(-3, 3, 8)).to(dtype)
+    codes, scale = quantize(values)
+    assert codes.dtype == torch.uint8 and codes.shape == values.shape and scale.shape == (2, 8)
+    back = dequantize(codes, scale, torch.float32)
+    assert ((back - values.float()).abs() <= scale[0] * 0.501).all()
+
+
+def test_a_constant_channel_is_exact():
+    values = torch.full((9, 2), 3.25)
+    assert torch.equal(dequantize(*quantize(values), torch.float32), values)
+
+
+def test_dilating_adds_one_token_to_every_side():
+    mask = torch.zeros(5, 5, dtype=torch.bool)
+    mask[2, 2] = mask[0, 0] = True
+    grown = dilate(mask.flatten(), (5, 5)).view(5, 5)
+    assert grown[1:4, 1:4].all() and grown[:2, :2].all() and grown.sum() == 12
+
+
+def test_the_subjects_tokens_draw_the_same_image(session, reference_image):
+    whole = register(session, reference_image, "whole")
+    drawn = session.generate(reference_image, "a photo", structure_box=BOX, match_maps=True, **FAST)
+    small = register(session, reference_image, "small", tokens="subject")
+    again = session.generate(reference_image, "a photo", structure_box=BOX, match_maps=True, **FAST)
+    assert small.digest != whole.digest and small.nbytes < 0.6 * whole.nbytes
+    assert again.image.tobytes() == drawn.image.tobytes()
+    np.testing.assert_array_equal(again.maps()[0].source, drawn.maps()[0].source)
+    assert set(small.tokens) == {"mid", "up0", "up1"} and whole.tokens is None
+    with pytest.raises(InputError, match="tokens='all'"):
+        session.generate(None, "a photo", appearance=Appearance(gating="none"), **FAST)
+    assert session.generate(None, "a photo", **FAST).coverage[0] >= 0
+
+
+def test_int8_takes_a_quarter_of_fp32_and_reads_through_zarr(session, reference_image):
+    whole = register(session, reference_image, "whole")
+    exact = session.generate(reference_image, "a photo", structure_box=BOX, **FAST)
+    small = register(session, reference_image, "small", quantization="int8")
+    close = session.generate(reference_image, "a photo", structure_box=BOX, **FAST)
+    assert small.nbytes < 0.3 * whole.nbytes
+    difference = np.asarray(exact.image).astype(int) - np.asarray(close.image)
+    assert 0 < abs(difference).mean() < 2
+    group = zarr.open_group(small.zarr(), mode="r")
+    original = zarr.open_group(whole.zarr(), mode="r")["mid"][:]
+    codes, scale = group["mid"][:].astype("f4"), group["mid.scale"][:]
+    rebuilt = codes * scale[..., :1, :] + scale[..., 1:, :]
+    assert abs(rebuilt - original).max() <= 0.501 * scale[..., 0, :].max()
+
+
+def test_small_identities_heal_too(session, reference_image):
+    identity = register(session, reference_image, "small", tokens="subject", quantization="int8")
+    intact = session.generate(reference_image, "a photo", structure_box=BOX, **FAST)
+    session._cache.clear()
+    blobs = [path for path in (session.store.root / "blobs").rglob("*") if path.is_file()]
+    max(blobs, key=lambda path: path.stat().st_size).unlink()
+    with pytest.warns(RestoredWarning):
+        healed = session.generate(reference_image, "a photo", structure_box=BOX, **FAST)
+    assert healed.image.tobytes() == intact.image.tobytes()
+    assert session.identities["small"].digest == identity.digest
