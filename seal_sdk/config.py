@@ -132,11 +132,15 @@ class Structure:
     control: "inject" (features and self-attention of a structure row), "controlnet" (needs ``controlnet=`` at the session), or "none".
     end: progress in [0, 1] at which control stops.
     scale: strength from 0 to 1 for "inject" (share of the injected feature), any number >= 0 for "controlnet".
+    features: the UNet's modules whose output is injected. attention: blocks ("mid", "up0", "up1", ...) of which Q and K of every
+    self-attention are injected.
     """
 
     control: str = "inject"
     end: float = 0.6
     scale: float = 1.0
+    features: tuple[str, ...] = ("up_blocks.0.resnets.0",)
+    attention: tuple[str, ...] = ("up0",)
 
     def __post_init__(self) -> None:
         _require_one_of("control", self.control, ("inject", "controlnet", "none"))
@@ -144,3 +148,7 @@ class Structure:
         top = 1.0 if self.control == "inject" else float("inf")
         ok = _is_number(self.scale) and 0 <= self.scale <= top and self.scale != float("inf")
         _require(ok, "scale", self.scale, f"a number from 0 to {top:g}")
+        for name in ("features", "attention"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+            _require(all(isinstance(each, str) for each in getattr(self, name)), name, given, "names")

@@ -13,6 +13,7 @@ from .errors import (
     NameInUse,
     NamePinned,
     OverBudget,
+    RemoteError,
     StoreCorruption,
     StoreError,
     StoreFormatError,
@@ -28,9 +29,12 @@ from .identity_store import IdentityStore
 from .keys import canonical_json, recipe_key
 from .listing import IdentityInfo
 from .manifest import ArraySpec
+from .mirrored import MirroredStore
 from .naming import Removal
 from .pruning import Pruned, PruneReport
 from .reader import StoredIdentity
+from .remote import Remote, is_remote
+from .transfer import Transfer
 from .usage import IdentityUsage, Usage
 from .verify import Problem, VerifyReport
 
@@ -43,12 +47,15 @@ __all__ = [
     "InvalidBundle",
     "InvalidName",
     "InvalidValue",
+    "MirroredStore",
     "NameInUse",
     "NamePinned",
     "OverBudget",
     "Problem",
     "PruneReport",
     "Pruned",
+    "Remote",
+    "RemoteError",
     "Removal",
     "StoreCorruption",
     "StoreError",
@@ -59,9 +66,11 @@ __all__ = [
     "StoreNotFound",
     "StoreReadOnly",
     "StoredIdentity",
+    "Transfer",
     "UnknownName",
     "Usage",
     "VerifyReport",
     "canonical_json",
+    "is_remote",
     "recipe_key",
 ]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import xxhash
 
 from . import disk
-from .errors import StoreCorruption
+from .errors import StoreCorruption, StoreError
 from .layout import Layout, sharded
 from .manifest import Blob
 
@@ -18,6 +18,20 @@ from .manifest import Blob
 def fast_digest(data: bytes | memoryview) -> str:
     """xxh3_128 in hex: 32 digits."""
     return xxhash.xxh3_128_hexdigest(data)
+
+
+def checked(pieces: Iterable[bytes], blob: Blob, wrong: StoreError) -> Iterator[bytes]:
+    """The pieces of a blob, and after the last one the error ``wrong`` unless both digests match; never more than its bytes."""
+    fast, strong, left = xxhash.xxh3_128(), hashlib.sha256(), blob.size
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise wrong
+        fast.update(piece)
+        strong.update(piece)
+        yield piece
+    if (fast.hexdigest(), strong.hexdigest()) != (blob.xxh3_128, blob.sha256):
+        raise wrong
 
 
 class BlobStore:

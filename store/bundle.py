@@ -16,10 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import xxhash
-
 from . import disk
-from .blobs import BlobStore
+from .blobs import BlobStore, checked
 from .errors import InvalidBundle, InvalidName, StoreCorruption, StoreError
 from .keys import canonical_json
 from .layout import Layout
@@ -135,19 +133,10 @@ def read_blobs(file: BinaryIO, bundle: Bundle, layout: Layout, progress: Progres
 
 
 def _pieces(file: BinaryIO, blob: Blob, start: int) -> Iterator[bytes]:
-    """A blob's bytes; after the last one, raises InvalidBundle unless both digests match."""
+    """A blob's bytes; after the last one, InvalidBundle is raised unless both digests match."""
     file.seek(start)
-    fast, strong, left = xxhash.xxh3_128(), hashlib.sha256(), blob.size
-    while left:
-        piece = file.read(min(_PIECE, left))
-        if not piece:
-            raise InvalidBundle(f"the bundle ends inside blob {blob.xxh3_128}")
-        fast.update(piece)
-        strong.update(piece)
-        left -= len(piece)
-        yield piece
-    if (fast.hexdigest(), strong.hexdigest()) != (blob.xxh3_128, blob.sha256):
-        raise InvalidBundle(f"blob {blob.xxh3_128} in the bundle is damaged: its digests do not match")
+    read = (file.read(min(_PIECE, blob.size - at)) for at in range(0, blob.size, _PIECE))
+    return checked(read, blob, InvalidBundle(f"blob {blob.xxh3_128} in the bundle is damaged or cut"))
 
 
 def open_bundle(source: Path) -> BinaryIO:

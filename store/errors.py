@@ -10,6 +10,7 @@
     ├── OverBudget                          the store's own budget leaves no room
     ├── StoreReadOnly (PermissionError)     this folder cannot be written
     ├── StoreIOError (OSError)              the disk failed in another way
+    ├── RemoteError (OSError)               an object store failed, or cannot be reached
     ├── StoreLocked (TimeoutError)          another process held a lock for too long
     ├── UnknownName (KeyError)              no identity of this name or digest
     ├── NameInUse (FileExistsError)         the name belongs to another identity
@@ -72,6 +73,10 @@ class StoreIOError(StoreError, OSError):
     """The disk or the file system failed."""
 
     errno = errno.EIO
+
+
+class RemoteError(StoreError, OSError):
+    """An object store failed, cannot be reached, or lacks what it should hold."""
 
 
 class StoreLocked(StoreError, TimeoutError):

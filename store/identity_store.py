@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import gc, listing, pins, pruning, usage, verify
+from . import gc, listing, pins, pruning, transfer, usage, verify
 from .blobs import BlobStore
 from .bundle import Progress, open_bundle, read_blobs, read_header, write_bundle
 from .catalog import Catalog, new_entry
@@ -22,6 +22,7 @@ from .names import IMPORTED, valid_name
 from .naming import Naming, Removal
 from .pruning import PruneReport
 from .reader import StoredIdentity
+from .remote import Remote
 from .writer import write_identity
 
 if TYPE_CHECKING:
@@ -194,6 +195,28 @@ class IdentityStore:
         write_bundle(
             Path(target).absolute(), self._layout, self._catalog.manifest(digest), known or digest[:12], progress
         )
+
+    def push(
+        self, name: str, remote: Remote | str, *, progress: Progress = lambda done, total: None
+    ) -> transfer.Transfer:
+        """Bring an identity to an object store, such as "s3://bucket/prefix", under its name; only blobs missing there move.
+
+        ``digest`` of the result is what the name stands for there: another machine's identity of the same recipe, where that
+        was first. Raises UnknownName, RemoteError (what was moved stays: try again) or StoreCorruption.
+        """
+        known, digest = self._naming.find(name)
+        place = remote if isinstance(remote, Remote) else Remote(remote)
+        return transfer.push(self._layout, self._catalog, place, digest, known, progress)
+
+    def pull(
+        self, name: str, remote: Remote | str, *, progress: Progress = lambda done, total: None
+    ) -> transfer.Transfer:
+        """Bring an identity here from an object store, under its name there; only blobs missing here move."""
+        name = valid_name(name)
+        place = remote if isinstance(remote, Remote) else Remote(remote)
+        moved = transfer.pull(self._layout, self._catalog, place, transfer.find(place, name), progress)
+        self._naming.tag(name, moved.digest, replace=True)
+        return moved
 
     def import_bundle(
         self,

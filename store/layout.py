@@ -124,7 +124,12 @@ def _create(layout: Layout, foreign: list[str]) -> None:
         raise StoreFormatError(
             f"{layout.root} holds other files ({foreign[0]!r}) and no FORMAT: choose an empty folder for the store"
         )
-    disk.publish(layout.format, f"{_MAGIC} {VERSION}\n".encode(), tmp=layout.tmp)
+    disk.publish(layout.format, format_line(), tmp=layout.tmp)
+
+
+def format_line() -> bytes:
+    """What FORMAT holds."""
+    return f"{_MAGIC} {VERSION}\n".encode()
 
 
 def _foreign_files(layout: Layout) -> list[str]:
@@ -133,7 +138,7 @@ def _foreign_files(layout: Layout) -> list[str]:
 
 
 def _check(layout: Layout, text: bytes) -> None:
-    if text == f"{_MAGIC} {VERSION}\n".encode():
+    if text == format_line():
         return
     words = text.decode("ascii", "replace").split()
     if len(words) == 2 and words[0] == _MAGIC and words[1].isdigit() and int(words[1]) > VERSION:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import disk
@@ -44,9 +44,16 @@ def list_identities(layout: Layout, catalog: Catalog) -> list[IdentityInfo]:
 
 
 def _line(layout: Layout, entry: Entry, name: str | None) -> IdentityInfo:
+    lost = not disk.exists(layout.manifest(entry.manifest))
+    problem = "its manifest is missing: register it again" if lost else None
+    return replace(from_entry(entry), name=name, problem=problem)
+
+
+def from_entry(entry: Entry) -> IdentityInfo:
+    """What an entry says of its identity."""
     summary = entry.summary
     return IdentityInfo(
-        name=name,
+        name=entry.id if entry.kind == "ref" else None,
         digest=entry.manifest,
         created=entry.created,
         nbytes=summary.get("nbytes", 0),
@@ -55,5 +62,4 @@ def _line(layout: Layout, entry: Entry, name: str | None) -> IdentityInfo:
         model=summary.get("model"),
         size=summary.get("size"),
         pinned=entry.pinned,
-        problem=None if disk.exists(layout.manifest(entry.manifest)) else "its manifest is missing: register it again",
     )

@@ -112,7 +112,7 @@ class _Loop:
 
     def install(self, hooks: Hooks, layers: Sequence[SelfAttentionLayer]) -> None:
         if any(plan.structure for plan in self.plans):
-            install_injection(hooks, self.pipe.unet, self.stage)
+            install_injection(hooks, self.pipe.unet, self.stage, self.method.structure)
         if any(plan.infusion for plan in self.plans):
             self.layers = layers
             install_infusion(hooks, layers, self.stage, self.method.appearance)

@@ -103,7 +103,7 @@ def _set(method: Method, key: str, value: Any) -> Method:
     if len(found) != 1:
         raise ConfigError(_unclear(key, name, found, homes))
     attribute = _GROUPS[found[0]]
-    if name in ("layers", "fill") and isinstance(value, str) and value != "border":
+    if name in ("layers", "fill", "features", "attention") and isinstance(value, str) and value != "border":
         value = tuple(_value(piece) for piece in value.split("+"))
     return replace(method, **{attribute: replace(getattr(method, attribute), **{name: value})})
 
