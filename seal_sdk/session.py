@@ -18,7 +18,7 @@ from seal_sdk.backbone.loading import load_controlnet, load_pipeline
 from seal_sdk.backbone.plan import Method
 from seal_sdk.callbacks import Callback, ProgressBar
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
-from seal_sdk.defaults import sampling_defaults, store_root
+from seal_sdk.defaults import open_identities, sampling_defaults
 from seal_sdk.drawing import Drawing, Sampling
 from seal_sdk.errors import ConfigError, InputError, UnknownIdentity, UnsupportedModel, WrongModel
 from seal_sdk.generation import Generation
@@ -47,11 +47,21 @@ def _check_budget(budget: int | None) -> int:
     return budget
 
 
+def _store(store: Any, budget: int | None, over_budget: str) -> IdentityStore:
+    if not isinstance(store, IdentityStore):
+        return open_identities(store, budget=budget, over_budget=over_budget)
+    if budget is not None:
+        raise ConfigError("store_budget= is for a store that the session opens: give budget= to your IdentityStore.")
+    return store
+
+
 class IdentitySession:
     """Keeps subjects' identities across images: ``register`` a reference once, ``generate`` as often as you like.
 
     model: "pocket" (the embedded model), a diffusers folder, a hub id, a ``.safetensors`` file or a StableDiffusionXLPipeline.
-    store: a folder for the identities, or an IdentityStore; None: ``SEAL_STORE`` or the user's data folder.
+    store: a folder for the identities, a URL such as "s3://bucket/prefix", or an IdentityStore; None: ``SEAL_STORE`` or the user's data
+    folder. store_budget: bytes that all identities may take there while registering; over_budget: "evict" those not used for longest,
+    or "refuse" the new one.
     accelerator: "auto", "cpu", "gpu", "cuda", "cuda:N", "mps". precision: "auto", "fp32", "fp16", "bf16". variant: of the weights.
     callbacks: see :mod:`seal_sdk.callbacks`.
     alignment, appearance, delta_bridge, structure: the method's settings (:mod:`seal_sdk.config`).
@@ -77,6 +87,8 @@ class IdentitySession:
         subject: str | SubjectFinder = "sam",
         controlnet: Any = None,
         memory_budget: int | None = None,
+        store_budget: int | None = None,
+        over_budget: str = "evict",
         enable_progress_bar: bool = True,
         seed: int | None = None,
     ) -> None:
@@ -86,7 +98,7 @@ class IdentitySession:
             delta_bridge,
             structure,
         )
-        self.store = store if isinstance(store, IdentityStore) else IdentityStore(store_root(store))
+        self.store = _store(store, store_budget, over_budget)
         self.pipe = load_pipeline(model, accelerator, precision, variant)
         self.controlnet = load_controlnet(controlnet, self.pipe)
         self.callbacks: list[Callback] = [*callbacks, *([ProgressBar()] if enable_progress_bar else [])]

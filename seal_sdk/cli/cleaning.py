@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
@@ -26,7 +25,7 @@ from seal_sdk.cli.output import human_size, print_json
 @json_option
 @yes_option
 @dry_run_option
-def remove(names: tuple[str, ...], root: Path | None, as_json: bool, yes: bool, dry_run: bool) -> None:
+def remove(names: tuple[str, ...], root: str | None, as_json: bool, yes: bool, dry_run: bool) -> None:
     """Remove identities by name. Their bytes are freed by the next gc that finds them older than its grace period."""
     store = open_store(root)
     names = tuple(dict.fromkeys(names))
@@ -49,7 +48,7 @@ def remove(names: tuple[str, ...], root: Path | None, as_json: bool, yes: bool, 
 @yes_option
 @dry_run_option
 @click.option("--grace-hours", type=click.FloatRange(0), default=24, show_default=True, help="Spare what is younger.")
-def collect_garbage(root: Path | None, as_json: bool, yes: bool, dry_run: bool, grace_hours: float) -> None:
+def collect_garbage(root: str | None, as_json: bool, yes: bool, dry_run: bool, grace_hours: float) -> None:
     """Free what no identity refers to. Safe beside readers and writers while the grace period is kept."""
     store = open_store(root)
     if grace_hours < 1 and not dry_run:
@@ -71,7 +70,7 @@ def collect_garbage(root: Path | None, as_json: bool, yes: bool, dry_run: bool, 
 @click.option("--older-than", callback=parse_duration, metavar="AGE", help="Not used for so long, such as 30d or 12h.")
 @click.option("--max-size", callback=parse_bytes, metavar="SIZE", help="Until the rest fits, such as 20GB.")
 def prune(
-    root: Path | None, as_json: bool, yes: bool, dry_run: bool, older_than: float | None, max_size: int | None
+    root: str | None, as_json: bool, yes: bool, dry_run: bool, older_than: float | None, max_size: int | None
 ) -> None:
     """Remove identities that were not used for long, and free their bytes.
 
@@ -102,7 +101,7 @@ def prune(
 @click.argument("names", nargs=-1, required=True)
 @store_option
 @json_option
-def pin(names: tuple[str, ...], root: Path | None, as_json: bool) -> None:
+def pin(names: tuple[str, ...], root: str | None, as_json: bool) -> None:
     """Protect identities from removal."""
     _set_pinned(names, root, as_json, True)
 
@@ -111,12 +110,12 @@ def pin(names: tuple[str, ...], root: Path | None, as_json: bool) -> None:
 @click.argument("names", nargs=-1, required=True)
 @store_option
 @json_option
-def unpin(names: tuple[str, ...], root: Path | None, as_json: bool) -> None:
+def unpin(names: tuple[str, ...], root: str | None, as_json: bool) -> None:
     """Allow identities to be removed again."""
     _set_pinned(names, root, as_json, False)
 
 
-def _set_pinned(names: tuple[str, ...], root: Path | None, as_json: bool, pinned: bool) -> None:
+def _set_pinned(names: tuple[str, ...], root: str | None, as_json: bool, pinned: bool) -> None:
     store = open_store(root)
     for name in names:
         (store.pin if pinned else store.unpin)(name)
@@ -130,7 +129,7 @@ def _set_pinned(names: tuple[str, ...], root: Path | None, as_json: bool, pinned
 @click.argument("new")
 @store_option
 @json_option
-def rename(old: str, new: str, root: Path | None, as_json: bool) -> None:
+def rename(old: str, new: str, root: str | None, as_json: bool) -> None:
     """Give an identity another name."""
     open_store(root).rename(old, new)
     click.echo(f"Renamed {old} to {new}.", err=True)

@@ -10,7 +10,7 @@ import click
 
 from seal_sdk.cli.options import json_option, store_option
 from seal_sdk.cli.output import human_size, print_json, print_table
-from seal_sdk.defaults import store_root
+from seal_sdk.defaults import store_location
 
 if TYPE_CHECKING:
     from seal_sdk.demo import DemoReport, SubjectReport
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 @click.option("--steps", type=click.IntRange(1), help="Denoising steps.")
 @store_option
 @json_option
-def demo(out: Path, seed: int, steps: int | None, root: Path | None, as_json: bool) -> None:
+def demo(out: Path, seed: int, steps: int | None, root: str | None, as_json: bool) -> None:
     """Draw two subjects in four poses each, on a contact sheet.
 
     Both are of the embedded model's world and are registered in the store, as `seal register` does.
     """
     from seal_sdk.demo import run_demo
 
-    report = run_demo(out, store_root(root), seed=seed, steps=steps, tell=lambda line: click.echo(line, err=True))
+    report = run_demo(out, store_location(root), seed=seed, steps=steps, tell=lambda line: click.echo(line, err=True))
     if as_json:
         print_json(asdict(report))
     else:

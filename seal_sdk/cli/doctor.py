@@ -16,7 +16,7 @@ import click
 from seal_sdk.cli.options import json_option, store_option
 from seal_sdk.cli.outcome import FAILED
 from seal_sdk.cli.output import human_size, print_json
-from seal_sdk.defaults import store_root
+from seal_sdk.defaults import store_folder
 from seal_sdk.pocket import PIPELINE_FOLDER, SAM_WEIGHTS
 from store import IdentityStore, StoreError
 
@@ -38,12 +38,12 @@ class Finding:
 @store_option
 @json_option
 @click.pass_context
-def doctor(context: click.Context, root: Path | None, as_json: bool) -> None:
+def doctor(context: click.Context, root: str | None, as_json: bool) -> None:
     """Check installation, model and store, and say what to do.
 
     The exit code is 1 when something needs doing.
     """
-    findings = [*_installation(), _embedded_model(), *_disk(store_root(root)), _store(store_root(root))]
+    findings = [*_installation(), _embedded_model(), *_disk(store_folder(root)), _store(store_folder(root))]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

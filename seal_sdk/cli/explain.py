@@ -39,7 +39,7 @@ def explain(
     model: str,
     accelerator: str,
     precision: str,
-    root: Path | None,
+    root: str | None,
     as_json: bool,
 ) -> None:
     """Show which places of the reference a drawn IMAGE took its appearance from.

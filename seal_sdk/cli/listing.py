@@ -10,7 +10,7 @@ import click
 
 from seal_sdk.cli.options import json_option, open_store, quiet_option, store_option
 from seal_sdk.cli.output import human_size, print_json, print_table
-from seal_sdk.defaults import store_root
+from seal_sdk.defaults import store_folder, store_location
 from store import IdentityInfo
 
 SORTS = {
@@ -30,7 +30,7 @@ def _when(created: float | None) -> str:
 @quiet_option
 @click.option("--sort", type=click.Choice(list(SORTS)), default="name", show_default=True)
 @click.option("--limit", type=click.IntRange(1), help="At most this many.")
-def list_identities(root: Path | None, as_json: bool, quiet: bool, sort: str, limit: int | None) -> None:
+def list_identities(root: str | None, as_json: bool, quiet: bool, sort: str, limit: int | None) -> None:
     """List the identities."""
     found: list[IdentityInfo] = sorted(open_store(root).identities(), key=SORTS[sort])[:limit]
     if as_json:
@@ -63,7 +63,7 @@ def _line(info: IdentityInfo) -> tuple[object, ...]:
 @click.argument("name")
 @store_option
 @json_option
-def show_identity(name: str, root: Path | None, as_json: bool) -> None:
+def show_identity(name: str, root: str | None, as_json: bool) -> None:
     """What is known of one identity.
 
     NAME may also be a digest, or its first 8 digits.
@@ -92,7 +92,7 @@ def show_identity(name: str, root: Path | None, as_json: bool) -> None:
 @click.command("du")
 @store_option
 @json_option
-def disk_usage(root: Path | None, as_json: bool) -> None:
+def disk_usage(root: str | None, as_json: bool) -> None:
     """Bytes that identities use, share, and that gc could free."""
     usage = open_store(root).usage()
     if as_json:
@@ -115,13 +115,13 @@ def disk_usage(root: Path | None, as_json: bool) -> None:
 @click.command("path")
 @store_option
 @json_option
-def show_path(root: Path | None, as_json: bool) -> None:
-    """Print the store's folder."""
-    folder = store_root(root)
+def show_path(root: str | None, as_json: bool) -> None:
+    """Print the store's folder, or its URL."""
+    location = store_location(root)
     if as_json:
-        print_json({"path": str(folder), "exists": folder.is_dir()})
+        print_json({"path": location, "exists": store_folder(root).is_dir()})
     else:
-        click.echo(folder)
+        click.echo(location)
 
 
 @click.command("show")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from seal_sdk.cli.options import Command, json_option, parse_box, parse_timesteps, store_option
+from seal_sdk.cli.options import Command, json_option, open_store, parse_box, parse_timesteps, store_option
 from seal_sdk.cli.output import human_size, print_json
-from seal_sdk.defaults import store_root
+from seal_sdk.defaults import store_location
 
 Box = tuple[float, float, float, float]
 IMAGE = click.Path(path_type=Path)
@@ -53,7 +53,7 @@ def register(
     model: str,
     accelerator: str,
     precision: str,
-    root: Path | None,
+    root: str | None,
     as_json: bool,
 ) -> None:
     """Register a reference image. The second time it is already there and nothing is computed."""
@@ -73,7 +73,7 @@ def register(
     drawn_mask = None if mask is None else read_image(mask).convert("L")
     if box is not None or mask is not None:
         subject_from(reference, box=box, mask=drawn_mask)
-    with IdentitySession(model, store=store_root(root), accelerator=accelerator, precision=precision) as session:
+    with IdentitySession(model, store=store_location(root), accelerator=accelerator, precision=precision) as session:
         identity = session.register(
             reference, prompt=prompt, name=name, box=box, mask=drawn_mask, timesteps=timesteps, callbacks=[Listener()]
         )
@@ -127,7 +127,7 @@ def generate(
     model: str,
     accelerator: str,
     precision: str,
-    root: Path | None,
+    root: str | None,
     as_json: bool,
 ) -> None:
     """Draw a registered identity in a new pose, on a new scene."""
@@ -135,9 +135,8 @@ def generate(
 
     from seal_sdk import IdentitySession
     from seal_sdk.images import read_image
-    from store import IdentityStore
 
-    identities = IdentityStore(store_root(root), create=False)
+    identities = open_store(root)
     identities.resolve(name)  # what is wrong with the call is told before a model is loaded
     source = None if structure is None else read_image(structure)
     with IdentitySession(model, store=identities, accelerator=accelerator, precision=precision) as session:

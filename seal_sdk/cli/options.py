@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from string import ascii_letters
 from typing import Any
 
 import click
 
 from seal_sdk.cli.outcome import Failure
-from seal_sdk.defaults import STORE_VARIABLE, store_root
+from seal_sdk.defaults import STORE_VARIABLE, open_identities
 from store import IdentityStore
 
 Command = Callable[..., Any]
@@ -32,14 +31,13 @@ PATIENCE = 60  # seconds to wait for a lock that another process holds
 
 
 def store_option(command: Command) -> Command:
-    """``--store DIR``: a folder; without it ``SEAL_STORE`` or the user's data folder."""
+    """``--store``: a folder or a URL; without it ``SEAL_STORE`` or the user's data folder."""
     return click.option(
         "--store",
         "root",
         envvar=STORE_VARIABLE,
-        type=click.Path(path_type=Path, file_okay=False),
-        metavar="DIR",
-        help="Folder of the identities.",
+        metavar="DIR|URL",
+        help="Folder of the identities, or a URL such as s3://bucket/prefix.",
     )(command)
 
 
@@ -59,9 +57,9 @@ def yes_option(command: Command) -> Command:
     return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(command)
 
 
-def open_store(root: Path | None) -> IdentityStore:
+def open_store(root: str | None) -> IdentityStore:
     """The store, which has to exist. Raises StoreNotFound (exit code 10)."""
-    return IdentityStore(store_root(root), create=False, lock_timeout=PATIENCE)
+    return open_identities(root, create=False, lock_timeout=PATIENCE)
 
 
 def confirm(question: str, yes: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
@@ -21,7 +20,7 @@ from store import VerifyReport
 )
 @click.option("--quick", is_flag=True, help="Read no blob: find only missing and cut ones.")
 @click.pass_context
-def verify(context: click.Context, root: Path | None, as_json: bool, sample: float | None, quick: bool) -> None:
+def verify(context: click.Context, root: str | None, as_json: bool, sample: float | None, quick: bool) -> None:
     """Check every entry, manifest and blob. Changes nothing.
 
     The exit code is 1 when something is wrong.
@@ -36,7 +35,7 @@ def verify(context: click.Context, root: Path | None, as_json: bool, sample: flo
     context.exit(0 if report.ok else FAILED)
 
 
-def _check(root: Path | None, sample: float | None, quick: bool) -> VerifyReport:
+def _check(root: str | None, sample: float | None, quick: bool) -> VerifyReport:
     from tqdm import tqdm
 
     store = open_store(root)
