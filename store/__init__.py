@@ -34,6 +34,7 @@ from .naming import Removal
 from .pruning import Pruned, PruneReport
 from .reader import StoredIdentity
 from .remote import Remote, is_remote
+from .repair import Repair
 from .transfer import Transfer
 from .usage import IdentityUsage, Usage
 from .verify import Problem, VerifyReport
@@ -57,6 +58,7 @@ __all__ = [
     "Remote",
     "RemoteError",
     "Removal",
+    "Repair",
     "StoreCorruption",
     "StoreError",
     "StoreFormatError",

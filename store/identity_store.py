@@ -23,6 +23,8 @@ from .naming import Naming, Removal
 from .pruning import PruneReport
 from .reader import StoredIdentity
 from .remote import Remote
+from .repair import Repair, repair
+from .verify import VerifyReport
 from .writer import write_identity
 
 if TYPE_CHECKING:
@@ -260,6 +262,10 @@ class IdentityStore:
         return verify.check(
             self._layout, self._catalog, share=sample if sample is not None else float(full), progress=progress
         )
+
+    def repair(self, report: VerifyReport) -> Repair:
+        """Set aside what :meth:`verify` found damaged: it then counts as missing, and is computed anew by whoever needs it."""
+        return repair(self._layout, self._catalog, self._naming, report)
 
     def prune(
         self, *, older_than: float | None = None, max_bytes: int | None = None, dry_run: bool = False

@@ -9,7 +9,7 @@ import click
 from seal_sdk.cli.options import json_option, open_store, parse_percentage, store_option
 from seal_sdk.cli.outcome import FAILED
 from seal_sdk.cli.output import human_size, print_json
-from store import VerifyReport
+from store import Repair, VerifyReport
 
 
 @click.command("verify")
@@ -19,19 +19,28 @@ from store import VerifyReport
     "--sample", callback=parse_percentage, metavar="PERCENT", help="Read only this share of the blobs, such as 5%."
 )
 @click.option("--quick", is_flag=True, help="Read no blob: find only missing and cut ones.")
+@click.option("--full", is_flag=True, help="Read every blob (as is done where nothing else is said).")
+@click.option("--repair", is_flag=True, help="Set what is damaged aside, so that it is computed anew when next used.")
 @click.pass_context
-def verify(context: click.Context, root: str | None, as_json: bool, sample: float | None, quick: bool) -> None:
-    """Check every entry, manifest and blob. Changes nothing.
+def verify(
+    context: click.Context, root: str | None, as_json: bool, sample: float | None, quick: bool, full: bool, repair: bool
+) -> None:
+    """Check every entry, manifest and blob. Changes nothing, unless asked to --repair.
 
     The exit code is 1 when something is wrong.
     """
+    if full and (quick or sample is not None):
+        raise click.UsageError("--full reads every blob: leave --quick and --sample away.")
     if quick and sample is not None:
         raise click.UsageError("--quick reads no blob, so that --sample has no meaning beside it.")
     report = _check(root, sample, quick)
+    repaired = open_store(root).repair(report) if repair and not report.ok else None
     if as_json:
-        print_json({"ok": report.ok, **asdict(report)})
+        print_json({"ok": report.ok, **asdict(report), "repair": repaired and asdict(repaired)})
     else:
         _print(report)
+        if repaired is not None:
+            _print_repair(repaired)
     context.exit(0 if report.ok else FAILED)
 
 
@@ -59,7 +68,15 @@ def _print(report: VerifyReport) -> None:
         err=not report.ok,
     )
     if not report.ok:
-        click.echo("Register the named identities again: only what is broken is computed anew.", err=True)
+        click.echo("Register the named identities again, or --repair: only what is broken is computed anew.", err=True)
+
+
+def _print_repair(repaired: Repair) -> None:
+    click.echo(f"Set aside: {len(repaired.quarantined)} files, in the store's quarantine folder.", err=True)
+    if repaired.heal:
+        click.echo(f"Computed anew when next used: {', '.join(repaired.heal)}.", err=True)
+    if repaired.lost:
+        click.echo(f"To be registered again: {', '.join(repaired.lost)}.", err=True)
 
 
 COMMANDS = (verify,)
