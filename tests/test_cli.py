@@ -285,3 +285,17 @@ def test_help_and_version():
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (1234567, "1.2 MB"), (13.6e9, "13.6 GB")])
 def test_sizes_for_people(count, text):
     assert human_size(count) == text
+
+
+def test_ls_filters(root):
+    def names(*filters):
+        return run("ls", "-q", *(part for each in filters for part in ("--filter", each)), root=root)[1].split()
+
+    run("pin", "tiger", root=root)
+    assert names("pinned") == ["tiger"] and names("not pinned") == ["horse"] and names("damaged") == []
+    assert (
+        names("size>1kB") == ["horse", "tiger"] and names("size > 1GB") == [] and names("age<1h") == ["horse", "tiger"]
+    )
+    assert names("name=t*") == ["tiger"] == names("prompt=*tiger", "size<=1MB")
+    for wrong in ("size", "size>big", "name>a", "colour=red"):
+        assert run("ls", "--filter", wrong, root=root)[0] == 2

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from seal_sdk.cli.filters import EXPECTED, Filter, parse_filters
 from seal_sdk.cli.options import json_option, open_store, quiet_option, store_option
 from seal_sdk.cli.output import human_size, print_json, print_table
 from seal_sdk.defaults import store_folder, store_location
@@ -30,14 +31,22 @@ def _when(created: float | None) -> str:
 @quiet_option
 @click.option("--sort", type=click.Choice(list(SORTS)), default="name", show_default=True)
 @click.option("--limit", type=click.IntRange(1), help="At most this many.")
-def list_identities(root: str | None, as_json: bool, quiet: bool, sort: str, limit: int | None) -> None:
+@click.option(
+    "--filter", "filters", multiple=True, callback=parse_filters, metavar="TEXT", help=f"{EXPECTED}; may be repeated."
+)
+def list_identities(
+    root: str | None, as_json: bool, quiet: bool, sort: str, limit: int | None, filters: list[Filter]
+) -> None:
     """List the identities."""
-    found: list[IdentityInfo] = sorted(open_store(root).identities(), key=SORTS[sort])[:limit]
+    kept = [info for info in open_store(root).identities() if all(meets(info) for meets in filters)]
+    found: list[IdentityInfo] = sorted(kept, key=SORTS[sort])[:limit]
     if as_json:
         print_json([asdict(info) for info in found])
     elif quiet:
         for info in found:
             click.echo(info.name or info.digest)
+    elif not found and filters:
+        click.echo("No identity meets that.", err=True)
     elif not found:
         click.echo("No identities yet. Register one: seal register IMAGE --name NAME --prompt PROMPT", err=True)
     else:

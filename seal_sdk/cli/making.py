@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -40,6 +41,12 @@ def model_options(command: Command) -> Command:
 @click.option(
     "--timesteps", callback=parse_timesteps, help="'exact', a number of anchors, or a list such as 900,600,300."
 )
+@click.option(
+    "--tokens", type=click.Choice(["all", "subject"]), help="Store the whole reference, or its subject alone."
+)
+@click.option(
+    "--quantization", type=click.Choice(["none", "int8"]), help="Store eight bits per number: half the bytes of fp16."
+)
 @model_options
 @store_option
 @json_option
@@ -50,6 +57,8 @@ def register(
     box: Box | None,
     mask: Path | None,
     timesteps: str | int | list[int] | None,
+    tokens: str | None,
+    quantization: str | None,
     model: str,
     accelerator: str,
     precision: str,
@@ -74,8 +83,16 @@ def register(
     if box is not None or mask is not None:
         subject_from(reference, box=box, mask=drawn_mask)
     with IdentitySession(model, store=store_location(root), accelerator=accelerator, precision=precision) as session:
+        stored = {key: value for key, value in (("tokens", tokens), ("quantization", quantization)) if value}
         identity = session.register(
-            reference, prompt=prompt, name=name, box=box, mask=drawn_mask, timesteps=timesteps, callbacks=[Listener()]
+            reference,
+            prompt=prompt,
+            name=name,
+            box=box,
+            mask=drawn_mask,
+            timesteps=timesteps,
+            appearance=replace(session.appearance, **stored),
+            callbacks=[Listener()],
         )
     if as_json:
         facts = {"name": name, "digest": identity.digest, "hit": hits[0], "bytes": identity.nbytes}
