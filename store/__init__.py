@@ -25,6 +25,7 @@ from .errors import (
     UnknownName,
 )
 from .gc import GcReport
+from .health import Health
 from .identity_store import IdentityStore
 from .keys import canonical_json, recipe_key
 from .listing import IdentityInfo
@@ -42,6 +43,7 @@ from .verify import Problem, VerifyReport
 __all__ = [
     "ArraySpec",
     "GcReport",
+    "Health",
     "IdentityInfo",
     "IdentityStore",
     "IdentityUsage",

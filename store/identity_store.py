@@ -14,6 +14,7 @@ from .blobs import BlobStore
 from .bundle import Progress, open_bundle, read_blobs, read_header, write_bundle
 from .catalog import Catalog, new_entry
 from .errors import InvalidValue, StoreCorruption, UnknownName
+from .health import Health, examine
 from .keys import canonical_json, recipe_key
 from .layout import open_layout
 from .locks import locked
@@ -305,6 +306,10 @@ class IdentityStore:
         """
         with nullcontext() if dry_run else self._naming.lock():
             return gc.collect(self._layout, self._catalog, grace=grace, dry_run=dry_run)
+
+    def health(self) -> Health:
+        """Whether the file system locks and syncs, and what dead processes left behind."""
+        return examine(self._layout)
 
     def usage(self) -> usage.Usage:
         """Bytes that are unique, shared and reclaimable."""

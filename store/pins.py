@@ -60,6 +60,10 @@ def discard_stale(layout: Layout) -> int:
     return sum(_discard(path) for path in _paths(layout) if not _is_live(path))
 
 
+def count_stale(layout: Layout) -> int:
+    return sum(not _is_live(path) for path in _paths(layout))
+
+
 def _paths(layout: Layout) -> list[Path]:
     return [layout.pins / name for name in disk.names(layout.pins)]
 

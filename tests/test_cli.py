@@ -299,3 +299,27 @@ def test_ls_filters(root):
     assert names("name=t*") == ["tiger"] == names("prompt=*tiger", "size<=1MB")
     for wrong in ("size", "size>big", "name>a", "colour=red"):
         assert run("ls", "--filter", wrong, root=root)[0] == 2
+
+
+def test_doctor_tells_what_dead_writers_left_and_whether_locks_lock(root, monkeypatch):
+    def findings():
+        return {each["what"]: each for each in json.loads(run("doctor", "--json", root=root)[1])}
+
+    sound = findings()
+    assert sound["locks"]["found"] == "work" and sound["layout"]["found"] == "seal-store 1"
+    assert not any(sound[what]["advice"] for what in ("locks", "durability", "left behind", "identities"))
+    leftover = root / "tmp" / "dead"
+    leftover.write_bytes(b"x")
+    (root / "pins" / "dead").write_text(json.dumps({"host": os.uname().nodename, "pid": 2**22 + 1, "started": 0.0}))
+    os.utime(leftover, (0, 0))
+    assert (
+        "1 pins, 1 temporary" in findings()["left behind"]["found"] and "seal gc" in findings()["left behind"]["advice"]
+    )
+
+    class NoLock:
+        def __init__(self, *args, **kwargs): ...
+        def acquire(self): ...
+        def release(self): ...
+
+    monkeypatch.setattr("filelock.FileLock", NoLock)
+    assert "local disk" in findings()["locks"]["advice"]

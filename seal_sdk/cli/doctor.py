@@ -18,7 +18,7 @@ from seal_sdk.cli.outcome import FAILED
 from seal_sdk.cli.output import human_size, print_json
 from seal_sdk.defaults import store_folder
 from seal_sdk.pocket import PIPELINE_FOLDER, SAM_WEIGHTS
-from store import IdentityStore, StoreError
+from store import Health, IdentityStore, StoreError
 
 OLDEST_PYTHON = (3, 11)
 PACKAGES = ("seal-sdk", "torch", "torchvision", "diffusers", "transformers", "segment-anything", "zarr", "numpy")
@@ -43,7 +43,7 @@ def doctor(context: click.Context, root: str | None, as_json: bool) -> None:
 
     The exit code is 1 when something needs doing.
     """
-    findings = [*_installation(), _embedded_model(), *_disk(store_folder(root)), _store(store_folder(root))]
+    findings = [*_installation(), _embedded_model(), *_disk(store_folder(root)), *_store(store_folder(root))]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -87,16 +87,43 @@ def _disk(folder: Path) -> Iterator[Finding]:
         yield Finding("permissions", f"{there} cannot be written", "registering needs write access: choose --store")
 
 
-def _store(folder: Path) -> Finding:
-    """The store's format, and whether anything in it is missing or cut."""
+def _store(folder: Path) -> Iterator[Finding]:
+    """The store's format, its file system, and whether anything in it is missing, cut or left behind."""
     try:
         if not folder.exists() or not any(folder.iterdir()):
-            return Finding("identities", "none yet")
-        report = IdentityStore(folder, create=False).verify(full=False)
+            yield Finding("identities", "none yet")
+            return
+        place = IdentityStore(folder, create=False)
+        report = place.verify(full=False)
     except (StoreError, OSError) as error:
-        return Finding("identities", str(error), "choose another --store")
+        yield Finding("identities", str(error), "choose another --store")
+        return
+    yield Finding("layout", (folder / "FORMAT").read_text().strip())
     found = f"{report.identities}, problems: {len(report.problems) or 'none'}"
-    return Finding("identities", found, "" if report.ok else "run `seal verify`; register what it names again")
+    yield Finding("identities", found, "" if report.ok else "run `seal verify --repair`; register what it names again")
+    yield from _health(place.health())
+
+
+def _health(health: Health) -> Iterator[Finding]:
+    if health.error:
+        yield Finding(
+            "file system", health.error, "it serves what it holds; registering needs a folder that can be written"
+        )
+        return
+    yield Finding(
+        "locks",
+        "work" if health.locks else "do not keep others out",
+        "" if health.locks else "nothing gets corrupt, but two processes may compute the same: choose a local disk",
+    )
+    yield Finding(
+        "durability",
+        "files and folders sync" if health.syncs else "sync fails",
+        "" if health.syncs else "choose another disk",
+    )
+    left = (
+        f"{health.stale_pins} pins, {health.leftovers} temporary files, {human_size(health.trash_bytes)} in the trash"
+    )
+    yield Finding("left behind", left, "run `seal gc`" if health.stale_pins or health.leftovers else "")
 
 
 COMMANDS = (doctor,)
