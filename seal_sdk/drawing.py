@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -106,6 +107,7 @@ class Drawing:
         self.restore = restore
         self.finder, self.cache, self.controlnet, self.keep_matches = finder, cache, controlnet, keep_matches
         self.clock = Clock()
+        self.reads: Counter[str] = Counter()
         self.layers = self_attention_layers(pipe.unet, method.appearance.layers) if method.appearance.delta else ()
         self.scheduler = copy.deepcopy(pipe.scheduler)
         self.scheduler.set_timesteps(sampling.num_inference_steps, device=pipe._execution_device)
@@ -150,6 +152,7 @@ class Drawing:
             check_finite(latents, "the denoised latents", self.pipe)
             images = self._decode(latents, output_type)
         self.clock.seconds["store_wait"] = sum(reader.waited for reader in readers.values())
+        self.reads = sum((reader.reads for reader in readers.values()), Counter())
         distances = [_mean(readers[i.digest].distances) if i and i.digest in readers else 0.0 for i in identities]
         return images, run, placed, distances
 

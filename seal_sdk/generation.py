@@ -18,8 +18,9 @@ class Generation:
     settings: everything needed to draw each image again. timings: seconds by phase. coverage: share of candidate tokens infused, 0 to 1.
     aligned: the structure images as AnchorAlign placed them, None where there was none.
     timestep_distance: per image, how far the nearest cached timestep was from the sampled one, mean over steps (0 is exact).
-    unet_rows: rows that the UNet computed for the whole call. restored: names of identities of which the store had lost
-    something, and which were computed anew. matches: what ``maps`` sums up.
+    unet_rows: rows that the UNet computed for the whole call.
+    reads: how many cached timesteps came from "memory" and from "disk"; ``timings["store_wait"]`` is what the loop waited for them.
+    restored: names of identities of which the store had lost something, and which were computed anew. matches: what ``maps`` sums up.
     """
 
     images: list[Any]
@@ -30,6 +31,7 @@ class Generation:
     timestep_distance: list[float]
     unet_rows: int
     aligned: list[Any] = field(default_factory=list, repr=False)
+    reads: dict[str, int] = field(default_factory=dict)
     restored: list[str] = field(default_factory=list)
     matches: list[list[LayerMatches]] = field(default_factory=list, repr=False)
 

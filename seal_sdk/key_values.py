@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -48,6 +48,7 @@ class KeyValueReader:
     """Serves one identity along a known sequence of sampling timesteps, holding two cached timesteps beside the cache.
 
     restore(error) gives the identity, whole again, where the store lost some of it.
+    reads: timesteps by where they came from, "memory" or "disk".
     waited: seconds the loop had to wait for the store. distances: per sampling timestep, how far the nearest cached one is.
     """
 
@@ -69,6 +70,7 @@ class KeyValueReader:
         self._order = [self._nearest[t] for t in sampling]
         self.distances = [abs(stored.timesteps[self._nearest[t]] - t) for t in sampling]
         self.waited = 0.0
+        self.reads: Counter[str] = Counter()
         self._held: tuple[int, dict[str, KeyValue]] | None = None
         self._coming: tuple[int, Future[dict[str, KeyValue]]] | None = None
         if self._order:
@@ -87,6 +89,7 @@ class KeyValueReader:
 
     def _read(self, index: int) -> dict[str, KeyValue]:
         step = self._cache.get(self._stored.digest, index)
+        self.reads["disk" if step is None else "memory"] += 1
         if step is None:
             step = to_key_values(self._stored.step(index), self._stored.arrays, self._device, self._dtype)
         return step

@@ -276,6 +276,7 @@ class IdentitySession:
                 timestep_distance=distances,
                 unet_rows=run.unet_rows,
                 aligned=[where and where.image for where in placed],
+                reads=dict(drawing.reads),
                 restored=restorer.names,
                 matches=run.matches,
             )

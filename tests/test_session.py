@@ -390,3 +390,11 @@ def test_a_read_only_store_serves_hits(session, tiny_pipeline, reference_image, 
     register(session, reference_image)
     monkeypatch.setattr(type(session.store), "tag", lambda *args, **kwargs: pytest.fail("the store was written to"))
     register(session, reference_image)
+
+
+def test_a_generation_says_where_its_key_values_came_from(session, reference_image, structure_image):
+    session.register(reference_image, prompt="a photo", name="one", box=BOX, timesteps=2)
+    first = session.generate(structure_image, "a photo", structure_box=BOX, seed=1, **FAST)
+    second = session.generate(structure_image, "a photo", structure_box=BOX, seed=1, **FAST)
+    assert first.reads == {"disk": 2} and second.reads == {"memory": 2}
+    assert first.timings["store_wait"] >= 0
