@@ -64,7 +64,7 @@ class Appearance:
     tokens: which reference tokens are stored: "all", or those of the "subject" and one token around it (ours; a third of the bytes
     where the subject fills a quarter of the image). Without a structure image the rest of the reference helps to tell where to infuse.
     quantization: "none" stores numbers as the model has them, "int8" eight bits of each (ours).
-    latents: the noise-free latents go into the UNet "scaled" by sqrt(alpha_bar_t), or "clean" as they are (ours).
+    latents: of the reference: noise-free, "scaled" by sqrt(alpha_bar_t) or "clean" as they are, or "noised" as in training (ours).
     """
 
     delta: float = 3.0
@@ -96,7 +96,7 @@ class Appearance:
         _require_one_of("gating", self.gating, ("subject", "none"))
         _require_one_of("tokens", self.tokens, ("all", "subject"))
         _require_one_of("quantization", self.quantization, ("none", "int8"))
-        _require_one_of("latents", self.latents, ("scaled", "clean"))
+        _require_one_of("latents", self.latents, ("scaled", "clean", "noised"))
 
 
 @dataclass(frozen=True)

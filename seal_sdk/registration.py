@@ -224,7 +224,7 @@ class Registrar:
             encode_image(self.pipe, reference.image),
             encode(self.pipe, reference.prompt, (height, width)),
             timesteps,
-            scaled=appearance.latents == "scaled",
+            mode=appearance.latents,
             batch=1 if self.pipe._execution_device.type == "cpu" else ACCELERATOR_BATCH,
         )
 

@@ -50,12 +50,13 @@ def capture(
     conditioning: Conditioning,
     timesteps: Sequence[int],
     *,
-    scaled: bool,
+    mode: str = "scaled",
     batch: int = 1,
 ) -> Iterator[dict[str, KeyValue]]:
     """Yield, per timestep, each layer's K and V as (tokens, channels) tensors, heads concatenated.
 
-    latents: (1, C, h, w) clean latents of the reference; no noise is added. scaled: multiply them by sqrt(alpha_bar_t) (ours).
+    latents: (1, C, h, w) clean latents of the reference. mode: "scaled" multiplies them by sqrt(alpha_bar_t) and adds no noise, "clean"
+    leaves them as they are, "noised" adds the noise that belongs to the timestep, always the same.
     batch: timesteps per UNet forward. Raises NumericalError when K or V is not finite.
     """
     for start in range(0, len(timesteps), batch):
@@ -65,7 +66,7 @@ def capture(
             for layer in layers:
                 hooks.after(layer.module.to_k, _keeper(kept, layer.name + ".k"))
                 hooks.after(layer.module.to_v, _keeper(kept, layer.name + ".v"))
-            _forward(pipe, latents, conditioning, chunk, scaled)
+            _forward(pipe, latents, conditioning, chunk, mode)
         for row, timestep in enumerate(chunk):
             step = {layer.name: (kept[layer.name + ".k"][row], kept[layer.name + ".v"][row]) for layer in layers}
             _check(step, timestep)
@@ -80,12 +81,15 @@ def _keeper(kept: dict[str, Tensor], name: str):
 
 
 def _forward(
-    pipe: StableDiffusionXLPipeline, latents: Tensor, conditioning: Conditioning, timesteps: list[int], scaled: bool
+    pipe: StableDiffusionXLPipeline, latents: Tensor, conditioning: Conditioning, timesteps: list[int], mode: str
 ) -> None:
-    levels = [alpha_bar(pipe.scheduler, t) if scaled else 1.0 for t in timesteps]
+    levels = [1.0 if mode == "clean" else alpha_bar(pipe.scheduler, t) for t in timesteps]
+    noise = None
+    if mode == "noised":
+        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0)).to(latents)
     rows = stack([conditioning] * len(timesteps))
     pipe.unet(
-        torch.cat([at_level(latents, None, level) for level in levels]),
+        torch.cat([at_level(latents, noise, level) for level in levels]),
         torch.tensor(timesteps, device=latents.device),
         encoder_hidden_states=rows.embeds,
         added_cond_kwargs={"text_embeds": rows.pooled, "time_ids": rows.time_ids},

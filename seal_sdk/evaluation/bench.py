@@ -127,7 +127,8 @@ class _Painter:
                 appearance=method.appearance,
             )
 
-        captured = (method.appearance.layers, method.appearance.latents, method.appearance.tokens, method.timesteps)
+        stored = ("layers", "latents", "tokens", "quantization")
+        captured = (*(getattr(method.appearance, name) for name in stored), str(method.timesteps))
         return self._once(captured, lambda: self._telling(register, triple.reference.mask))
 
     def _telling(self, call: Callable[[np.ndarray | None], Any], mask: np.ndarray | None) -> tuple[Any, bool]:

@@ -28,7 +28,7 @@ class Method:
     delta_bridge: DeltaBridge = DeltaBridge()
     structure: Structure = Structure()
     sampling: Mapping[str, Any] = field(default_factory=dict)
-    timesteps: str | int | None = None
+    timesteps: str | int | list[int] | None = None
     exact: bool = False
 
 
@@ -94,7 +94,8 @@ def _words(text: str) -> list[str]:
 
 def _set(method: Method, key: str, value: Any) -> Method:
     if key == "timesteps":
-        return replace(method, timesteps=value)
+        several = isinstance(value, str) and "+" in value
+        return replace(method, timesteps=[_value(piece) for piece in value.split("+")] if several else value)
     if key in _SAMPLING:
         return replace(method, sampling={**method.sampling, _SAMPLING[key]: value})
     group, _, name = key.rpartition(".")

@@ -10,17 +10,18 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from seal_sdk.pocket import IMAGE_SIZE
 
 VAE_FACTOR = 4
+LATENT_CHANNELS = 8
 TEXT_WIDTH = 64
 TIME_WIDTH = 32
 
 
 def build_vae() -> AutoencoderKL:
-    """128 px RGB to 4x32x32 latents."""
+    """128 px RGB to 8x32x32 latents."""
     return AutoencoderKL(
         block_out_channels=(16, 32, 32),
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
-        latent_channels=4,
+        latent_channels=LATENT_CHANNELS,
         norm_num_groups=8,
         sample_size=IMAGE_SIZE,
         layers_per_block=1,
@@ -34,11 +35,13 @@ def build_unet() -> UNet2DConditionModel:
     """Self-attention at 16x16 and 8x8 tokens, two transformer layers in the inner blocks."""
     return UNet2DConditionModel(
         sample_size=IMAGE_SIZE // VAE_FACTOR,
-        block_out_channels=(48, 96, 192),
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        block_out_channels=(32, 64, 128),
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=(2, 3, 6),  # diffusers' name for the number of heads
+        attention_head_dim=(2, 2, 4),  # diffusers' name for the number of heads
         transformer_layers_per_block=(1, 1, 2),
         use_linear_projection=True,
         addition_embed_type="text_time",
@@ -102,7 +105,7 @@ class Denoiser(nn.Module):
         return torch.cat([first, second.hidden_states[-2]], dim=-1), second.text_embeds
 
     def forward(self, latents: Tensor, timesteps: Tensor, embeds: Tensor, pooled: Tensor) -> Tensor:
-        """Predicted v (B, 4, 32, 32)."""
+        """Predicted v (B, 8, 32, 32)."""
         ids = latents.new_tensor([[IMAGE_SIZE, IMAGE_SIZE, 0, 0, IMAGE_SIZE, IMAGE_SIZE]]).expand(len(latents), 6)
         added = {"text_embeds": pooled, "time_ids": ids}
         return self.unet(latents, timesteps, encoder_hidden_states=embeds, added_cond_kwargs=added).sample

@@ -70,9 +70,9 @@ def train_sam(folder: Path, recipe: Recipe, device: torch.device) -> None:
     data = TrainingSet.open(folder)
     weights = _weights(data.kinds[: len(data)])
 
-    def loss(model: torch.nn.Module, step: int) -> Tensor:
+    def loss(model: torch.nn.Module, seed: int) -> Tensor:
         sam: Sam = model  # type: ignore[assignment]
-        rng = np.random.default_rng([recipe.seed, step])
+        rng = np.random.default_rng([recipe.seed, seed])
         picked = rng.choice(len(data), recipe.batch, p=weights)
         pixels = torch.from_numpy(np.stack([data.images[i] for i in picked])).permute(0, 3, 1, 2).float().to(device)
         embeddings = sam.image_encoder((pixels - sam.pixel_mean) / sam.pixel_std)

@@ -1,0 +1,44 @@
+"""Whether the embedded model is good enough to show and to measure identity; small samples of what the benchmark measures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from judge.draw import rates
+from judge.train import accuracy
+
+from seal_sdk import IdentitySession
+from seal_sdk.evaluation.bench import run
+from seal_sdk.evaluation.methods import parse_methods
+from seal_sdk.evaluation.triples import triples
+
+
+def test_the_judge_is_right_about_held_out_pictures():
+    species, scenes = accuracy(200)
+    assert species >= 0.98 and scenes >= 0.98
+
+
+def test_plain_prompts_draw_the_species_the_scene_and_the_colour():
+    found, _ = rates(40)
+    assert found["species"] >= 0.6 and found["scene"] >= 0.8 and found["color"] >= 0.6, found
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory):
+    """Mean score by method and metric on six pictures of the validation seeds."""
+    with IdentitySession("pocket", store=tmp_path_factory.mktemp("store"), enable_progress_bar=False) as session:
+        found = run(session, triples(range(400_100, 400_103), ("mesh", "depth")), parse_methods("structure seal"))
+
+    def mean(method: str, metric: str) -> float:
+        return float(np.mean([score.values[metric] for score in found if score.method == method]))
+
+    return mean
+
+
+def test_the_identity_is_kept(scores):
+    assert scores("seal", "subject_error") <= 0.75 * scores("structure", "subject_error")
+
+
+def test_the_structure_image_is_followed(scores):
+    assert scores("structure", "structure_iou") >= 0.5
+    assert scores("seal", "structure_iou") >= scores("structure", "structure_iou") - 0.06
