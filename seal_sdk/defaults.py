@@ -23,7 +23,7 @@ class SamplingDefaults:
     guidance_scale: float = 5.0
 
 
-POCKET = SamplingDefaults(num_inference_steps=20, guidance_scale=4.0)
+POCKET = SamplingDefaults(num_inference_steps=20, guidance_scale=2.0)
 
 
 def sampling_defaults(model: Any) -> SamplingDefaults:
