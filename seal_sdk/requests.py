@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 
-from seal_sdk.errors import InputError, PromptError
+from seal_sdk.backbone.plan import Method
+from seal_sdk.errors import ConfigError, InputError, PromptError, UnsupportedModel
 
 MAX_SEED = 2**63
+OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 
 
 @dataclass(frozen=True)
@@ -123,3 +125,28 @@ def _check_seed(seed: Any) -> int:
     if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed.__index__() < MAX_SEED:
         raise InputError(f"seed={seed!r}: expected an integer from 0 to 2**63 - 1, or a list of them.")
     return seed.__index__()
+
+
+def check_call(
+    pipe: Any,
+    controlnet: Any,
+    method: Method,
+    output_type: str,
+    steps: int | None,
+    guidance_scale: float | None,
+) -> None:
+    """Raise InputError, ConfigError or UnsupportedModel for what a call cannot be drawn with."""
+    if output_type not in OUTPUT_TYPES:
+        raise InputError(f"output_type={output_type!r}: expected one of {', '.join(OUTPUT_TYPES)}.")
+    if steps is not None and (type(steps) is not int or steps < 1):
+        raise InputError(f"num_inference_steps={steps!r}: expected an integer >= 1.")
+    if guidance_scale is not None and not 0 <= guidance_scale < 1000:
+        raise InputError(f"guidance_scale={guidance_scale!r}: expected a number from 0 to 1000.")
+    if getattr(pipe.unet.config, "encoder_hid_dim_type", None) == "ip_image_proj":
+        raise UnsupportedModel(
+            "An IP-Adapter is loaded, which needs an image of its own: call pipe.unload_ip_adapter() first."
+        )
+    if method.structure.control == "controlnet" and controlnet is None:
+        raise ConfigError(
+            "Structure(control='controlnet') needs a ControlNet: IdentitySession(..., controlnet='folder or hub id')."
+        )

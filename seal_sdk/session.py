@@ -20,7 +20,7 @@ from seal_sdk.callbacks import Callback, ProgressBar
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
 from seal_sdk.defaults import open_identities, sampling_defaults
 from seal_sdk.drawing import Drawing, Sampling
-from seal_sdk.errors import ConfigError, InputError, UnknownIdentity, UnsupportedModel, WrongModel
+from seal_sdk.errors import ConfigError, UnknownIdentity, WrongModel
 from seal_sdk.generation import Generation
 from seal_sdk.identity import Identity
 from seal_sdk.key_values import KeyValueCache
@@ -28,14 +28,13 @@ from seal_sdk.library import Library
 from seal_sdk.metadata import attach_settings
 from seal_sdk.recipe import model_recipe
 from seal_sdk.registration import Registrar, choose_timesteps, default_name, read_reference
-from seal_sdk.requests import Request, check_prompt, make_requests
+from seal_sdk.requests import Request, check_call, check_prompt, make_requests
 from seal_sdk.restoring import Restorer
 from seal_sdk.settings import record
 from seal_sdk.sizes import check_size
 from seal_sdk.subject import SubjectFinder, load_sam
 from store import IdentityStore
 
-OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 MEMORY_BUDGET = 2**30
 
 
@@ -213,7 +212,7 @@ class IdentitySession:
                 structure_control or self.structure,
                 guidance_rescale,
             )
-            self._check_call(method, output_type, num_inference_steps, guidance_scale)
+            check_call(self.pipe, self.controlnet, method, output_type, num_inference_steps, guidance_scale)
             sampling = Sampling(
                 check_size(self.pipe, height, width),
                 num_inference_steps or self.sampling_defaults.num_inference_steps,
@@ -336,22 +335,6 @@ class IdentitySession:
         except BaseException as error:
             tell("on_exception", error)
             raise
-
-    def _check_call(self, method: Method, output_type: str, steps: int | None, guidance_scale: float | None) -> None:
-        if output_type not in OUTPUT_TYPES:
-            raise InputError(f"output_type={output_type!r}: expected one of {', '.join(OUTPUT_TYPES)}.")
-        if steps is not None and (type(steps) is not int or steps < 1):
-            raise InputError(f"num_inference_steps={steps!r}: expected an integer >= 1.")
-        if guidance_scale is not None and not 0 <= guidance_scale < 1000:
-            raise InputError(f"guidance_scale={guidance_scale!r}: expected a number from 0 to 1000.")
-        if getattr(self.pipe.unet.config, "encoder_hid_dim_type", None) == "ip_image_proj":
-            raise UnsupportedModel(
-                "An IP-Adapter is loaded, which needs an image of its own: call pipe.unload_ip_adapter() first."
-            )
-        if method.structure.control == "controlnet" and self.controlnet is None:
-            raise ConfigError(
-                "Structure(control='controlnet') needs a ControlNet: IdentitySession(..., controlnet='folder or hub id')."
-            )
 
     def _identity_for(self, request: Request, method: Method) -> Identity | None:
         """The request's identity, or the one in use, checked against the model; None when the settings need none."""

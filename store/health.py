@@ -39,12 +39,12 @@ def examine(layout: Layout) -> Health:
     except StoreError as failed:
         error = str(failed)
     now = time.time()
-    ages = [now - (disk.modified(layout.tmp / name) or now) for name in disk.names(layout.tmp)]
+    times = [disk.modified(layout.tmp / name) for name in disk.names(layout.tmp)]
     return Health(
         locks=locks,
         syncs=syncs,
         stale_pins=pins.count_stale(layout),
-        leftovers=sum(age > _OLD for age in ages),
+        leftovers=sum(modified is not None and now - modified > _OLD for modified in times),
         trash_bytes=sum(disk.size(layout.trash / name) or 0 for name in disk.names(layout.trash)),
         error=error,
     )

@@ -46,9 +46,9 @@ def test_register_generate_and_show(files):
 
 def test_explain_asks_for_the_structure_image(files):
     reference = files / "reference.png"
-    attach_settings(Image.open(reference), {"identity": {"digest": "0" * 64}, "seed": 1, "structure": {}}).save(
-        reference
-    )
+    attach_settings(
+        Image.open(reference).convert("RGB"), {"identity": {"digest": "0" * 64}, "seed": 1, "structure": {}}
+    ).save(reference)
     result = CliRunner().invoke(command, ["explain", str(reference), "-o", str(files / "maps.png")])
     assert result.exit_code == 2 and "--structure" in result.output
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from string import ascii_letters
 from typing import Any
 
@@ -30,12 +31,19 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 PATIENCE = 60  # seconds to wait for a lock that another process holds
 
 
+def _not_a_file(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and Path(value).is_file():
+        raise click.BadParameter(f"{value} is a file: give a folder or a URL.")
+    return value
+
+
 def store_option(command: Command) -> Command:
     """``--store``: a folder or a URL; without it ``SEAL_STORE`` or the user's data folder."""
     return click.option(
         "--store",
         "root",
         envvar=STORE_VARIABLE,
+        callback=_not_a_file,
         metavar="DIR|URL",
         help="Folder of the identities, or a URL such as s3://bucket/prefix.",
     )(command)
