@@ -46,13 +46,16 @@ def kills(folder: Path) -> Counter:
 def errors(folder: Path) -> Counter:
     """One failing file operation while registering: a typed error, the store verifies, and trying again works."""
     kind = RNG.choice([errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS])
-    place = IdentityStore(folder / "errors")
+    place, seed = (
+        IdentityStore(folder / "errors"),
+        RNG.randrange(2, 2**32),
+    )  # a new one, so that there is something to write
     faults.put(place, 1, "kept")
     outcome = "no failure reached"
     with pytest.MonkeyPatch.context() as patch:
-        disk = faults.FaultyDisk(patch, RNG.randint(1, 60), kind)
+        disk = faults.FaultyDisk(patch, RNG.randint(1, 45), kind)
         try:
-            faults.put(place, 0, "tiger")
+            faults.put(place, seed, "tiger")
             outcome = "survived" if disk.failed else outcome
         except StoreError:
             outcome = "typed error"

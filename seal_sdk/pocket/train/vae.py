@@ -24,7 +24,7 @@ SPREAD = (1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5)  # standard deviation per chan
 
 def to_pixels(images: np.ndarray) -> Tensor:
     """(B, H, W, 3) uint8 to (B, 3, H, W) in [-1, 1]."""
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    pixels = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
     return pixels.contiguous(memory_format=torch.channels_last)
 
 
