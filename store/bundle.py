@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,11 +23,11 @@ from .keys import canonical_json
 from .layout import Layout
 from .manifest import Blob, Manifest
 from .names import valid_name
+from .progress import Progress, silent
 
 FORMAT = "seal-bundle 1"
 _HEADER_LIMIT = 2 * 2**20  # bytes; that of a 45 GB identity, and a bound on what parsing a hostile one takes
 _PIECE = 2**20
-Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,7 @@ class Bundle:
     starts: dict[Blob, int]
 
 
-def write_bundle(
-    target: Path, layout: Layout, manifest: Manifest, name: str, progress: Progress = lambda done, total: None
-) -> None:
+def write_bundle(target: Path, layout: Layout, manifest: Manifest, name: str, progress: Progress = silent) -> None:
     """Stream an identity into ``target``, which appears whole or not at all. Raises StoreCorruption where a blob is damaged."""
     blobs = sorted(manifest.blobs, key=lambda blob: blob.xxh3_128)
     header = _header(manifest, name, blobs)
@@ -64,13 +62,18 @@ def _header(manifest: Manifest, name: str, blobs: list[Blob]) -> bytes:
     tensors: dict[str, Any] = {"__metadata__": metadata}
     start = 0
     for blob in blobs:
-        tensors[blob.xxh3_128] = {"dtype": "U8", "shape": [blob.size], "data_offsets": [start, start + blob.size]}
+        tensors[blob.xxh3_128] = _tensor(start, blob.size)
         start += blob.size
     header = canonical_json(tensors)
     header += b" " * (-len(header) % 8)  # safetensors aligns the data
     if len(header) > _HEADER_LIMIT:
         raise InvalidBundle(f"identity {name!r} has {len(blobs)} blobs: too many for one bundle; push it instead")
     return header
+
+
+def _tensor(start: int, size: int) -> dict[str, Any]:
+    """A blob in the header, in safetensors' words."""
+    return {"dtype": "U8", "shape": [size], "data_offsets": [start, start + size]}
 
 
 def read_header(file: BinaryIO, source: Path) -> Bundle:
@@ -110,8 +113,7 @@ def _starts(tensors: dict[str, Any], manifest: Manifest, available: int) -> dict
         raise InvalidBundle("its tensors are not the manifest's blobs")
     starts, end = {}, 0
     for name, tensor in sorted(tensors.items(), key=lambda item: item[1]["data_offsets"][0]):
-        expected = {"dtype": "U8", "shape": [blobs[name].size], "data_offsets": [end, end + blobs[name].size]}
-        if tensor != expected:
+        if tensor != _tensor(end, blobs[name].size):
             raise InvalidBundle(f"tensor {name} does not lie where it should")
         starts[blobs[name]] = end
         end += blobs[name].size
@@ -120,7 +122,7 @@ def _starts(tensors: dict[str, Any], manifest: Manifest, available: int) -> dict
     return starts
 
 
-def read_blobs(file: BinaryIO, bundle: Bundle, layout: Layout, progress: Progress = lambda done, total: None) -> None:
+def read_blobs(file: BinaryIO, bundle: Bundle, layout: Layout, progress: Progress = silent) -> None:
     """Stream every blob into the store, checked by both digests before it gets its name. Raises InvalidBundle.
 
     The caller syncs the folders before it publishes the manifest.

@@ -89,11 +89,11 @@ def _dead_recipes(catalog: Catalog) -> Iterator[str]:
 def _garbage(layout: Layout, catalog: Catalog, dead: set[str], cutoff: float) -> Iterator[Path]:
     """Old manifests that nothing refers to, and old blobs that no other manifest lists."""
     roots = {entry.manifest for entry in _live_entries(catalog, dead)}
-    reading = pins.being_read(layout)
+    kept = roots | pins.being_read(layout)
     kept_blobs = set()
     for digest in catalog.digests():
         path = layout.manifest(digest)
-        if digest not in roots | reading and _older(path, cutoff):
+        if digest not in kept and _older(path, cutoff):
             yield path
         else:
             kept_blobs |= _blob_names(catalog, digest, needed=digest in roots)

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import gc, listing, pins, pruning, transfer, usage, verify
 from .blobs import BlobStore
-from .bundle import Progress, open_bundle, read_blobs, read_header, write_bundle
+from .bundle import open_bundle, read_blobs, read_header, write_bundle
 from .catalog import Catalog, new_entry
 from .errors import InvalidValue, StoreCorruption, UnknownName
 from .health import Health, examine
@@ -21,6 +21,7 @@ from .locks import locked
 from .manifest import ArraySpec, Manifest, check_plan
 from .names import IMPORTED, valid_name
 from .naming import Naming, Removal
+from .progress import Progress, silent
 from .pruning import PruneReport
 from .reader import StoredIdentity
 from .remote import Remote
@@ -189,7 +190,7 @@ class IdentityStore:
         """
         return self._naming.remove(name, dry_run=dry_run)
 
-    def export(self, name: str, target: str | Path, *, progress: Progress = lambda done, total: None) -> None:
+    def export(self, name: str, target: str | Path, *, progress: Progress = silent) -> None:
         """Write an identity into one file, a bundle; ``progress(done, total)`` is called with bytes.
 
         Raises UnknownName, StoreCorruption (a blob is damaged: nothing is written), StoreFull or StoreReadOnly.
@@ -199,9 +200,7 @@ class IdentityStore:
             Path(target).absolute(), self._layout, self._catalog.manifest(digest), known or digest[:12], progress
         )
 
-    def push(
-        self, name: str, remote: Remote | str, *, progress: Progress = lambda done, total: None
-    ) -> transfer.Transfer:
+    def push(self, name: str, remote: Remote | str, *, progress: Progress = silent) -> transfer.Transfer:
         """Bring an identity to an object store, such as "s3://bucket/prefix", under its name; only blobs missing there move.
 
         ``digest`` of the result is what the name stands for there: another machine's identity of the same recipe, where that
@@ -211,9 +210,7 @@ class IdentityStore:
         place = remote if isinstance(remote, Remote) else Remote(remote)
         return transfer.push(self._layout, self._catalog, place, digest, known, progress)
 
-    def pull(
-        self, name: str, remote: Remote | str, *, progress: Progress = lambda done, total: None
-    ) -> transfer.Transfer:
+    def pull(self, name: str, remote: Remote | str, *, progress: Progress = silent) -> transfer.Transfer:
         """Bring an identity here from an object store, under its name there; only blobs missing here move."""
         name = valid_name(name)
         place = remote if isinstance(remote, Remote) else Remote(remote)
@@ -228,7 +225,7 @@ class IdentityStore:
         name: str | None = None,
         trust: bool = False,
         replace: bool = True,
-        progress: Progress = lambda done, total: None,
+        progress: Progress = silent,
     ) -> StoredIdentity:
         """Take an identity in from a bundle. It is called ``imported/<name>`` and answers no recipe, unless you ``trust`` it.
 

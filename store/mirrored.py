@@ -14,6 +14,7 @@ from .keys import recipe_key
 from .listing import IdentityInfo
 from .names import valid_name
 from .naming import Removal
+from .progress import silent
 from .reader import StoredIdentity
 from .remote import Remote
 
@@ -49,15 +50,17 @@ class MirroredStore(IdentityStore):
     def put(self, recipe: Mapping[str, Any], *, name: str | None = None, **what: Any) -> StoredIdentity:
         name = None if name is None else valid_name(name)
         identity = super().put(recipe, **what)
-        if transfer.find_recipe(self.remote, recipe_key(recipe)) != identity.digest:
-            sent = self._send(identity.digest)
+        if transfer.find_recipe(self.remote, recipe_key(recipe)) == identity.digest:
+            if name is not None:
+                self.tag(name, identity.digest)
+        else:
+            sent = self._send(identity.digest, name)
             if sent != identity.digest:  # another machine was first
                 self._fetch(sent)
                 identity = self._open(sent)
-        if name is None:
-            return identity
-        self.tag(name, identity.digest)
-        return identity.named(name)
+            if name is not None:
+                super().tag(name, identity.digest)
+        return identity if name is None else identity.named(name)
 
     def resolve(self, name_or_digest: str) -> StoredIdentity:
         try:
@@ -86,14 +89,14 @@ class MirroredStore(IdentityStore):
         self.resolve(old)
         super().rename(old, new)
         self._send(super().resolve(new).digest, valid_name(new))
-        self.remote.remove(transfer.ref_path(valid_name(old)))
+        self.remote.remove(transfer.THERE.ref(valid_name(old)).as_posix())
 
     def remove(self, name: str, *, dry_run: bool = False) -> Removal:
         """Drop a name here and there. The remote's blobs stay: nobody there can tell whether another machine uses them."""
         self.resolve(name)
         removal = super().remove(name, dry_run=dry_run)
         if not dry_run and removal.name is not None:
-            self.remote.remove(transfer.ref_path(removal.name))
+            self.remote.remove(transfer.THERE.ref(removal.name).as_posix())
         return removal
 
     def _has(self, digest: str) -> bool:
@@ -103,7 +106,7 @@ class MirroredStore(IdentityStore):
             return False
 
     def _fetch(self, digest: str) -> None:
-        transfer.pull(self._layout, self._catalog, self.remote, digest, lambda done, total: None)
+        transfer.pull(self._layout, self._catalog, self.remote, digest, silent)
 
     def _send(self, digest: str, name: str | None = None) -> str:
-        return transfer.push(self._layout, self._catalog, self.remote, digest, name, lambda done, total: None).digest
+        return transfer.push(self._layout, self._catalog, self.remote, digest, name, silent).digest

@@ -45,23 +45,27 @@ def reading(layout: Layout, digest: str) -> Iterator[Callable[[], object]]:
 
 def being_read(layout: Layout) -> set[str]:
     """Digests of the identities that live readers hold."""
-    held = [_read(path).get("reading") for path in _paths(layout) if _is_live(path)]
+    held = [body.get("reading") for body in _live_bodies(layout)]
     return {digest for digest in held if isinstance(digest, str)}
 
 
 def oldest_live(layout: Layout) -> float | None:
     """When the oldest live writer started, less the clocks' skew (seconds since the epoch); None if nobody writes."""
-    started = [_started(path) for path in _paths(layout) if _is_live(path) and "reading" not in _read(path)]
+    started = [_started(body) for body in _live_bodies(layout) if "reading" not in body]
     return min(started) - _CLOCK_SKEW if started else None
 
 
 def discard_stale(layout: Layout) -> int:
     """Remove the pins of dead writers and return how many there were."""
-    return sum(_discard(path) for path in _paths(layout) if not _is_live(path))
+    return sum(_discard(path) for path in _stale(layout))
 
 
 def count_stale(layout: Layout) -> int:
-    return sum(not _is_live(path) for path in _paths(layout))
+    return len(_stale(layout))
+
+
+def _stale(layout: Layout) -> list[Path]:
+    return [path for path in _paths(layout) if not _is_live(path)]
 
 
 def _paths(layout: Layout) -> list[Path]:
@@ -107,8 +111,12 @@ def _is_dead(pid: Any) -> bool:
     return False
 
 
-def _started(path: Path) -> float:
-    started = _read(path).get("started", 0.0)
+def _live_bodies(layout: Layout) -> list[dict[str, Any]]:
+    return [_read(path) for path in _paths(layout) if _is_live(path)]
+
+
+def _started(body: dict[str, Any]) -> float:
+    started = body.get("started", 0.0)
     return started if isinstance(started, float) else 0.0
 
 

@@ -7,7 +7,7 @@ for each.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import disk, pins
@@ -42,14 +42,12 @@ class PruneReport:
         return sum(each.nbytes for each in self.removed)
 
 
-def choose(
-    layout: Layout, catalog: Catalog, *, older_than: float | None, max_bytes: int | None, keep: Iterable[str] = ()
-) -> PruneReport:
+def choose(layout: Layout, catalog: Catalog, *, older_than: float | None, max_bytes: int | None) -> PruneReport:
     """Which identities to remove, least recently used first: all not used for ``older_than`` seconds, then until the rest
     holds ``max_bytes``."""
     roots = catalog.roots()
     sizes = {digest: _nbytes(entries) for digest, entries in roots.items()}
-    candidates = sorted(_candidates(layout, roots, set(keep)), key=lambda each: each.used)
+    candidates = sorted(_candidates(layout, roots), key=lambda each: each.used)
     left, removed = sum(sizes.values()), []
     for each in candidates:
         stale = older_than is not None and each.used < time.time() - older_than
@@ -77,12 +75,12 @@ def make_room(
     remove(report)
 
 
-def _candidates(layout: Layout, roots: dict[str, list[Entry]], keep: set[str]) -> list[Pruned]:
-    keep = keep | pins.being_read(layout)
+def _candidates(layout: Layout, roots: dict[str, list[Entry]]) -> list[Pruned]:
+    reading = pins.being_read(layout)
     found = []
     for digest, entries in roots.items():
         used = disk.modified(layout.manifest(digest)) or 0.0
-        if digest in keep or any(entry.pinned for entry in entries) or time.time() - used < JUST_USED:
+        if digest in reading or any(entry.pinned for entry in entries) or time.time() - used < JUST_USED:
             continue
         names = tuple(entry.id for entry in entries if entry.kind == "ref")
         found.append(Pruned(digest, names, _nbytes(entries), used))

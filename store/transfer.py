@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import pins
 from .blobs import BlobStore, checked
@@ -19,10 +20,11 @@ from .errors import RemoteError, StoreCorruption
 from .layout import Layout
 from .manifest import Blob, Manifest
 from .names import unknown_name
+from .progress import Progress
 from .remote import Remote
 
 _THREADS = 8
-Progress = Callable[[int, int], object]
+THERE = Layout(Path())  # the same layout, relative to the remote store
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def push(
     blobs = BlobStore(layout)
 
     def send(blob: Blob) -> int:
-        path = blob_path(blob)
+        path = THERE.blob(blob.xxh3_128).as_posix()
         if remote.size(path) == blob.size:
             return 0
         remote.write(path, blobs.read(blob))
@@ -52,18 +54,18 @@ def push(
 
     with pins.reading(layout, digest):
         moved = _move(send, manifest.blobs, progress)
-    remote.write(manifest_path(digest), manifest.to_bytes())
+    remote.write(THERE.manifest(digest).as_posix(), manifest.to_bytes())
     entry = new_entry("recipe", manifest.recipe_key, digest, manifest)
-    if not remote.write(recipe_path(entry.id), entry.to_bytes(), create=True):
-        digest = _entry(remote, recipe_path(entry.id), "recipe", entry.id).manifest
+    if not remote.write(THERE.recipe(entry.id).as_posix(), entry.to_bytes(), create=True):
+        digest = _entry(remote, THERE.recipe(entry.id).as_posix(), "recipe", entry.id).manifest
     if name is not None:
-        remote.write(ref_path(name), new_entry("ref", name, digest, manifest).to_bytes())
+        remote.write(THERE.ref(name).as_posix(), new_entry("ref", name, digest, manifest).to_bytes())
     return Transfer(digest, *moved)
 
 
 def pull(layout: Layout, catalog: Catalog, remote: Remote, digest: str, progress: Progress) -> Transfer:
     """Bring an identity here, with its recipe entry. Every blob is checked by both digests before it gets its name."""
-    data = remote.read(manifest_path(digest))
+    data = remote.read(THERE.manifest(digest).as_posix())
     if data is None:
         raise RemoteError(f"{remote.name} lacks the manifest {digest[:12]}: push that identity again")
     manifest = Manifest.from_bytes(data, digest)
@@ -73,7 +75,9 @@ def pull(layout: Layout, catalog: Catalog, remote: Remote, digest: str, progress
         if blobs.present(blob):
             return 0
         wrong = f"blob {blob.xxh3_128} of {remote.name} is damaged or was cut: its digests do not match"
-        blobs.add_stream(blob, lambda: checked(remote.pieces(blob_path(blob)), blob, RemoteError(wrong)))
+        blobs.add_stream(
+            blob, lambda: checked(remote.pieces(THERE.blob(blob.xxh3_128).as_posix()), blob, RemoteError(wrong))
+        )
         return blob.size
 
     with pins.writing(layout) as heartbeat:
@@ -87,7 +91,7 @@ def pull(layout: Layout, catalog: Catalog, remote: Remote, digest: str, progress
 def find(remote: Remote, name: str) -> str:
     """The digest that a name has there. Raises UnknownName with the nearest ones."""
     remote.check_format(create=False)
-    data = remote.read(ref_path(name))
+    data = remote.read(THERE.ref(name).as_posix())
     if data is None:
         raise unknown_name(name, remote.names("refs"))
     return Entry.from_bytes(data, "ref", name).manifest
@@ -95,7 +99,7 @@ def find(remote: Remote, name: str) -> str:
 
 def find_recipe(remote: Remote, key: str) -> str | None:
     """The digest that answers a recipe there, None where nothing does or the entry is damaged."""
-    data = remote.read(recipe_path(key))
+    data = remote.read(THERE.recipe(key).as_posix())
     try:
         return None if data is None else Entry.from_bytes(data, "recipe", key).manifest
     except StoreCorruption:
@@ -111,7 +115,7 @@ def entries(remote: Remote) -> list[Entry]:
 
 def _entry_or_none(remote: Remote, name: str) -> Entry | None:
     try:
-        return _entry(remote, ref_path(name), "ref", name)
+        return _entry(remote, THERE.ref(name).as_posix(), "ref", name)
     except StoreCorruption:
         return None
 
@@ -144,19 +148,3 @@ def _results(pool: ThreadPoolExecutor, move: Callable[[Blob], int], wanted: list
     finally:
         for future in futures:
             future.cancel()
-
-
-def blob_path(blob: Blob) -> str:
-    return f"blobs/{blob.xxh3_128[:2]}/{blob.xxh3_128}"
-
-
-def manifest_path(digest: str) -> str:
-    return f"manifests/{digest[:2]}/{digest}.json"
-
-
-def recipe_path(key: str) -> str:
-    return f"recipes/{key[:2]}/{key}"
-
-
-def ref_path(name: str) -> str:
-    return f"refs/{name}"

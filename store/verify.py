@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,7 @@ from .blobs import BlobStore, fast_digest
 from .catalog import Catalog
 from .errors import InvalidValue, StoreCorruption
 from .layout import Layout
-
-Progress = Callable[[int, int], object]
+from .progress import Progress
 
 
 @dataclass(frozen=True)

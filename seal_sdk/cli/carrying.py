@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from seal_sdk.cli.options import json_option, open_store, store_option, yes_option
-from seal_sdk.cli.output import human_size, print_json
+from seal_sdk.cli.output import byte_bar, human_size, print_json
 from seal_sdk.defaults import open_identities
 from store import IdentityStore, Transfer
 
 FILE = click.Path(path_type=Path, dir_okay=False)
-
-
-@contextmanager
-def byte_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar of bytes on stderr, quiet when that is no terminal; yields progress(done, total)."""
-    from tqdm import tqdm
-
-    with tqdm(unit="B", unit_scale=True, desc=what, leave=False, disable=None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield progress
 
 
 @click.command("export")

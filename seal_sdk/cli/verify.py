@@ -8,7 +8,7 @@ import click
 
 from seal_sdk.cli.options import json_option, open_store, parse_percentage, store_option
 from seal_sdk.cli.outcome import FAILED
-from seal_sdk.cli.output import human_size, print_json
+from seal_sdk.cli.output import byte_bar, human_size, print_json
 from store import Repair, VerifyReport
 
 
@@ -45,15 +45,8 @@ def verify(
 
 
 def _check(root: str | None, sample: float | None, quick: bool) -> VerifyReport:
-    from tqdm import tqdm
-
     store = open_store(root)
-    with tqdm(unit="B", unit_scale=True, desc="verify", leave=False, disable=None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with byte_bar("verify") as progress:
         return store.verify(sample=sample, full=not quick, progress=progress)
 
 

@@ -23,17 +23,17 @@ def match(query: Tensor, key: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
     return torch.topk(similarity, min(top_k, len(key)), dim=-1)
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, index: Tensor, heads: int) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, index: Tensor | None, heads: int) -> Tensor:
     """A_app: attention of each query over its matches, ``softmax(q K~^T / sqrt(d)) V~`` per head.
 
-    query: (Nq, C). key, value: (Nk, C). index: (Nq, k). Returns (Nq, C); for k = 1 simply the matched value.
+    query: (Nq, C). key, value: (Nk, C). index: (Nq, k), None for all keys. Returns (Nq, C); for k = 1 simply the matched value.
     """
-    if index.shape[1] == 1:
-        return value[index[:, 0]]
     count, channels = query.shape
-    if index.shape[1] == len(key):
+    if index is None:
         per_head = [t.view(len(t), heads, -1).transpose(0, 1) for t in (query, key, value)]  # (heads, N, d)
         return F.scaled_dot_product_attention(*per_head).transpose(0, 1).reshape(count, channels)
+    if index.shape[1] == 1:
+        return value[index[:, 0]]
     q = query.view(count, 1, heads, -1).transpose(1, 2)  # (Nq, heads, 1, d)
     k, v = (t[index].view(count, index.shape[1], heads, -1).transpose(1, 2) for t in (key, value))  # (Nq, heads, k, d)
     return F.scaled_dot_product_attention(q, k, v).reshape(count, channels)
@@ -58,8 +58,9 @@ def infuse(
 
     base: (B, N, C) attention output before ``to_out``. query: (B, N, C). key, value: (Nk, C) of the reference. targets: (Nt,) indices of
     the tokens that may be infused, None for all. rows: batch rows to infuse. per_head: each head finds matches of its own and is gated
-    by them, instead of one match for all (ours). on_match: called with row, head (0 unless per_head), similarities and indices (Nt, k),
-    for match maps. Returns the blended (B, N, C), and the share of the candidate tokens that were infused, a number from 0 to 1 on the
+    by them, instead of one match for all (ours). on_match: called with row, head (0 unless per_head), similarities and indices (Nt, k)
+    of the matches, of the best one alone where all keys are attended to, for match maps.
+    Returns the blended (B, N, C), and the share of the candidate tokens that were infused, a number from 0 to 1 on the
     same device. Everything else stays bit for bit the base.
     """
     if not len(key) or not len(rows) or (targets is not None and not len(targets)):
@@ -67,16 +68,19 @@ def infuse(
     blended = base.clone()
     key, value = key.to(query.dtype), value.to(query.dtype)
     heads, width = (1, query.shape[-1] // heads) if per_head else (heads, query.shape[-1])
+    every = top_k >= len(key) > 1
     shares = []
     for row in rows:
         at = row if targets is None else (row, targets)
         mixed = []
         for head, (q, k, v, before) in enumerate(zip(*(t.split(width, -1) for t in (query[at], key, value, base[at])))):
-            similarity, index = match(q, k, top_k)
+            similarity, index = match(q, k, 1 if every else top_k)
             if on_match is not None:
                 on_match(row, head, similarity, index)
             valid = similarity[:, :1] > tau
-            mixed.append(torch.where(valid, _blend(before, attend(q, k, v, index, heads), delta), before))
+            mixed.append(
+                torch.where(valid, _blend(before, attend(q, k, v, None if every else index, heads), delta), before)
+            )
             shares.append(valid.float().mean())
         blended[at] = torch.cat(mixed, -1)
     return blended, torch.stack(shares).mean()
