@@ -100,6 +100,17 @@ class BlobStore:
         folders = {self._layout.blob(blob.xxh3_128).parent for blob in blobs}
         disk.sync_directories([*sorted(folders), self._layout.blobs])
 
+    def prepare(self, blobs: Iterable[Blob]) -> None:
+        """Told which blobs are read next: nothing to do where they lie on this disk."""
+
+    def source(self, blob: Blob) -> str:
+        """Where the blob would be read from now: always "disk" here."""
+        return "disk"
+
+    def freshen(self, blobs: Iterable[Blob]) -> bool:
+        """Keep gc from taking these blobs for old; False where one is missing."""
+        return all([disk.touch(self._layout.blob(blob.xxh3_128)) for blob in blobs])
+
     def read_into(self, blob: Blob, buffer: memoryview) -> None:
         """Fill the buffer with the blob's bytes and check that very memory.
 

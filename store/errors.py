@@ -11,6 +11,7 @@
     ├── StoreReadOnly (PermissionError)     this folder cannot be written
     ├── StoreIOError (OSError)              the disk failed in another way
     ├── RemoteError (OSError)               an object store failed, or cannot be reached
+    │   └── RemoteLoss                      what should be there is missing or has other bytes
     ├── StoreLocked (TimeoutError)          another process held a lock for too long
     ├── UnknownName (KeyError)              no identity of this name or digest
     ├── NameInUse (FileExistsError)         the name belongs to another identity
@@ -77,6 +78,10 @@ class StoreIOError(StoreError, OSError):
 
 class RemoteError(StoreError, OSError):
     """An object store failed, cannot be reached, or lacks what it should hold."""
+
+
+class RemoteLoss(RemoteError):
+    """An object that should be there is missing, is not what its digests say, or was cut on its way."""
 
 
 class StoreLocked(StoreError, TimeoutError):

@@ -43,6 +43,8 @@ class IdentityStore:
     OverBudget. Safe to share between threads and processes.
     """
 
+    _just_used = pruning.JUST_USED
+
     def __init__(
         self,
         root: str | Path,
@@ -294,7 +296,9 @@ class IdentityStore:
             self._drop(report)
             self.gc(grace=0)  # what is being written or read holds a pin
 
-        pruning.make_room(self._layout, self._catalog, needed, self._budget, remove, evict=self._evict)
+        pruning.make_room(
+            self._layout, self._catalog, needed, self._budget, remove, evict=self._evict, just_used=self._just_used
+        )
 
     def gc(self, *, grace: float = 86400, dry_run: bool = False) -> gc.GcReport:
         """Move what nothing refers to to the trash, and delete what has been there for ``grace`` seconds.

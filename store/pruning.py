@@ -42,12 +42,19 @@ class PruneReport:
         return sum(each.nbytes for each in self.removed)
 
 
-def choose(layout: Layout, catalog: Catalog, *, older_than: float | None, max_bytes: int | None) -> PruneReport:
+def choose(
+    layout: Layout,
+    catalog: Catalog,
+    *,
+    older_than: float | None,
+    max_bytes: int | None,
+    just_used: float = JUST_USED,
+) -> PruneReport:
     """Which identities to remove, least recently used first: all not used for ``older_than`` seconds, then until the rest
-    holds ``max_bytes``."""
+    holds ``max_bytes``; none that was used in the last ``just_used`` seconds."""
     roots = catalog.roots()
     sizes = {digest: _nbytes(entries) for digest, entries in roots.items()}
-    candidates = sorted(_candidates(layout, roots), key=lambda each: each.used)
+    candidates = sorted(_candidates(layout, roots, just_used), key=lambda each: each.used)
     left, removed = sum(sizes.values()), []
     for each in candidates:
         stale = older_than is not None and each.used < time.time() - older_than
@@ -59,10 +66,17 @@ def choose(layout: Layout, catalog: Catalog, *, older_than: float | None, max_by
 
 
 def make_room(
-    layout: Layout, catalog: Catalog, needed: int, budget: int, remove: Callable[[PruneReport], object], *, evict: bool
+    layout: Layout,
+    catalog: Catalog,
+    needed: int,
+    budget: int,
+    remove: Callable[[PruneReport], object],
+    *,
+    evict: bool,
+    just_used: float = JUST_USED,
 ) -> None:
     """See to it that ``needed`` more bytes stay within the budget. Raises OverBudget, before anything is removed, where they cannot."""
-    report = choose(layout, catalog, older_than=None, max_bytes=budget - needed)
+    report = choose(layout, catalog, older_than=None, max_bytes=budget - needed, just_used=just_used)
     if report.kept_bytes + report.removed_bytes + needed <= budget:
         return
     if not evict or report.kept_bytes + needed > budget:
@@ -75,12 +89,12 @@ def make_room(
     remove(report)
 
 
-def _candidates(layout: Layout, roots: dict[str, list[Entry]]) -> list[Pruned]:
+def _candidates(layout: Layout, roots: dict[str, list[Entry]], just_used: float) -> list[Pruned]:
     reading = pins.being_read(layout)
     found = []
     for digest, entries in roots.items():
         used = disk.modified(layout.manifest(digest)) or 0.0
-        if digest in reading or any(entry.pinned for entry in entries) or time.time() - used < JUST_USED:
+        if digest in reading or any(entry.pinned for entry in entries) or time.time() - used < just_used:
             continue
         names = tuple(entry.id for entry in entries if entry.kind == "ref")
         found.append(Pruned(digest, names, _nbytes(entries), used))

@@ -12,7 +12,7 @@ from . import disk, pins
 from .blobs import BlobStore
 from .errors import InvalidValue, StoreCorruption, StoreError
 from .layout import Layout
-from .manifest import ArraySpec, Manifest
+from .manifest import ArraySpec, Blob, Manifest
 from .names import unknown_name
 
 if TYPE_CHECKING:
@@ -22,9 +22,16 @@ if TYPE_CHECKING:
 class StoredIdentity:
     """An identity in the store. Opening it reads the manifest alone; each timestep is read when asked for."""
 
-    def __init__(self, layout: Layout, digest: str, manifest: Manifest, name: str | None = None) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        digest: str,
+        manifest: Manifest,
+        name: str | None = None,
+        blobs: BlobStore | None = None,
+    ) -> None:
         self._layout = layout
-        self._blobs = BlobStore(layout)
+        self._blobs = blobs or BlobStore(layout)
         self._manifest = manifest
         self._used = False
         self.digest = digest
@@ -74,11 +81,20 @@ class StoredIdentity:
         index = range(len(self.timesteps))[index]
         self._mark_used()
         buffers = {array.name: _buffer(array, out) for array in self.arrays}
+        self._blobs.prepare(self._blobs_of(index))
         for array in self.arrays:
             for key, layers in array.chunks(index):
                 view = buffers[array.name][layers].reshape(-1).view(np.uint8).data
                 read_chunk(self._blobs, self._manifest, key, view, label=self.label)
         return buffers
+
+    def source(self, index: int) -> str:
+        """Where the timestep at ``index`` would be read from now: "disk", or "remote" where the disk lacks some of it."""
+        index = range(len(self.timesteps))[index]
+        return max(map(self._blobs.source, self._blobs_of(index)))
+
+    def _blobs_of(self, index: int) -> list[Blob]:
+        return [self._manifest.chunks[key] for array in self.arrays for key, _ in array.chunks(index)]
 
     def held(self) -> AbstractContextManager[Callable[[], object]]:
         """Keep gc away from this identity for a while, even once its last name is removed; yields a heartbeat to call now and then."""
@@ -104,7 +120,7 @@ class StoredIdentity:
 
     def named(self, name: str) -> StoredIdentity:
         """The same identity as if opened by this name."""
-        return StoredIdentity(self._layout, self.digest, self._manifest, name)
+        return StoredIdentity(self._layout, self.digest, self._manifest, name, self._blobs)
 
     def complete(self) -> bool:
         """Whether every blob is there in its size; their bytes are not read."""
@@ -114,7 +130,7 @@ class StoredIdentity:
         """A read-only Zarr v3 store: ``zarr.open_group(identity.zarr(), mode="r")``."""
         from .zarr_view import IdentityView
 
-        return IdentityView(self._layout, self.digest, self._manifest, label=self.label)
+        return IdentityView(self._layout, self.digest, self._manifest, label=self.label, blobs=self._blobs)
 
 
 def read_chunk(blobs: BlobStore, manifest: Manifest, key: str, view: memoryview, *, label: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from .errors import RemoteError, StoreFormatError
+from .errors import RemoteError, RemoteLoss, StoreFormatError
 from .layout import format_line
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Remote:
                 return None
 
     def pieces(self, path: str) -> Iterator[bytes]:
-        """An object's bytes, a piece at a time. A missing one raises RemoteError."""
+        """An object's bytes, a piece at a time. A missing one raises RemoteLoss."""
         import obstore
 
         with self._typed(f"reading {path}"):
@@ -115,7 +115,7 @@ class Remote:
         try:
             yield
         except FileNotFoundError as error:
-            raise RemoteError(f"{self.name}: {doing}: there is no such object or bucket") from error
+            raise RemoteLoss(f"{self.name}: {doing}: there is no such object or bucket") from error
         except (BaseError, OSError, ValueError) as error:
             first = str(error).strip().partition("\n")[0][:300]
             raise RemoteError(

@@ -16,7 +16,7 @@ from . import pins
 from .blobs import BlobStore, checked
 from .catalog import Catalog, new_entry
 from .entries import Entry
-from .errors import RemoteError, StoreCorruption
+from .errors import NameInUse, RemoteError, RemoteLoss, StoreCorruption
 from .layout import Layout
 from .manifest import Blob, Manifest
 from .names import unknown_name
@@ -65,27 +65,62 @@ def push(
 
 def pull(layout: Layout, catalog: Catalog, remote: Remote, digest: str, progress: Progress) -> Transfer:
     """Bring an identity here, with its recipe entry. Every blob is checked by both digests before it gets its name."""
+    manifest = manifest_there(remote, digest)
+    blobs = BlobStore(layout)
+    with pins.writing(layout) as heartbeat:
+        moved = fetch(remote, blobs, manifest.blobs, lambda done, total: (heartbeat(), progress(done, total)))
+        keep(catalog, blobs, digest, manifest)
+    return Transfer(digest, *moved)
+
+
+def manifest_there(remote: Remote, digest: str) -> Manifest:
     data = remote.read(THERE.manifest(digest).as_posix())
     if data is None:
         raise RemoteError(f"{remote.name} lacks the manifest {digest[:12]}: push that identity again")
-    manifest = Manifest.from_bytes(data, digest)
-    blobs = BlobStore(layout)
+    return Manifest.from_bytes(data, digest)
 
-    def fetch(blob: Blob) -> int:
+
+def has_manifest(remote: Remote, digest: str) -> bool:
+    return remote.size(THERE.manifest(digest).as_posix()) is not None
+
+
+def are_there(remote: Remote, blobs: Iterable[Blob]) -> bool:
+    """Whether the remote store has all these blobs, in their sizes; their bytes are not read."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return all(pool.map(lambda blob: remote.size(THERE.blob(blob.xxh3_128).as_posix()) == blob.size, blobs))
+
+
+def fetch(remote: Remote, blobs: BlobStore, wanted: Iterable[Blob], progress: Progress) -> tuple[int, int, int]:
+    """Bring the blobs here that are missing; how many and how many bytes came, and how many bytes were wanted."""
+
+    def receive(blob: Blob) -> int:
         if blobs.present(blob):
             return 0
+        path = THERE.blob(blob.xxh3_128).as_posix()
         wrong = f"blob {blob.xxh3_128} of {remote.name} is damaged or was cut: its digests do not match"
-        blobs.add_stream(
-            blob, lambda: checked(remote.pieces(THERE.blob(blob.xxh3_128).as_posix()), blob, RemoteError(wrong))
-        )
+        blobs.add_stream(blob, lambda: checked(remote.pieces(path), blob, RemoteLoss(wrong)))
         return blob.size
 
-    with pins.writing(layout) as heartbeat:
-        moved = _move(fetch, manifest.blobs, lambda done, total: (heartbeat(), progress(done, total)))
-        blobs.sync(manifest.blobs)
-        catalog.publish(manifest)
-        catalog.write(new_entry("recipe", manifest.recipe_key, digest, manifest))
-    return Transfer(digest, *moved)
+    return _move(receive, wanted, progress)
+
+
+def keep(catalog: Catalog, blobs: BlobStore, digest: str, manifest: Manifest) -> None:
+    """Make an identity whose blobs have all come an identity of this folder too. The caller holds a writer's pin."""
+    blobs.sync(manifest.blobs)
+    catalog.publish(manifest)
+    catalog.write(new_entry("recipe", manifest.recipe_key, digest, manifest))
+
+
+def tag(remote: Remote, name: str, digest: str, *, replace: bool) -> None:
+    """Give an identity that is there a name there. Raises NameInUse with ``replace=False``, RemoteError where it is not there."""
+    path = THERE.ref(name).as_posix()
+    entry = new_entry("ref", name, digest, manifest_there(remote, digest))
+    if not replace and not remote.write(path, entry.to_bytes(), create=True):
+        found = _entry(remote, path, "ref", name).manifest
+        if found != digest:
+            raise NameInUse(f"{name!r} names identity {found[:12]} already: choose another name")
+    elif replace:
+        remote.write(path, entry.to_bytes())
 
 
 def find(remote: Remote, name: str) -> str:

@@ -29,8 +29,17 @@ class IdentityView(Store):
     supports_listing: bool = True
     supports_consolidated_metadata: bool = False
 
-    def __init__(self, layout: Layout, digest: str, manifest: Manifest, *, label: str | None = None) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        digest: str,
+        manifest: Manifest,
+        *,
+        label: str | None = None,
+        blobs: BlobStore | None = None,
+    ) -> None:
         super().__init__(read_only=True)
+        self._blobs = blobs or BlobStore(layout)
         self._layout = layout
         self._digest = digest
         self._manifest = manifest
@@ -52,7 +61,7 @@ class IdentityView(Store):
     def with_read_only(self, read_only: bool = False) -> IdentityView:
         if not read_only:
             raise ValueError("an identity never changes: it can only be opened for reading")
-        return IdentityView(self._layout, self._digest, self._manifest, label=self._label)
+        return IdentityView(self._layout, self._digest, self._manifest, label=self._label, blobs=self._blobs)
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         """Checked bytes, or None for a key that no identity of this schema has. Raises StoreCorruption."""
@@ -102,7 +111,7 @@ class IdentityView(Store):
         if blob is None:
             return None
         value = np.empty(blob.size, np.uint8)
-        read_chunk(BlobStore(self._layout), self._manifest, key, value.data, label=self._label)
+        read_chunk(self._blobs, self._manifest, key, value.data, label=self._label)
         return value
 
 
