@@ -26,11 +26,12 @@ from seal_sdk.backbone.plan import ImagePlan, Infusion, Method, StructureRow
 from seal_sdk.config import Alignment
 from seal_sdk.errors import InputError
 from seal_sdk.identity import Identity
-from seal_sdk.key_values import KeyValueCache, KeyValueReader
+from seal_sdk.key_values import KeyValueReader
 from seal_sdk.method.infusion import token_mask
 from seal_sdk.requests import Request
 from seal_sdk.structures import Placed, place
 from seal_sdk.subject import SubjectFinder
+from seal_sdk.tiers import Tiers
 from store import StoreCorruption
 
 BORROWED = (
@@ -98,14 +99,14 @@ class Drawing:
         alignment: Alignment,
         sampling: Sampling,
         finder: Callable[[], SubjectFinder],
-        cache: KeyValueCache,
+        tiers: Tiers,
         restore: Callable[[Identity, StoreCorruption], Identity],
         controlnet: Any = None,
         keep_matches: bool = False,
     ) -> None:
         self.pipe, self.method, self.alignment, self.sampling = pipe, method, alignment, sampling
         self.restore = restore
-        self.finder, self.cache, self.controlnet, self.keep_matches = finder, cache, controlnet, keep_matches
+        self.finder, self.tiers, self.controlnet, self.keep_matches = finder, tiers, controlnet, keep_matches
         self.clock = Clock()
         self.reads: Counter[str] = Counter()
         self.layers = self_attention_layers(pipe.unet, method.appearance.layers) if method.appearance.delta else ()
@@ -126,11 +127,11 @@ class Drawing:
         with (
             ThreadPoolExecutor(1, thread_name_prefix="seal-read") as executor,
             borrowed(self.pipe, self.sampling),
-            _held(identities),
+            _held(identities) as beats,
         ):
             placed = [self._place(request, identity) for request, identity in zip(requests, identities, strict=True)]
             latents = self._latents(requests)
-            readers = self._readers(identities, executor)
+            readers = self._readers(identities, executor, beats)
             plans = [
                 self._plan(request, identity, where, readers)
                 for request, identity, where in zip(requests, identities, placed, strict=True)
@@ -219,7 +220,10 @@ class Drawing:
         return noise.to(device, self.pipe.unet.dtype) * self.scheduler.init_noise_sigma
 
     def _readers(
-        self, identities: Sequence[Identity | None], executor: ThreadPoolExecutor
+        self,
+        identities: Sequence[Identity | None],
+        executor: ThreadPoolExecutor,
+        beats: dict[str, Callable[[], object]],
     ) -> dict[str, KeyValueReader]:
         if not self.method.appearance.delta:
             return {}
@@ -231,8 +235,9 @@ class Drawing:
                 self.pipe._execution_device,
                 self.pipe.unet.dtype,
                 executor,
-                self.cache,
+                self.tiers,
                 lambda error, identity=identity: self.restore(identity, error).stored,  # type: ignore[misc]
+                beats[identity.digest],
             )
             for identity in identities
             if identity is not None
@@ -339,12 +344,11 @@ class Drawing:
 
 
 @contextmanager
-def _held(identities: Sequence[Identity | None]) -> Iterator[None]:
-    """Keep gc away from the identities while they are drawn."""
+def _held(identities: Sequence[Identity | None]) -> Iterator[dict[str, Callable[[], object]]]:
+    """Keep gc away from the identities while they are drawn; yields each one's heartbeat by its digest."""
+    stored = {identity.digest: identity.stored for identity in identities if identity}
     with ExitStack() as stack:
-        for stored in {identity.digest: identity.stored for identity in identities if identity}.values():
-            stack.enter_context(stored.held())
-        yield
+        yield {digest: stack.enter_context(each.held()) for digest, each in stored.items()}
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -19,7 +19,8 @@ class Generation:
     aligned: the structure images as AnchorAlign placed them, None where there was none.
     timestep_distance: per image, how far the nearest cached timestep was from the sampled one, mean over steps (0 is exact).
     unet_rows: rows that the UNet computed for the whole call.
-    reads: how many cached timesteps came from "memory" and from "disk"; ``timings["store_wait"]`` is what the loop waited for them.
+    reads: how many cached timesteps came from each tier, "accelerator", "memory", "disk" or "remote"; ``timings["store_wait"]`` is what
+    the loop waited for them, beyond what was read while the UNet ran.
     restored: names of identities of which the store had lost something, and which were computed anew. matches: what ``maps`` sums up.
     """
 

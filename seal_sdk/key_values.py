@@ -3,52 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 
 from seal_sdk.backbone.capture import KeyValue
-from seal_sdk.recipe import to_key_values
+from seal_sdk.tiers import Tiers
 from store import StoreCorruption, StoredIdentity
 
 
-class KeyValueCache:
-    """Cached timesteps kept in memory between calls, the least recently used ones let go beyond ``budget`` bytes."""
-
-    def __init__(self, budget: int) -> None:
-        self.budget, self.nbytes = budget, 0
-        self._kept: OrderedDict[tuple[str, int], dict[str, KeyValue]] = OrderedDict()
-
-    def get(self, digest: str, index: int) -> dict[str, KeyValue] | None:
-        found = self._kept.get((digest, index))
-        if found is not None:
-            self._kept.move_to_end((digest, index))
-        return found
-
-    def put(self, digest: str, index: int, step: dict[str, KeyValue]) -> None:
-        if _nbytes(step) > self.budget or (digest, index) in self._kept:
-            return
-        self._kept[digest, index] = step
-        self.nbytes += _nbytes(step)
-        while self.nbytes > self.budget:
-            self.nbytes -= _nbytes(self._kept.popitem(last=False)[1])
-
-    def clear(self) -> None:
-        self._kept.clear()
-        self.nbytes = 0
-
-
-def _nbytes(step: dict[str, KeyValue]) -> int:
-    return sum(tensor.nbytes for pair in step.values() for tensor in pair)
-
-
 class KeyValueReader:
-    """Serves one identity along a known sequence of sampling timesteps, holding two cached timesteps beside the cache.
+    """Serves one identity along a known sequence of sampling timesteps, holding two cached timesteps beside the tiers.
 
-    restore(error) gives the identity, whole again, where the store lost some of it.
-    reads: timesteps by where they came from, "memory" or "disk".
+    restore(error) gives the identity, whole again, where the store lost some of it. beat() is called at each sampling timestep.
+    reads: cached timesteps by the tier that they were found in.
     waited: seconds the loop had to wait for the store. distances: per sampling timestep, how far the nearest cached one is.
     """
 
@@ -59,11 +29,12 @@ class KeyValueReader:
         device: torch.device,
         dtype: torch.dtype,
         executor: ThreadPoolExecutor,
-        cache: KeyValueCache,
+        tiers: Tiers,
         restore: Callable[[StoreCorruption], StoredIdentity],
+        beat: Callable[[], object],
     ) -> None:
         self._stored, self._device, self._dtype, self._executor = stored, device, dtype, executor
-        self._cache, self._restore = cache, restore
+        self._tiers, self._restore, self._beat = tiers, restore, beat
         self._nearest = {
             t: min(range(len(stored.timesteps)), key=lambda i: abs(stored.timesteps[i] - t)) for t in sampling
         }
@@ -78,20 +49,18 @@ class KeyValueReader:
 
     def __call__(self, timestep: float) -> dict[str, KeyValue]:
         """Layer name -> (K, V) at the cached timestep nearest to a sampling timestep. Store errors surface here."""
+        self._beat()
         index = self._nearest[timestep]
         if self._held is None or self._held[0] != index:
             self._held = (index, self._receive(index))
-            self._cache.put(self._stored.digest, index, self._held[1])
             following = self._after(timestep, index)
             if following is not None:
                 self._prefetch(following)
         return self._held[1]
 
     def _read(self, index: int) -> dict[str, KeyValue]:
-        step = self._cache.get(self._stored.digest, index)
-        self.reads["disk" if step is None else "memory"] += 1
-        if step is None:
-            step = to_key_values(self._stored.step(index), self._stored.arrays, self._device, self._dtype)
+        step, tier = self._tiers.read(self._stored, index, self._device, self._dtype)
+        self.reads[tier] += 1
         return step
 
     def _prefetch(self, index: int) -> None:

@@ -23,7 +23,6 @@ from seal_sdk.drawing import Drawing, Sampling
 from seal_sdk.errors import ConfigError, UnknownIdentity, WrongModel
 from seal_sdk.generation import Generation
 from seal_sdk.identity import Identity
-from seal_sdk.key_values import KeyValueCache
 from seal_sdk.library import Library
 from seal_sdk.metadata import attach_settings
 from seal_sdk.recipe import model_recipe
@@ -33,17 +32,8 @@ from seal_sdk.restoring import Restorer
 from seal_sdk.settings import record
 from seal_sdk.sizes import check_size
 from seal_sdk.subject import SubjectFinder, load_sam
+from seal_sdk.tiers import Tiers
 from store import IdentityStore
-
-MEMORY_BUDGET = 2**30
-
-
-def _check_budget(budget: int | None) -> int:
-    if budget is None:
-        return MEMORY_BUDGET
-    if type(budget) is not int or budget < 0:
-        raise ConfigError(f"memory_budget={budget!r}: expected a number of bytes >= 0.")
-    return budget
 
 
 def _store(store: Any, budget: int | None, over_budget: str) -> IdentityStore:
@@ -66,7 +56,8 @@ class IdentitySession:
     alignment, appearance, delta_bridge, structure: the method's settings (:mod:`seal_sdk.config`).
     subject: who finds the subject: "sam", a file of SAM weights, "vit_b", "vit_l" or "vit_h", or any object with SubjectFinder's methods.
     controlnet: a ControlNetModel, folder or hub id, for ``Structure(control="controlnet")``.
-    memory_budget: bytes of identities' K/V kept in memory between calls (default 1 GiB, 0 for none).
+    memory_budget, accelerator_budget: bytes of identities' K/V kept between calls in the host's and in the accelerator's memory
+    (default 1 GiB each, 0 for none; on a CPU they are the same memory, and the first counts).
     seed: of the seeds drawn where ``generate`` is given none.
     """
 
@@ -86,6 +77,7 @@ class IdentitySession:
         subject: str | SubjectFinder = "sam",
         controlnet: Any = None,
         memory_budget: int | None = None,
+        accelerator_budget: int | None = None,
         store_budget: int | None = None,
         over_budget: str = "evict",
         enable_progress_bar: bool = True,
@@ -104,7 +96,7 @@ class IdentitySession:
         self.sampling_defaults = sampling_defaults(model)
         self._subject = "pocket" if subject == "sam" and model == "pocket" else subject
         self._fingerprints = Fingerprints()
-        self._cache = KeyValueCache(_check_budget(memory_budget))
+        self._tiers = Tiers(memory_budget, accelerator_budget)
         self._random = random.Random(seed)
         self._in_use: Identity | None = None
 
@@ -244,7 +236,7 @@ class IdentitySession:
                 alignment or self.alignment,
                 sampling,
                 lambda: self.finder,
-                self._cache,
+                self._tiers,
                 restorer,
                 self.controlnet,
                 match_maps,
@@ -308,7 +300,7 @@ class IdentitySession:
     def close(self) -> None:
         """Let go of the model. The store keeps the identities."""
         self._in_use = None
-        self._cache.clear()
+        self._tiers.clear()
         self.__dict__.pop("finder", None)
         self.controlnet = None
         self.pipe = None  # type: ignore[assignment]

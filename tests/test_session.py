@@ -377,7 +377,7 @@ def test_a_memory_budget_bounds_what_is_kept(tiny_pipeline, tmp_path, reference_
         )
         identity = register(session, reference_image, timesteps=3)
         image = pixels(session.generate(None, "a cat", seed=1, num_inference_steps=6))[0]
-        return image, session._cache.nbytes, identity.nbytes
+        return image, session._tiers.nbytes, identity.nbytes
 
     (none, kept_none, total), (one, kept_one, _), (whole, kept_whole, _) = draw(0), draw(300_000), draw(None)
     assert kept_none == 0 and kept_one <= 300_000 and kept_whole == total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -78,6 +79,7 @@ def show_identity(name: str, root: str | None, as_json: bool) -> None:
     NAME may also be a digest, or its first 8 digits.
     """
     stored = open_store(root).resolve(name)
+    tiers = Counter(map(stored.source, range(len(stored.timesteps))))
     facts = {
         "name": stored.name,
         "digest": stored.digest,
@@ -86,6 +88,7 @@ def show_identity(name: str, root: str | None, as_json: bool) -> None:
         "box": stored.attributes.get("box"),
         "timesteps": list(stored.timesteps),
         "bytes": stored.nbytes,
+        "tiers": dict(tiers),
         "model": stored.attributes.get("model"),
         "provenance": stored.attributes.get("provenance"),
     }
@@ -93,7 +96,8 @@ def show_identity(name: str, root: str | None, as_json: bool) -> None:
     if as_json:
         print_json({**facts, "arrays": arrays, "recipe": stored.recipe})
         return
-    print_settings({**facts, "bytes": human_size(stored.nbytes)})
+    held = ", ".join(f"{count} of {len(stored.timesteps)} timesteps on {tier}" for tier, count in tiers.items())
+    print_settings({**facts, "bytes": human_size(stored.nbytes), "tiers": held.replace("on remote", "remote")})
     for name, array in arrays.items():
         click.echo(f"{'array ' + name:22} {tuple(array['shape'])} {array['dtype']}")
 

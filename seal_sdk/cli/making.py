@@ -14,6 +14,7 @@ from seal_sdk.defaults import store_location
 
 Box = tuple[float, float, float, float]
 IMAGE = click.Path(path_type=Path)
+NOTICEABLE = 0.2  # seconds of waiting for the store that a person should know of
 
 
 def model_options(command: Command) -> Command:
@@ -175,9 +176,14 @@ def generate(
     drawn.image.save(output, format="PNG")
     if as_json:
         facts = {"output": str(output), "settings": drawn.settings[0], "seconds": seconds}
-        print_json({**facts, "timings": drawn.timings, "coverage": drawn.coverage[0], "unet_rows": drawn.unet_rows})
+        facts |= {"timings": drawn.timings, "coverage": drawn.coverage[0], "unet_rows": drawn.unet_rows}
+        print_json({**facts, "reads": drawn.reads, "restored": drawn.restored})
         return
-    click.echo(f"{output}: seed {drawn.seeds[0]}, {drawn.coverage[0]:.0%} of the tokens infused, {seconds:.1f} s.")
+    waited = drawn.timings["store_wait"]
+    late = f", {waited:.1f} of them waiting for the store" if waited >= NOTICEABLE else ""
+    click.echo(
+        f"{output}: seed {drawn.seeds[0]}, {drawn.coverage[0]:.0%} of the tokens infused, {seconds:.1f} s{late}."
+    )
 
 
 def check_output(output: Path, yes: bool) -> None:
