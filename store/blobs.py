@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -148,9 +148,9 @@ class BlobStore:
         """Whether a file of the blob's name and size is there; its bytes are not read."""
         return disk.size(self._layout.blob(blob.xxh3_128)) == blob.size
 
-    def digests(self) -> list[str]:
-        """xxh3_128 of every blob on disk, referenced or not."""
-        return sharded(self._layout.blobs, 32)
+    def digests(self, *, besides: Container[str] = ()) -> list[str]:
+        """xxh3_128 of every blob on disk, referenced or not, ``besides`` these."""
+        return sharded(self._layout.blobs, 32, besides=besides)
 
     def quarantine(self, digest: str) -> bool:
         return disk.quarantine(self._layout.blob(digest), self._layout.quarantine)

@@ -211,6 +211,16 @@ def names(path: Path, *, directories: bool = False) -> list[str]:
             return []
 
 
+def signatures(path: Path) -> list[tuple[str, list[int]]]:
+    """Name of each file in a directory, with inode, size and time of change (ns): what tells whether it was replaced."""
+    with typed_errors(path, "listing"):
+        try:
+            found = [(name, status) for name, status in files.scan_files(path)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+    return [(name, [status.st_ino, status.st_size, status.st_mtime_ns]) for name, status in found]
+
+
 def quarantine(path: Path, folder: Path) -> bool:
     """Set a damaged file aside for inspection; False where it is gone or the store cannot be written."""
     try:

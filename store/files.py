@@ -72,6 +72,14 @@ def scan(path: Path) -> Iterator[tuple[str, bool]]:
             yield entry.name, entry.is_dir(follow_symlinks=False)
 
 
+def scan_files(path: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the name and the status of each file of a directory."""
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                yield entry.name, entry.stat()
+
+
 def read(path: Path) -> bytes:
     with open(path, "rb") as file:
         return file.read()

@@ -167,7 +167,7 @@ class IdentityStore:
 
     def identities(self) -> list[listing.IdentityInfo]:
         """Every identity, those with a name first; opens no manifest and no blob, and lists damaged ones as such."""
-        return listing.list_identities(self._catalog)
+        return listing.list_identities(self._layout, self._catalog)
 
     def tag(self, name: str, digest: str, *, replace: bool = True) -> None:
         """Give an identity a name. With ``replace=False``, a name that another identity has raises NameInUse."""

@@ -7,11 +7,13 @@
     manifests/ab/<64 hex sha256>.json  one identity; immutable
     recipes/ab/<64 hex recipe key>  what was asked -> manifest
     refs/<name>                     a person's name -> manifest
-    pins/  locks/  tmp/  trash/  quarantine/
+    pins/  locks/  tmp/  trash/  quarantine/  memo/
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from . import disk
 from .errors import StoreFormatError, StoreNotFound
 
 VERSION = 1
+_HEX = re.compile("[0-9a-f]*").fullmatch
 _MAGIC = "seal-store"
 _HARMLESS = ("FORMAT", "tmp", "lost+found")  # what a store being made at this moment, or a fresh disk, may hold
 
@@ -69,6 +72,10 @@ class Layout:
     def quarantine(self) -> Path:
         return self.root / "quarantine"
 
+    @property
+    def memo(self) -> Path:
+        return self.root / "memo"
+
     def blob(self, digest: str) -> Path:
         return self.blobs / digest[:2] / digest
 
@@ -84,17 +91,17 @@ class Layout:
 
 def is_hex(text: str, length: int) -> bool:
     """Whether ``text`` is exactly ``length`` lower-case hex digits: the only digests that ever become a path."""
-    return len(text) == length and set(text) <= set("0123456789abcdef")
+    return len(text) == length and _HEX(text) is not None
 
 
-def sharded(folder: Path, length: int, suffix: str = "") -> list[str]:
-    """Sorted digests of ``length`` hex digits whose files lie in ``folder/ab/``; other files are not ours."""
+def sharded(folder: Path, length: int, suffix: str = "", *, besides: Container[str] = ()) -> list[str]:
+    """Sorted digests of ``length`` hex digits whose files lie in ``folder/ab/``, ``besides`` these; other files are not ours."""
     shards = [shard for shard in disk.names(folder, directories=True) if is_hex(shard, 2)]
     found = [
-        (shard, name.removesuffix(suffix))
+        (shard, digest)
         for shard in shards
         for name in disk.names(folder / shard)
-        if name.endswith(suffix)
+        if (digest := name.removesuffix(suffix)) not in besides and name.endswith(suffix)
     ]
     return [digest for shard, digest in found if is_hex(digest, length) and digest.startswith(shard)]
 

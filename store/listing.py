@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from .catalog import Catalog
 from .entries import Entry
+from .layout import Layout
+from .memo import Memo
 
 
 @dataclass(frozen=True)
@@ -30,26 +32,25 @@ class IdentityInfo:
     problem: str | None = None
 
 
-def list_identities(catalog: Catalog) -> list[IdentityInfo]:
+def list_identities(layout: Layout, catalog: Catalog) -> list[IdentityInfo]:
     """Every name, sorted, then every identity without a name, oldest first."""
-    named, damaged = catalog.entries("ref")
+    named, damaged = Memo(layout, catalog).refs()
     stored = set(catalog.digests())
     known = {entry.manifest for entry in named}
     nameless = {}
     if stored - known:  # else no recipe entry needs to be read: in a store of thousands that takes half the time
         nameless = {entry.manifest: entry for entry in catalog.entries("recipe")[0] if entry.manifest not in known}
-    lines = [_line(entry, entry.id, stored) for entry in named]
+    lines = [_line(entry, stored) for entry in named]
     lines += [IdentityInfo(name, None, problem=str(error)) for name, error in damaged.items()]
     lines.sort(key=lambda line: line.name or "")
-    return lines + [_line(entry, None, stored) for entry in sorted(nameless.values(), key=lambda entry: entry.created)]
+    return lines + [_line(entry, stored) for entry in sorted(nameless.values(), key=lambda entry: entry.created)]
 
 
-def _line(entry: Entry, name: str | None, stored: set[str]) -> IdentityInfo:
-    problem = None if entry.manifest in stored else "its manifest is missing: register it again"
-    return replace(from_entry(entry), name=name, problem=problem)
+def _line(entry: Entry, stored: set[str]) -> IdentityInfo:
+    return from_entry(entry, None if entry.manifest in stored else "its manifest is missing: register it again")
 
 
-def from_entry(entry: Entry) -> IdentityInfo:
+def from_entry(entry: Entry, problem: str | None = None) -> IdentityInfo:
     """What an entry says of its identity."""
     summary = entry.summary
     return IdentityInfo(
@@ -62,4 +63,5 @@ def from_entry(entry: Entry) -> IdentityInfo:
         model=summary.get("model"),
         size=summary.get("size"),
         pinned=entry.pinned,
+        problem=problem,
     )

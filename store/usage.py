@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from . import disk
@@ -11,6 +11,7 @@ from .catalog import Catalog
 from .errors import StoreCorruption
 from .layout import Layout
 from .manifest import Blob
+from .memo import Memo
 
 
 @dataclass(frozen=True)
@@ -44,27 +45,40 @@ class Usage:
 
 def measure(layout: Layout, catalog: Catalog) -> Usage:
     """Count bytes; reads manifests, never blobs. An identity whose manifest is damaged counts as none."""
-    tables = _tables(catalog)
-    users = Counter(blob for blobs in tables.values() for blob in blobs)
-    roots = catalog.roots()
-    known = {blob.xxh3_128 for blob in users}
-    orphans = [layout.blob(digest) for digest in BlobStore(layout).digests() if digest not in known]
+    memo = Memo(layout, catalog)
+    stored = catalog.digests()
+    names = _names(catalog, memo, stored)
+    tables = memo.tables([digest for digest in stored if digest in names])
+    users = Counter(name for table in tables.values() for name, _ in table)
+    sizes = {name: size for table in tables.values() for name, size in table}
+    orphans = [layout.blob(digest) for digest in BlobStore(layout).digests(besides=users)]
     leftovers = [folder / name for folder in (layout.trash, layout.tmp) for name in disk.names(folder)]
     return Usage(
-        unique=sum(blob.size for blob, count in users.items() if count == 1),
-        shared=sum(blob.size for blob, count in users.items() if count > 1),
+        unique=sum(sizes[name] for name, count in users.items() if count == 1),
+        shared=sum(sizes[name] for name, count in users.items() if count > 1),
         reclaimable=sum(disk.size(path) or 0 for path in orphans + leftovers),
         quarantined=sum(disk.size(layout.quarantine / name) or 0 for name in disk.names(layout.quarantine)),
         identities=tuple(
             IdentityUsage(
                 digest,
-                tuple(entry.id for entry in roots[digest] if entry.kind == "ref"),
-                unique=sum(blob.size for blob in blobs if users[blob] == 1),
-                shared=sum(blob.size for blob in blobs if users[blob] > 1),
+                tuple(names[digest]),
+                unique=sum(size for name, size in table if users[name] == 1),
+                shared=sum(size for name, size in table if users[name] > 1),
             )
-            for digest, blobs in tables.items()
+            for digest, table in tables.items()
         ),
     )
+
+
+def _names(catalog: Catalog, memo: Memo, stored: list[str]) -> dict[str, list[str]]:
+    """Each manifest that an intact recipe entry or ref points to, with its names."""
+    names = defaultdict(list)
+    for entry in memo.refs()[0]:
+        names[entry.manifest].append(entry.id)
+    if set(stored) - names.keys():  # else no recipe entry needs to be read
+        for entry in catalog.entries("recipe")[0]:
+            names[entry.manifest] += []
+    return names
 
 
 def reclaimed_without(layout: Layout, catalog: Catalog, digest: str) -> int:

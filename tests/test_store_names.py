@@ -73,7 +73,7 @@ def test_a_listing_opens_no_manifest_and_no_blob(place, monkeypatch):
     real_read = store.files.read
     monkeypatch.setattr(store.files, "read", lambda path: opened.append(path) or real_read(path))
     assert [info.name for info in place.identities()] == ["lion"]
-    assert {path.relative_to(place.root).parts[0] for path in opened} == {"refs"}
+    assert {path.relative_to(place.root).parts[0] for path in opened} == {"refs", "memo"}
 
 
 def test_a_listing_shows_what_is_damaged(place):
