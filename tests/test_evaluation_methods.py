@@ -6,7 +6,6 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from seal_sdk import IdentitySession
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
@@ -23,7 +22,6 @@ from seal_sdk.evaluation import (
     table,
     triples,
 )
-from seal_sdk.evaluation.__main__ import main
 
 
 def test_named_methods_are_the_sessions_settings():
@@ -181,13 +179,3 @@ def test_every_run_draws_the_same(session):
 def test_unknown_boxes_are_refused(session):
     with pytest.raises(ConfigError, match="boxes='mine'"):
         run(session, [], [], boxes="mine")
-
-
-def test_the_command_names_mistakes_before_it_loads_a_model():
-    for arguments, message in (
-        (["--seeds", "5:5"], "no range of seeds"),
-        (["--methods", "magic"], "no method 'magic'"),
-        (["--kinds", "photo"], "no structure kind"),
-    ):
-        result = CliRunner().invoke(main, arguments)
-        assert result.exit_code != 0 and message in result.output

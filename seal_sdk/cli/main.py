@@ -6,7 +6,7 @@ import warnings
 
 import click
 
-from seal_sdk.cli import carrying, cleaning, demo, doctor, explain, listing, making, verify
+from seal_sdk.cli import bench, carrying, cleaning, demo, doctor, explain, listing, making, verify
 from seal_sdk.cli.outcome import SealGroup
 
 EPILOG = """\b
@@ -36,7 +36,7 @@ def seal(debug: bool) -> None:
     """
 
 
-for module in (demo, making, explain, listing, cleaning, carrying, verify, doctor):
+for module in (demo, making, explain, listing, cleaning, carrying, verify, doctor, bench):
     for command in module.COMMANDS:
         seal.add_command(command)
 

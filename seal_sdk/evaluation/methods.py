@@ -10,6 +10,7 @@ from typing import Any
 
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
 from seal_sdk.errors import ConfigError
+from seal_sdk.evaluation.baselines import BASELINES
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Method:
     name: how results call it. uses_structure: whether the structure image is shown to it. sampling: arguments of
     ``session.generate`` such as guidance_scale. timesteps: of ``session.register``. exact: not drawn at all but
     rendered: the truth on another draw of the prompted scene, which shows the best value that each metric can take.
+    baseline: name of `BASELINES` that draws it in the place of the session; it heeds alignment, structure, steps and
+    guidance alone.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Method:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     timesteps: str | int | list[int] | None = None
     exact: bool = False
+    baseline: str | None = None
 
 
 _NO_IDENTITY: dict[str, Any] = {"appearance": Appearance(delta=0), "delta_bridge": DeltaBridge(strength=0)}
@@ -40,6 +44,7 @@ METHODS = {
         Method("structure", **_NO_IDENTITY),  # text and the aligned structure image, nothing of the reference's looks
         Method("seal"),  # the full method with its defaults
         Method("exact", exact=True),
+        *(Method(name, baseline=name, **_NO_IDENTITY) for name in BASELINES),
     )
 }
 _GROUPS = {"alignment": "alignment", "appearance": "appearance", "bridge": "delta_bridge", "structure": "structure"}
@@ -78,6 +83,10 @@ def parse_method(text: str) -> Method:
         if not equals:
             raise ConfigError(f"{setting!r} in {text!r}: expected setting=value.")
         method = _set(method, key.strip(), _value(value.strip()))
+    if method.baseline and method.structure.control == "controlnet":
+        raise ConfigError(
+            f"{text!r}: baselines take the structure image by injection; leave structure.control as it is."
+        )
     return method
 
 
@@ -93,6 +102,8 @@ def _words(text: str) -> list[str]:
 
 
 def _set(method: Method, key: str, value: Any) -> Method:
+    if method.baseline and key in ("timesteps", "rescale"):
+        raise ConfigError(f"{method.baseline!r} knows no {key!r}.")
     if key == "timesteps":
         several = isinstance(value, str) and "+" in value
         return replace(method, timesteps=[_value(piece) for piece in value.split("+")] if several else value)
@@ -110,8 +121,12 @@ def _set(method: Method, key: str, value: Any) -> Method:
 
 
 def _homes(method: Method) -> dict[str, list[str]]:
-    """group -> the names of its settings."""
-    return {group: [each.name for each in fields(getattr(method, attribute))] for group, attribute in _GROUPS.items()}
+    """group -> the names of its settings; baselines have neither infusion nor Delta-Bridge."""
+    return {
+        group: [each.name for each in fields(getattr(method, attribute))]
+        for group, attribute in _GROUPS.items()
+        if not method.baseline or group in ("alignment", "structure")
+    }
 
 
 def _unclear(key: str, name: str, found: list[str], homes: Mapping[str, list[str]]) -> str:

@@ -15,11 +15,15 @@ SCENE_BLUR = 0.12  # in picture sides: scenes are compared as colour fields, the
 
 @dataclass(frozen=True)
 class Metric:
-    """What a metric is called and which way is better."""
+    """What a metric is called and which way is better.
+
+    ratio: whether it is put in relation to the baseline as a ratio, or, as it may be zero or negative, as a difference.
+    """
 
     name: str
     title: str
     lower_is_better: bool = True
+    ratio: bool = True
 
 
 METRICS = (
@@ -66,13 +70,13 @@ def part_color_error(image: np.ndarray, truth: np.ndarray, parts: np.ndarray) ->
 
     parts: (H, W) indices, 0 is the background.
     """
-    return float(np.mean([color_error(image, truth, part) for part in _main_parts(parts)]))
+    return float(np.mean([color_error(image, truth, part) for part in main_parts(parts)]))
 
 
 def pattern_error(image: np.ndarray, truth: np.ndarray, parts: np.ndarray) -> float:
     """Mean absolute error inside the main parts once each part's mean colour is put right: stripes, spots, shading."""
     difference = _difference(image, truth)
-    rests = [difference[part] - difference[part].mean(axis=0) for part in _main_parts(parts)]
+    rests = [difference[part] - difference[part].mean(axis=0) for part in main_parts(parts)]
     return float(np.abs(np.concatenate(rests)).mean())
 
 
@@ -88,31 +92,34 @@ def scene_error(image: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float
     Low-passing leaves the subject out on the truth's side and on the picture's; a subject drawn elsewhere counts as a
     wrong scene.
     """
-    side = max(mask.shape)
-    outside = ~dilate(mask, round(SCENE_MARGIN * side))
-    radius = round(SCENE_BLUR * side / 2)
-    weight = _box_sums(outside.astype(np.float64), radius)
-    fields = _box_sums(_difference(image, truth) * outside[..., None], radius)
-    return float(np.abs(fields[outside] / weight[outside][:, None]).mean()) if outside.any() else 0.0
+    outside = ~dilate(mask, round(SCENE_MARGIN * max(mask.shape)))
+    return float(np.abs(scene_field(_difference(image, truth), outside)[outside]).mean()) if outside.any() else 0.0
+
+
+def scene_field(picture: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3) low-passed over what lies outside, (H, W) bool; zero elsewhere."""
+    radius = round(SCENE_BLUR * max(outside.shape) / 2)
+    weight = box_sums(outside.astype(np.float64), radius)[..., None]
+    return np.where(outside[..., None], box_sums(picture * outside[..., None], radius) / np.maximum(weight, 1), 0.0)
 
 
 def dilate(mask: np.ndarray, radius: int) -> np.ndarray:
     """A (H, W) bool mask grown by a square of ``2 radius + 1`` pixels."""
-    return _box_sums(mask.astype(np.float64), radius) > 0.5
+    return box_sums(mask.astype(np.float64), radius) > 0.5
 
 
 def _difference(image: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return image.astype(np.float64) - truth.astype(np.float64)
 
 
-def _main_parts(parts: np.ndarray) -> list[np.ndarray]:
+def main_parts(parts: np.ndarray) -> list[np.ndarray]:
     """Masks of the parts that hold at least `MAIN_PART` of the subject's pixels; the whole subject where none does."""
     least = MAIN_PART * np.count_nonzero(parts)
     masks = [parts == index for index in np.unique(parts[parts > 0])]
     return [mask for mask in masks if np.count_nonzero(mask) >= least] or [parts > 0]
 
 
-def _box_sums(picture: np.ndarray, radius: int) -> np.ndarray:
+def box_sums(picture: np.ndarray, radius: int) -> np.ndarray:
     """Sums over squares of ``2 radius + 1`` pixels around each pixel; beyond the border lie zeros."""
     for axis in (0, 1):
         padding = [(0, 0)] * picture.ndim

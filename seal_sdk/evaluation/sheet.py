@@ -7,7 +7,7 @@ from textwrap import fill
 
 from PIL import Image, ImageDraw, ImageFont
 
-from seal_sdk.evaluation.bench import Score
+from seal_sdk.evaluation.score import Score
 from seal_sdk.evaluation.triples import Triple
 
 _GAP, _LINE = 4, 13

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from seal_sdk.errors import ConfigError
 from seal_sdk.method.anchor_align import Transform, anchor_transform
 from seal_sdk.pocket import world
 
@@ -20,8 +21,9 @@ class Triple:
 
     reference: a photo of the identity. structure: the structure image of ``kind`` of another pose of it, at a place and
     scale of its own. truth: the photo that a perfect method draws: the identity in the structure's pose, where
-    AnchorAlign puts it, on the prompted scene. The prompts name species and scene; colours and pattern are left to the
-    reference.
+    AnchorAlign puts it (``pose``; ``structure_pose`` is where the structure image has it), on the prompted scene. The
+    prompts name species and scene; colours and pattern are left to the reference. question: "plain", or what else the
+    prompt changes (`conflicts`).
     """
 
     seed: int
@@ -29,12 +31,14 @@ class Triple:
     identity: world.Identity
     scene: world.Scene
     pose: world.Pose
+    structure_pose: world.Pose
     reference: world.Rendering
     reference_prompt: str
     structure: world.Rendering
     structure_prompt: str
     truth: world.Rendering
     prompt: str
+    question: str = "plain"
 
 
 def triples(
@@ -42,12 +46,14 @@ def triples(
 ) -> Iterator[Triple]:
     """The triples of some seeds: seed by seed, one per structure kind. Kinds differ by the structure image only.
 
-    Use seeds of `world.VALIDATION` to choose settings and of `world.HELD_OUT` to report. Raises ValueError for an
-    unknown kind.
+    Use seeds of `world.VALIDATION` to choose settings and of `world.HELD_OUT` to report. Raises ConfigError for an
+    unknown kind, or none.
     """
     unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown:
-        raise ValueError(f"kind {unknown[0]!r} is no structure kind; choose from {', '.join(KINDS)}")
+    if unknown or not kinds:
+        raise ConfigError(
+            f"kind {unknown[0] if unknown else ''!r} is no structure kind; choose from {', '.join(KINDS)}"
+        )
     for seed in seeds:
         yield from _of_seed(seed, kinds, size)
 
@@ -71,6 +77,7 @@ def _of_seed(seed: int, kinds: Sequence[str], size: int, draw: int = 1) -> Itera
             identity=first.identity,
             scene=scene,
             pose=placed,
+            structure_pose=pose,
             reference=reference,
             reference_prompt=world.caption(first.identity, first.pose, first.scene),
             structure=world.render(first.identity, pose, scene, kind, size),

@@ -1,0 +1,92 @@
+"""Scores in a file, one JSON object a line, so that an interrupted run goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from PIL import Image
+
+from seal_sdk.errors import ConfigError
+from seal_sdk.evaluation.methods import Method
+from seal_sdk.evaluation.score import Score
+from seal_sdk.evaluation.triples import Triple
+
+_FACTS = ("question", "seed", "kind", "method", "told", "settings")
+
+
+class ScoreBook:
+    """The scores of a file, and a place for new ones.
+
+    path: the file, which is made; its pictures lie beside it in ``<path>.pictures``. setup: plain JSON that says with
+    what the pictures are drawn (model, sampling); rows that another setup or other settings of a method have drawn are
+    never mixed with new ones. A last line that was cut off is dropped.
+    Raises ConfigError where the file holds something else than scores.
+    """
+
+    def __init__(self, path: Path, setup: Mapping[str, Any]) -> None:
+        self._path, self._setup = path, setup
+        self._pictures = path.with_name(path.name + ".pictures")
+        self._rows = {_key(row): row for row in _read(path)}
+        self._pictures.mkdir(parents=True, exist_ok=True)
+
+    def find(self, triple: Triple, method: Method) -> Score | None:
+        """What the file knows of this picture. Raises ConfigError where it was drawn with other settings."""
+        row = self._rows.get((triple.question, triple.seed, triple.kind, method.name))
+        if row is None:
+            return None
+        if row["settings"] != self._digest(method):
+            raise ConfigError(
+                f"{self._path} holds {method.name!r} of seed {triple.seed}, drawn with another model, sampling or defaults: "
+                "name another --scores file, or remove this one."
+            )
+        values = {name: value for name, value in row.items() if name not in _FACTS}
+        return Score(triple.seed, triple.kind, method.name, self._picture(triple, method), values, row["told"])
+
+    def add(self, triple: Triple, method: Method, score: Score) -> None:
+        """Write a score and its picture, at once."""
+        Image.fromarray(score.image).save(self._place(triple, method), compress_level=1)
+        facts = (triple.question, score.seed, score.kind, score.method, score.told, self._digest(method))
+        row = dict(zip(_FACTS, facts, strict=True)) | score.values
+        with open(self._path, "a") as file:
+            print(json.dumps(row), file=file)
+        self._rows[_key(row)] = row
+
+    def _picture(self, triple: Triple, method: Method) -> np.ndarray:
+        place = self._place(triple, method)
+        if not place.is_file():  # scores count without it; the contact sheet shows a grey square
+            return np.full_like(triple.truth.image, 127)
+        return np.asarray(Image.open(place).convert("RGB"))
+
+    def _place(self, triple: Triple, method: Method) -> Path:
+        name = quote(method.name, safe="=,.+-_")
+        return self._pictures / f"{triple.question}-{triple.seed}-{triple.kind}-{name}.png"
+
+    def _digest(self, method: Method) -> str:
+        asked = json.dumps({"setup": self._setup, "method": asdict(method)}, sort_keys=True)
+        return hashlib.sha256(asked.encode()).hexdigest()[:16]
+
+
+def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["question"], row["seed"], row["kind"], row["method"]
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """The file's whole lines; what was cut off behind them is removed from the file."""
+    text = path.read_text() if path.exists() else ""
+    whole, newline, torn = text.rpartition("\n")
+    try:
+        rows = [json.loads(line) for line in whole.splitlines()]
+        if any(not set(_FACTS) <= set(row) for row in rows):
+            raise ValueError
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{path} is no file of scores: name another --scores file.") from error
+    if torn:
+        path.write_text(whole + newline)
+    return rows
