@@ -3,90 +3,32 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers import StableDiffusionXLPipeline
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from seal_sdk.backbone.capture import kv_shapes
-from seal_sdk.backbone.conditioning import Conditioning, encode, encode_pair
 from seal_sdk.backbone.denoise import Run, denoise
-from seal_sdk.backbone.latents import check_finite, decode_latents, encode_image
-from seal_sdk.backbone.layers import self_attention_layers, token_grid
-from seal_sdk.backbone.plan import ImagePlan, Infusion, Method, StructureRow
+from seal_sdk.backbone.latents import check_finite, decode_latents
+from seal_sdk.backbone.layers import self_attention_layers
+from seal_sdk.backbone.plan import Method
 from seal_sdk.config import Alignment
 from seal_sdk.errors import InputError
 from seal_sdk.identity import Identity
 from seal_sdk.key_values import KeyValueReader
-from seal_sdk.method.infusion import token_mask
+from seal_sdk.planning import Planner
 from seal_sdk.requests import Request
+from seal_sdk.sampling import Clock, Sampling, borrowed
 from seal_sdk.structures import Placed, place
 from seal_sdk.subject import SubjectFinder
 from seal_sdk.tiers import Tiers
 from store import StoreCorruption
-
-BORROWED = (
-    "_guidance_scale",
-    "_guidance_rescale",
-    "_clip_skip",
-    "_cross_attention_kwargs",
-    "_denoising_end",
-    "_interrupt",
-    "_num_timesteps",
-)
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """One call's sampling: size (height, width) in pixels and diffusers' own parameters."""
-
-    size: tuple[int, int]
-    num_inference_steps: int
-    guidance_scale: float
-    clip_skip: int | None = None
-    latents: Tensor | None = None
-
-
-@dataclass
-class Clock:
-    """Seconds by phase."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def __call__(self, phase: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - started
-
-
-@contextmanager
-def borrowed(pipe: StableDiffusionXLPipeline, sampling: Sampling) -> Iterator[None]:
-    """Set what diffusers' step callbacks read from the pipeline, and leave it afterwards as it was found."""
-    before = {name: pipe.__dict__[name] for name in BORROWED if name in pipe.__dict__}
-    pipe._guidance_scale, pipe._interrupt, pipe._num_timesteps = (
-        sampling.guidance_scale,
-        False,
-        sampling.num_inference_steps,
-    )
-    try:
-        yield
-    finally:
-        for name in BORROWED:
-            pipe.__dict__.pop(name, None)
-        pipe.__dict__.update(before)
-        pipe.maybe_free_model_hooks()
 
 
 class Drawing:
@@ -112,6 +54,7 @@ class Drawing:
         self.layers = self_attention_layers(pipe.unet, method.appearance.layers) if method.appearance.delta else ()
         self.scheduler = copy.deepcopy(pipe.scheduler)
         self.scheduler.set_timesteps(sampling.num_inference_steps, device=pipe._execution_device)
+        self.planner = Planner(pipe, method, sampling, self.layers, self.clock, restore)
         self._kept: dict[Any, Any] = {}
 
     def draw(
@@ -133,7 +76,7 @@ class Drawing:
             latents = self._latents(requests)
             readers = self._readers(identities, executor, beats)
             plans = [
-                self._plan(request, identity, where, readers)
+                self.planner(request, identity, where, readers.get(identity.digest) if identity else None)
                 for request, identity, where in zip(requests, identities, placed, strict=True)
             ]
             with self.clock("denoise"):
@@ -164,11 +107,10 @@ class Drawing:
                 f"Appearance(layers={self.method.appearance.layers}) asks for blocks that were not stored for {identity.name!r}; "
                 "choose those it was registered with, or register it again with these."
             )
-
         if identity and identity.tokens is not None and self.method.appearance.gating == "none" and self.layers:
             raise InputError(
                 f"{identity.name!r} was registered with tokens='subject': Appearance(gating='none') needs the whole reference; "
-                "register it again with tokens='all'."
+                "register it again with gating='none' or tokens='all'."
             )
 
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:
@@ -180,7 +122,7 @@ class Drawing:
     def _place(self, request: Request, identity: Identity | None) -> Placed | None:
         if request.structure is None or self.method.structure.control == "none":
             return None
-        gated = identity is not None and self.method.appearance.delta > 0 and self.method.appearance.gating == "subject"
+        gated = identity is not None and self.method.needs_subject
         height, width = self.sampling.size
         with self.clock("align"):
             return self._once(
@@ -241,95 +183,6 @@ class Drawing:
             )
             for identity in identities
             if identity is not None
-        }
-
-    def _plan(
-        self, request: Request, identity: Identity | None, placed: Placed | None, readers: dict[str, KeyValueReader]
-    ) -> ImagePlan:
-        bridged = identity is not None and self.method.delta_bridge.strength > 0
-        quality = self.method.delta_bridge.quality if bridged else ""
-        prompt = f"{request.prompt}, {quality}" if quality else request.prompt
-        with self.clock("encode_prompt"):
-            uncond, generation = self._pair(prompt, request.negative_prompt)
-        return ImagePlan(
-            generation=generation,
-            uncond=uncond,
-            appearance=self._single(identity.prompt) if identity is not None and bridged else None,
-            structure=self._structure_row(request, placed),
-            control_image=self._control_image(placed),
-            infusion=self._infusion(identity, placed, readers),
-        )
-
-    def _pair(self, prompt: str, negative: str | None) -> tuple[Conditioning | None, Conditioning]:
-        if self.sampling.guidance_scale <= 1 or self.pipe.unet.config.time_cond_proj_dim is not None:
-            return None, self._single(prompt)
-        return self._once(
-            ("pair", prompt, negative),
-            lambda: encode_pair(self.pipe, prompt, negative, self.sampling.size, clip_skip=self.sampling.clip_skip),
-        )
-
-    def _single(self, prompt: str) -> Conditioning:
-        return self._once(
-            ("single", prompt), lambda: encode(self.pipe, prompt, self.sampling.size, clip_skip=self.sampling.clip_skip)
-        )
-
-    def _structure_row(self, request: Request, placed: Placed | None) -> StructureRow | None:
-        if placed is None or self.method.structure.control != "inject":
-            return None
-        with self.clock("encode_structure"):
-            latents = self._once(("latents", id(placed)), lambda: encode_image(self.pipe, placed.image))
-        noise = torch.randn(
-            latents.shape, generator=request.generator, dtype=torch.float32, device=request.generator.device
-        )
-        return StructureRow(latents, noise.to(latents), self._single(request.structure_prompt or request.prompt))
-
-    def _control_image(self, placed: Placed | None) -> Tensor | None:
-        if placed is None or self.method.structure.control != "controlnet":
-            return None
-        pixels = self.pipe.image_processor.preprocess(placed.image) / 2 + 0.5  # ControlNet takes [0, 1]
-        return pixels.to(self.pipe._execution_device, self.pipe.unet.dtype)
-
-    def _infusion(
-        self, identity: Identity | None, placed: Placed | None, readers: dict[str, KeyValueReader]
-    ) -> Infusion | None:
-        if identity is None or not self.method.appearance.delta:
-            return None
-        gated = self.method.appearance.gating == "subject"
-        height, width = self.sampling.size
-        positions = self._positions(identity)
-        sources = self._token_masks(self._mask(identity), identity.size[::-1]) if gated else None
-        if sources is not None and positions is not None:
-            sources = {name: mask[positions[name]] for name, mask in sources.items()}
-        targets = None
-        if gated and placed is not None and placed.mask is not None:
-            targets = self._token_masks(placed.mask, (height, width))
-        latent_size = self._latent_size(identity.size[::-1])
-        tokens = {name: count for name, (count, _) in kv_shapes(self.pipe, self.layers, latent_size).items()}
-        return Infusion(readers[identity.digest], latent_size, tokens, positions, sources, targets)
-
-    def _positions(self, identity: Identity) -> dict[str, Tensor] | None:
-        if identity.tokens is None:
-            return None
-        device = self.pipe._execution_device
-        groups = {group: torch.tensor(tokens, device=device) for group, tokens in identity.tokens.items()}
-        return {layer.name: groups[layer.group] for layer in self.layers}
-
-    def _latent_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        return size[0] // self.pipe.vae_scale_factor, size[1] // self.pipe.vae_scale_factor
-
-    def _mask(self, identity: Identity) -> np.ndarray:
-        try:
-            return identity.mask
-        except StoreCorruption as error:
-            return self.restore(identity, error).mask
-
-    def _token_masks(self, mask: Any, size: tuple[int, int]) -> dict[str, Tensor]:
-        """layer name -> (tokens,) bool: the subject's tokens on each layer's grid for an image of (height, width)."""
-        latent_size = self._latent_size(size)
-        shapes = kv_shapes(self.pipe, self.layers, latent_size)
-        device = self.pipe._execution_device
-        return {
-            name: token_mask(mask, token_grid(tokens, latent_size)).to(device) for name, (tokens, _) in shapes.items()
         }
 
     def _step_kwargs(self, requests: Sequence[Request]) -> dict[str, Any]:

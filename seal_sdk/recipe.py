@@ -93,7 +93,7 @@ def build_recipe(
         "timesteps": list(timesteps),
         "layers": [layer.name for layer in layers],
         "latents": appearance.latents,
-        "tokens": appearance.tokens,
+        "tokens": appearance.stored_tokens,
         "quantization": appearance.quantization,
         "time_ids": [*image.size[::-1], 0, 0, *image.size[::-1]],
         "dtype": str(dtype).removeprefix("torch."),

@@ -148,7 +148,7 @@ class Registrar:
             computed.append(index)
             on_step(index, timestep)
 
-        tokens = self._subject_tokens(reference, subject, layers) if appearance.tokens == "subject" else None
+        tokens = self._subject_tokens(reference, subject, layers) if appearance.stored_tokens == "subject" else None
         stored = self.compute(
             reference,
             recipe,

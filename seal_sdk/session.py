@@ -19,7 +19,7 @@ from seal_sdk.backbone.plan import Method
 from seal_sdk.callbacks import Callback, ProgressBar
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
 from seal_sdk.defaults import open_identities, sampling_defaults
-from seal_sdk.drawing import Drawing, Sampling
+from seal_sdk.drawing import Drawing
 from seal_sdk.errors import ConfigError, UnknownIdentity, WrongModel
 from seal_sdk.generation import Generation
 from seal_sdk.identity import Identity
@@ -29,6 +29,7 @@ from seal_sdk.recipe import model_recipe
 from seal_sdk.registration import Registrar, choose_timesteps, default_name, read_reference
 from seal_sdk.requests import Request, check_call, check_prompt, make_requests
 from seal_sdk.restoring import Restorer
+from seal_sdk.sampling import Sampling
 from seal_sdk.settings import record
 from seal_sdk.sizes import check_size
 from seal_sdk.subject import SubjectFinder, load_sam

@@ -10,10 +10,10 @@ from diffusers import StableDiffusionXLPipeline
 
 from seal_sdk.backbone.plan import Method
 from seal_sdk.config import Alignment
-from seal_sdk.drawing import Sampling
 from seal_sdk.identity import Identity
 from seal_sdk.recipe import pixels_digest
 from seal_sdk.requests import Request
+from seal_sdk.sampling import Sampling
 from seal_sdk.structures import Placed
 
 

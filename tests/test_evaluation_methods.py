@@ -49,6 +49,7 @@ def test_a_variant_may_change_alignment_sampling_and_registration():
     assert method.appearance.delta == 0
     assert parse_method("seal:layers=up").appearance.layers == ("up",)
     assert parse_method("seal:timesteps=2").timesteps == 2
+    assert parse_method("seal:gating=none,quantization=none").appearance.gating == "none"
 
 
 @pytest.mark.parametrize(

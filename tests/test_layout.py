@@ -99,6 +99,8 @@ def test_only_the_backbone_and_its_neighbours_know_diffusers():
     known = {"seal_sdk/backbone", "seal_sdk/pocket"}
     typing = {
         "seal_sdk/drawing.py",
+        "seal_sdk/planning.py",
+        "seal_sdk/sampling.py",
         "seal_sdk/registration.py",
         "seal_sdk/recipe.py",
         "seal_sdk/settings.py",

@@ -375,7 +375,8 @@ def test_a_memory_budget_bounds_what_is_kept(tiny_pipeline, tmp_path, reference_
         session = IdentitySession(
             tiny_pipeline(), store=tmp_path / "store", memory_budget=budget, enable_progress_bar=False
         )
-        identity = register(session, reference_image, timesteps=3)
+        exact = Appearance(tokens="all", quantization="none")
+        identity = register(session, reference_image, timesteps=3, appearance=exact)
         image = pixels(session.generate(None, "a cat", seed=1, num_inference_steps=6))[0]
         return image, session._tiers.nbytes, identity.nbytes
 

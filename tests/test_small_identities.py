@@ -26,7 +26,7 @@ def session(tiny_pipeline, tmp_path, monkeypatch):
 
 
 def register(session, image, name, **settings):
-    appearance = Appearance(**settings)
+    appearance = Appearance(**{"tokens": "all", "quantization": "none", **settings})
     return session.register(image, prompt="a photo", name=name, box=BOX, timesteps=2, appearance=appearance)
 
 
@@ -66,6 +66,15 @@ def test_the_subjects_tokens_draw_the_same_image(session, reference_image):
     assert session.generate(None, "a photo", **FAST).coverage[0] >= 0
 
 
+def test_the_defaults_are_small_and_matching_the_whole_reference_stores_all_of_it(session, reference_image):
+    what = dict(prompt="a photo", box=BOX, timesteps=2)
+    small = session.register(reference_image, name="small", **what)
+    whole = session.register(reference_image, name="whole", **what, appearance=Appearance(gating="none"))
+    assert small.tokens is not None and small.stored.arrays[0].logical_dtype.startswith("int8")
+    assert whole.tokens is None and whole.nbytes > small.nbytes
+    session.generate(None, "a photo", appearance=Appearance(gating="none"), **FAST)
+
+
 def test_int8_takes_a_quarter_of_fp32_and_reads_through_zarr(session, reference_image):
     whole = register(session, reference_image, "whole")
     exact = session.generate(reference_image, "a photo", structure_box=BOX, **FAST)
@@ -84,7 +93,7 @@ def test_int8_takes_a_quarter_of_fp32_and_reads_through_zarr(session, reference_
 def test_small_identities_heal_too(session, reference_image):
     identity = register(session, reference_image, "small", tokens="subject", quantization="int8")
     intact = session.generate(reference_image, "a photo", structure_box=BOX, **FAST)
-    session._cache.clear()
+    session._tiers.clear()
     blobs = [path for path in (session.store.root / "blobs").rglob("*") if path.is_file()]
     max(blobs, key=lambda path: path.stat().st_size).unlink()
     with pytest.warns(RestoredWarning):

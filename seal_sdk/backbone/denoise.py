@@ -129,7 +129,7 @@ class _Loop:
             self.stage.forward = None
         self.coverage[number] += forward.coverage
         self.matches[number] += self._matches(plan, index, forward, (scaled.shape[-2], scaled.shape[-1]))
-        return self._guide(dict(zip(rows, output.chunk(len(rows)), strict=True)), gamma)
+        return self._guide(plan, dict(zip(rows, output.chunk(len(rows)), strict=True)), gamma)
 
     def _rows(self, plan: ImagePlan, gamma: float) -> dict[str, Conditioning]:
         """The rows this step needs, in batch order: none is computed that nothing uses."""
@@ -237,7 +237,7 @@ class _Loop:
         )
         return {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
 
-    def _guide(self, rows: dict[str, Tensor], gamma: float) -> Tensor:
+    def _guide(self, plan: ImagePlan, rows: dict[str, Tensor], gamma: float) -> Tensor:
         uncond, generation, appearance = rows.get(UNCOND), rows.get(GENERATION), rows.get(APPEARANCE)
         settings = self.method.delta_bridge
         strength = lambda_at(gamma, settings.strength, settings.end) if appearance is not None else 0.0
@@ -249,6 +249,7 @@ class _Loop:
             strength=strength,
             base=settings.base if appearance is not None else "gen",
             low_pass_iterations=settings.low_pass,
+            region=plan.bridged,
         )
         if uncond is not None and self.method.guidance_rescale > 0:
             conditional = generation if generation is not None else appearance

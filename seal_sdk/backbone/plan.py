@@ -41,7 +41,10 @@ class Infusion:
 
 @dataclass(frozen=True)
 class ImagePlan:
-    """One image: its rows' conditioning and what steers it. What is None does not take part."""
+    """One image: its rows' conditioning and what steers it. What is None does not take part.
+
+    bridged: (1, 1, h, w) in [0, 1], where Delta-Bridge acts; None: everywhere.
+    """
 
     generation: Conditioning
     uncond: Conditioning | None = None
@@ -49,6 +52,7 @@ class ImagePlan:
     structure: StructureRow | None = None
     control_image: Tensor | None = None
     infusion: Infusion | None = None
+    bridged: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -59,3 +63,9 @@ class Method:
     delta_bridge: DeltaBridge
     structure: Structure
     guidance_rescale: float = 0.0
+
+    @property
+    def needs_subject(self) -> bool:
+        """Whether something depends on where the structure image's subject is."""
+        infused = self.appearance.delta > 0 and self.appearance.gating == "subject"
+        return infused or (self.delta_bridge.strength > 0 and self.delta_bridge.region == "subject")

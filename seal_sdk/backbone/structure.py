@@ -1,8 +1,8 @@
 """Training-free structure control: Ctrl-X's feature and attention injection (Lin et al., NeurIPS 2024, arXiv 2406.07540).
 
-A structure row, the structure image's latents noised to the current level, runs in the same batch. The outputs of some modules (in Ctrl-X
-and by default the first ResNet of ``up_blocks.0``), and Q and K of every self-attention of some blocks (``up_blocks.0``), are replaced
-by the structure row's in the generation and appearance rows.
+A structure row, the structure image's latents noised to the current level, runs in the same batch. The outputs of some modules (in
+Ctrl-X the first ResNet of ``up_blocks.0``, by default the first two), and Q and K of every self-attention of some blocks
+(``up_blocks.0``), are replaced by the structure row's in the generation and appearance rows.
 """
 
 from __future__ import annotations

@@ -140,8 +140,8 @@ def _unclear(key: str, name: str, found: list[str], homes: Mapping[str, list[str
 
 
 def _value(text: str) -> Any:
-    """A number, True, False or None as Python writes them (any case), else the text itself."""
+    """A number, True or False (any case), else the text itself, such as the "none" of several settings."""
     try:
-        return ast.literal_eval(text.capitalize() if text.lower() in ("true", "false", "none") else text)
+        return ast.literal_eval(text.capitalize() if text.lower() in ("true", "false") else text)
     except (ValueError, SyntaxError):
         return text

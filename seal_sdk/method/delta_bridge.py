@@ -22,12 +22,14 @@ def bridge(
     strength: float,
     base: str,
     low_pass_iterations: int,
+    region: Tensor | None = None,
 ) -> Tensor:
     """The guided prediction (B, C, H, W) of one step.
 
     With g_x = eps(z, c_x) - eps(z, empty) and Delta = g_gen - g_app (paper): ``eps(empty) + w (g_base + lambda LPF(Delta))``, where the
     main guidance is the generation's or the appearance's (``base``, ours). uncond=None is unguided sampling: ``eps_base + lambda
     LPF(Delta)``. What is not needed may be None; strength 0 is diffusers' own classifier-free guidance, bit for bit.
+    region: (1, 1, H, W) in [0, 1], how much of the delta each place takes (ours), None for all of it everywhere.
     """
     main = generation if base == "gen" else appearance
     assert main is not None
@@ -36,4 +38,5 @@ def bridge(
         return guided
     assert generation is not None and appearance is not None
     weight = strength if uncond is None else guidance_scale * strength
-    return guided + weight * low_pass(generation - appearance, low_pass_iterations)
+    delta = low_pass(generation - appearance, low_pass_iterations)
+    return guided + weight * (delta if region is None else region * delta)

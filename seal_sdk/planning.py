@@ -1,0 +1,145 @@
+"""From one image's request to its plan for the denoising loop: conditioning, structure row, masks of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import StableDiffusionXLPipeline
+from torch import Tensor
+
+from seal_sdk.backbone.capture import KeyValue, kv_shapes
+from seal_sdk.backbone.conditioning import Conditioning, encode, encode_pair
+from seal_sdk.backbone.latents import encode_image
+from seal_sdk.backbone.layers import SelfAttentionLayer, token_grid
+from seal_sdk.backbone.plan import ImagePlan, Infusion, Method, StructureRow
+from seal_sdk.identity import Identity
+from seal_sdk.method.infusion import token_mask
+from seal_sdk.requests import Request
+from seal_sdk.sampling import Clock, Sampling
+from seal_sdk.structures import Placed
+from store import StoreCorruption
+
+KeyValues = Callable[[float], Mapping[str, KeyValue]]
+
+
+class Planner:
+    """Makes the plans of one call's images; what is the same for several of them is made once."""
+
+    def __init__(
+        self,
+        pipe: StableDiffusionXLPipeline,
+        method: Method,
+        sampling: Sampling,
+        layers: Sequence[SelfAttentionLayer],
+        clock: Clock,
+        restore: Callable[[Identity, StoreCorruption], Identity],
+    ) -> None:
+        self.pipe, self.method, self.sampling, self.layers = pipe, method, sampling, layers
+        self.clock, self.restore = clock, restore
+        self._kept: dict[Any, Any] = {}
+
+    def __call__(
+        self, request: Request, identity: Identity | None, placed: Placed | None, reader: KeyValues | None
+    ) -> ImagePlan:
+        """The plan of one image. reader: the identity's K/V, None where none is infused."""
+        bridged = identity is not None and self.method.delta_bridge.strength > 0
+        quality = self.method.delta_bridge.quality if bridged else ""
+        prompt = f"{request.prompt}, {quality}" if quality else request.prompt
+        with self.clock("encode_prompt"):
+            uncond, generation = self._pair(prompt, request.negative_prompt)
+        return ImagePlan(
+            generation=generation,
+            uncond=uncond,
+            appearance=self._single(identity.prompt) if identity is not None and bridged else None,
+            structure=self._structure_row(request, placed),
+            control_image=self._control_image(placed),
+            infusion=self._infusion(identity, placed, reader),
+            bridged=self._bridged(placed) if bridged else None,
+        )
+
+    def _bridged(self, placed: Placed | None) -> Tensor | None:
+        """(1, 1, h, w): how much of each latent the subject covers."""
+        if placed is None or placed.mask is None or self.method.delta_bridge.region == "image":
+            return None
+        mask = torch.as_tensor(np.ascontiguousarray(placed.mask), dtype=torch.float32)[None, None]
+        covered = F.interpolate(mask, size=self._latent_size(self.sampling.size), mode="area")
+        return covered.to(self.pipe._execution_device, self.pipe.unet.dtype)
+
+    def _pair(self, prompt: str, negative: str | None) -> tuple[Conditioning | None, Conditioning]:
+        if self.sampling.guidance_scale <= 1 or self.pipe.unet.config.time_cond_proj_dim is not None:
+            return None, self._single(prompt)
+        return self._once(
+            ("pair", prompt, negative),
+            lambda: encode_pair(self.pipe, prompt, negative, self.sampling.size, clip_skip=self.sampling.clip_skip),
+        )
+
+    def _single(self, prompt: str) -> Conditioning:
+        return self._once(
+            ("single", prompt), lambda: encode(self.pipe, prompt, self.sampling.size, clip_skip=self.sampling.clip_skip)
+        )
+
+    def _structure_row(self, request: Request, placed: Placed | None) -> StructureRow | None:
+        if placed is None or self.method.structure.control != "inject":
+            return None
+        with self.clock("encode_structure"):
+            latents = self._once(("latents", id(placed)), lambda: encode_image(self.pipe, placed.image))
+        noise = torch.randn(
+            latents.shape, generator=request.generator, dtype=torch.float32, device=request.generator.device
+        )
+        return StructureRow(latents, noise.to(latents), self._single(request.structure_prompt or request.prompt))
+
+    def _control_image(self, placed: Placed | None) -> Tensor | None:
+        if placed is None or self.method.structure.control != "controlnet":
+            return None
+        pixels = self.pipe.image_processor.preprocess(placed.image) / 2 + 0.5  # ControlNet takes [0, 1]
+        return pixels.to(self.pipe._execution_device, self.pipe.unet.dtype)
+
+    def _infusion(self, identity: Identity | None, placed: Placed | None, reader: KeyValues | None) -> Infusion | None:
+        if identity is None or reader is None:
+            return None
+        gated = self.method.appearance.gating == "subject"
+        height, width = self.sampling.size
+        positions = self._positions(identity)
+        sources = self._token_masks(self._mask(identity), identity.size[::-1]) if gated else None
+        if sources is not None and positions is not None:
+            sources = {name: mask[positions[name]] for name, mask in sources.items()}
+        targets = None
+        if gated and placed is not None and placed.mask is not None:
+            targets = self._token_masks(placed.mask, (height, width))
+        latent_size = self._latent_size(identity.size[::-1])
+        tokens = {name: count for name, (count, _) in kv_shapes(self.pipe, self.layers, latent_size).items()}
+        return Infusion(reader, latent_size, tokens, positions, sources, targets)
+
+    def _positions(self, identity: Identity) -> dict[str, Tensor] | None:
+        if identity.tokens is None:
+            return None
+        device = self.pipe._execution_device
+        groups = {group: torch.tensor(tokens, device=device) for group, tokens in identity.tokens.items()}
+        return {layer.name: groups[layer.group] for layer in self.layers}
+
+    def _latent_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return size[0] // self.pipe.vae_scale_factor, size[1] // self.pipe.vae_scale_factor
+
+    def _mask(self, identity: Identity) -> np.ndarray:
+        try:
+            return identity.mask
+        except StoreCorruption as error:
+            return self.restore(identity, error).mask
+
+    def _token_masks(self, mask: Any, size: tuple[int, int]) -> dict[str, Tensor]:
+        """layer name -> (tokens,) bool: the subject's tokens on each layer's grid for an image of (height, width)."""
+        latent_size = self._latent_size(size)
+        shapes = kv_shapes(self.pipe, self.layers, latent_size)
+        device = self.pipe._execution_device
+        return {
+            name: token_mask(mask, token_grid(tokens, latent_size)).to(device) for name, (tokens, _) in shapes.items()
+        }
+
+    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
