@@ -50,6 +50,13 @@ class Identity:
         """The reference as the model saw it, RGB."""
         return self._picture("reference.png").convert("RGB")
 
+    @cached_property
+    def latents(self) -> np.ndarray | None:
+        """(1, C, h, w) fp32: the reference's clean latents; None in identities of stores that did not keep them yet."""
+        if "latents.npy" not in self.stored.attachments:
+            return None
+        return np.load(io.BytesIO(self.stored.attachment("latents.npy")), allow_pickle=False)
+
     @property
     def timesteps(self) -> tuple[int, ...]:
         return self.stored.timesteps

@@ -58,12 +58,11 @@ class Planner:
             structure=self._structure_row(request, placed),
             control_image=self._control_image(placed),
             infusion=self._infusion(identity, placed, reader),
-            bridged=self._bridged(placed) if bridged else None,
+            subject=self._subject(placed),
         )
 
-    def _bridged(self, placed: Placed | None) -> Tensor | None:
-        """(1, 1, h, w): how much of each latent the subject covers."""
-        if placed is None or placed.mask is None or self.method.delta_bridge.region == "image":
+    def _subject(self, placed: Placed | None) -> Tensor | None:
+        if placed is None or placed.mask is None:
             return None
         mask = torch.as_tensor(np.ascontiguousarray(placed.mask), dtype=torch.float32)[None, None]
         covered = F.interpolate(mask, size=self._latent_size(self.sampling.size), mode="area")
@@ -111,8 +110,9 @@ class Planner:
         if gated and placed is not None and placed.mask is not None:
             targets = self._token_masks(placed.mask, (height, width))
         latent_size = self._latent_size(identity.size[::-1])
+        reference = self._once(("reference", identity.digest), lambda: self._reference(identity))
         tokens = {name: count for name, (count, _) in kv_shapes(self.pipe, self.layers, latent_size).items()}
-        return Infusion(reader, latent_size, tokens, positions, sources, targets)
+        return Infusion(reader, reference, tokens, positions, sources, targets)
 
     def _positions(self, identity: Identity) -> dict[str, Tensor] | None:
         if identity.tokens is None:
@@ -129,6 +129,15 @@ class Planner:
             return identity.mask
         except StoreCorruption as error:
             return self.restore(identity, error).mask
+
+    def _reference(self, identity: Identity) -> Tensor:
+        try:
+            latents = identity.latents
+        except StoreCorruption as error:
+            latents = self.restore(identity, error).latents
+        if latents is None:
+            return encode_image(self.pipe, identity.image)
+        return torch.from_numpy(latents).to(self.pipe._execution_device, self.pipe.unet.dtype)
 
     def _token_masks(self, mask: Any, size: tuple[int, int]) -> dict[str, Tensor]:
         """layer name -> (tokens,) bool: the subject's tokens on each layer's grid for an image of (height, width)."""

@@ -181,13 +181,13 @@ class Registrar:
         on_step: Callable[[int, int], None] = lambda index, timestep: None,
     ) -> StoredIdentity:
         """Capture the reference's K/V into the store, unless another process does so first; only these ``tokens`` of each block group."""
-        shapes = self._shapes(reference, layers)
+        shapes, latents = self._shapes(reference, layers), encode_image(self.pipe, reference.image)
         if tokens is not None:
             shapes = {layer.name: (len(tokens[layer.group]), shapes[layer.name][1]) for layer in layers}
         specs = recipes.array_specs(layers, shapes, len(timesteps), self.pipe.unet.dtype, appearance.quantization)
 
         def steps() -> Iterator[dict[str, np.ndarray]]:
-            for index, step in enumerate(self._capture(reference, layers, timesteps, appearance)):
+            for index, step in enumerate(self._capture(reference, latents, layers, timesteps, appearance)):
                 yield recipes.to_arrays(_select(step, layers, tokens), specs)
                 on_step(index, timesteps[index])
 
@@ -197,7 +197,7 @@ class Registrar:
             steps=steps,
             timesteps=timesteps,
             attributes=attributes(),
-            attachments=attachments(),
+            attachments={**attachments(), "latents.npy": npy(latents)},
             name=name,
         )
 
@@ -213,6 +213,7 @@ class Registrar:
     def _capture(
         self,
         reference: Reference,
+        latents: torch.Tensor,
         layers: Sequence[SelfAttentionLayer],
         timesteps: Sequence[int],
         appearance: Appearance,
@@ -221,7 +222,7 @@ class Registrar:
         return capture(
             self.pipe,
             layers,
-            encode_image(self.pipe, reference.image),
+            latents,
             encode(self.pipe, reference.prompt, (height, width)),
             timesteps,
             mode=appearance.latents,
@@ -297,4 +298,11 @@ def _select(
 def png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def npy(tensor: torch.Tensor) -> bytes:
+    """A tensor as an .npy file, fp32."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.asarray(tensor.float().cpu()), allow_pickle=False)
     return buffer.getvalue()

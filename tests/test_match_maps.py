@@ -71,8 +71,9 @@ def test_a_generation_carries_its_matches_on_demand(session, reference_image, pe
         kept.maps(step=9)
 
 
-def test_without_gating_every_token_is_a_candidate(session):
+def test_without_gating_every_token_is_a_candidate(session, reference_image):
     settings = Appearance(tau=-1.0, schedule="constant", gating="none")
+    session.register(reference_image, prompt="a photo", name="whole", box=BOX, appearance=settings)
     drawn = session.generate(None, "a photo", appearance=settings, match_maps=True, **FAST)
     for each in drawn.maps()[0].matches:
         assert each.targets.tolist() == list(range(each.grid[0] * each.grid[1]))

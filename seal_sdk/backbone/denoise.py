@@ -16,6 +16,7 @@ from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import
 from torch import Tensor
 
 from seal_sdk.backbone.conditioning import Conditioning, stack
+from seal_sdk.backbone.detail import transfer_detail
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.infuse import install_infusion
 from seal_sdk.backbone.layers import SelfAttentionLayer, token_grid
@@ -25,7 +26,7 @@ from seal_sdk.backbone.step import APPEARANCE, GENERATION, STRUCTURE, UNCOND, Fo
 from seal_sdk.backbone.structure import install_injection
 from seal_sdk.match_maps import LayerMatches
 from seal_sdk.method.delta_bridge import bridge
-from seal_sdk.method.schedules import active, delta_at, lambda_at, tau_at
+from seal_sdk.method.schedules import active, delta_at, detail_at, lambda_at, tau_at
 
 StepEnd = Callable[[int, Tensor, Tensor], Tensor]
 
@@ -128,8 +129,10 @@ class _Loop:
         finally:
             self.stage.forward = None
         self.coverage[number] += forward.coverage
-        self.matches[number] += self._matches(plan, index, forward, (scaled.shape[-2], scaled.shape[-1]))
-        return self._guide(plan, dict(zip(rows, output.chunk(len(rows)), strict=True)), gamma)
+        if self.keep_matches:
+            self.matches[number] += self._matches(plan, index, forward, (scaled.shape[-2], scaled.shape[-1]))
+        guided = self._guide(plan, dict(zip(rows, output.chunk(len(rows)), strict=True)), gamma)
+        return self._detail(plan, forward, guided, scaled, timestep)
 
     def _rows(self, plan: ImagePlan, gamma: float) -> dict[str, Conditioning]:
         """The rows this step needs, in batch order: none is computed that nothing uses."""
@@ -159,7 +162,8 @@ class _Loop:
             given = plan.infusion
             forward.tau = tau_at(gamma, appearance.tau, appearance.schedule)
             forward.delta = delta_at(gamma, appearance.delta, appearance.schedule)
-            forward.matches = [] if self.keep_matches else None
+            forward.detail = detail_at(gamma, appearance.detail)
+            forward.matches = [] if self.keep_matches or forward.detail else None
             key_values = given.key_values(float(timestep))
             forward.infusion = {
                 layer.name: LayerInfusion(
@@ -182,7 +186,7 @@ class _Loop:
                 index,
                 each.layer,
                 token_grid(each.tokens, latent_size),
-                token_grid(each.source_tokens, plan.infusion.reference_size),  # type: ignore[union-attr]
+                token_grid(each.source_tokens, plan.infusion.reference.shape[-2:]),  # type: ignore[union-attr]
                 each.targets.cpu().numpy(),
                 each.sources.cpu().numpy(),
                 each.similarity.cpu().numpy(),
@@ -237,6 +241,19 @@ class _Loop:
         )
         return {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
 
+    def _detail(self, plan: ImagePlan, forward: Forward, guided: Tensor, scaled: Tensor, timestep: Tensor) -> Tensor:
+        if plan.infusion is None or not forward.detail:
+            return guided
+        moved = transfer_detail(
+            forward,
+            guided,
+            scaled,
+            plan.infusion.reference,
+            alpha_bar(self.scheduler, timestep),
+            self.scheduler.config.prediction_type,
+        )
+        return moved if plan.subject is None else torch.lerp(guided, moved, plan.subject)
+
     def _guide(self, plan: ImagePlan, rows: dict[str, Tensor], gamma: float) -> Tensor:
         uncond, generation, appearance = rows.get(UNCOND), rows.get(GENERATION), rows.get(APPEARANCE)
         settings = self.method.delta_bridge
@@ -249,7 +266,7 @@ class _Loop:
             strength=strength,
             base=settings.base if appearance is not None else "gen",
             low_pass_iterations=settings.low_pass,
-            region=plan.bridged,
+            region=plan.subject if settings.region == "subject" else None,
         )
         if uncond is not None and self.method.guidance_rescale > 0:
             conditional = generation if generation is not None else appearance

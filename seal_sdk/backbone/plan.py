@@ -26,13 +26,13 @@ class Infusion:
     """An identity in the loop.
 
     key_values: timestep -> layer name -> (K, V), each (tokens, channels) on the model's device and dtype.
-    reference_size: (height, width) of the reference's latents. tokens: layer name -> how many tokens it has there.
+    reference: its clean latents (1, C, h, w). tokens: layer name -> how many tokens it has there.
     positions: layer name -> which of them are stored, None for all.
     sources, targets: layer name -> bool token masks of the reference's and the image's subject; None: no gating, no known target.
     """
 
     key_values: Callable[[float], Mapping[str, KeyValue]]
-    reference_size: tuple[int, int]
+    reference: Tensor
     tokens: Mapping[str, int]
     positions: Mapping[str, Tensor] | None
     sources: Mapping[str, Tensor] | None
@@ -43,7 +43,7 @@ class Infusion:
 class ImagePlan:
     """One image: its rows' conditioning and what steers it. What is None does not take part.
 
-    bridged: (1, 1, h, w) in [0, 1], where Delta-Bridge acts; None: everywhere.
+    subject: (1, 1, h, w) in [0, 1], how much of each latent the structure's subject covers; None: nobody knows.
     """
 
     generation: Conditioning
@@ -52,7 +52,7 @@ class ImagePlan:
     structure: StructureRow | None = None
     control_image: Tensor | None = None
     infusion: Infusion | None = None
-    bridged: Tensor | None = None
+    subject: Tensor | None = None
 
 
 @dataclass(frozen=True)

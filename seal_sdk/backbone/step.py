@@ -55,6 +55,7 @@ class Forward:
     infusion: dict[str, LayerInfusion] = field(default_factory=dict)
     tau: float = 0.0
     delta: float = 0.0
+    detail: float = 0.0
     coverage: list[Tensor] = field(default_factory=list)
     matches: list[TokenMatches] | None = None
 

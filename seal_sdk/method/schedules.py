@@ -5,6 +5,8 @@ from __future__ import annotations
 EARLY_DELTA = 0.5  # share of delta at gamma = 0 under "dynamic" (ours)
 EARLY_TAU = 0.15  # what "dynamic" adds to tau at gamma = 0 (ours)
 
+DETAIL_START, DETAIL_END = 0.4, 0.9  # progress between which details are transferred (ours)
+
 
 def tau_at(gamma: float, tau: float, schedule: str) -> float:
     """Similarity threshold; "dynamic" falls linearly to ``tau`` (ours: the paper names no shape)."""
@@ -14,6 +16,11 @@ def tau_at(gamma: float, tau: float, schedule: str) -> float:
 def delta_at(gamma: float, delta: float, schedule: str) -> float:
     """Blending strength; "dynamic" rises linearly to ``delta`` (ours: the paper names no shape)."""
     return delta if schedule == "constant" else delta * (EARLY_DELTA + (1 - EARLY_DELTA) * gamma)
+
+
+def detail_at(gamma: float, detail: float) -> float:
+    """Detail transfer's strength: once the layout stands, and until the last steps, which make one picture of it (ours)."""
+    return detail if DETAIL_START <= gamma <= DETAIL_END else 0.0
 
 
 def lambda_at(gamma: float, strength: float, end: float) -> float:

@@ -1,0 +1,106 @@
+"""Detail transfer: which latents go where, what a changed prediction means, and what it does to an image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from seal_sdk import Appearance, IdentitySession
+from seal_sdk.backbone.detail import transfer_detail
+from seal_sdk.backbone.step import Forward, TokenMatches
+from seal_sdk.errors import ConfigError
+from seal_sdk.identity import Identity
+from seal_sdk.method.detail import clean, place_latents, steer
+from seal_sdk.method.schedules import detail_at
+
+BOX = (20.0, 20.0, 100.0, 110.0)
+FAST = dict(seed=3, num_inference_steps=6)
+
+
+def test_every_token_matched_with_itself_gives_the_reference():
+    reference, tokens = torch.randn(1, 4, 8, 6), torch.arange(12)
+    placed, covered = place_latents(reference, tokens, tokens, (4, 3), (4, 3), (8, 6))
+    assert torch.equal(placed, reference) and covered.all()
+
+
+def test_a_token_takes_the_cells_of_its_match():
+    reference = torch.arange(16.0).view(1, 1, 4, 4)
+    placed, covered = place_latents(reference, torch.tensor([3]), torch.tensor([1]), (2, 2), (2, 2), (4, 4))
+    assert placed[0, 0, 2:, 2:].tolist() == [[2, 3], [6, 7]] and covered.sum() == 4
+    assert placed[0, 0, :2].eq(0).all() and covered[0, 0, 2:, 2:].all()
+
+
+@pytest.mark.parametrize("size", [(5, 7), (4, 4), (9, 3)])
+def test_grids_that_do_not_divide_the_latents_stay_inside(size):
+    reference, every = torch.randn(1, 2, 7, 5), torch.arange(6)
+    placed, covered = place_latents(reference, every, every.flip(0), (2, 3), (3, 2), size)
+    assert placed.shape == (1, 2, *size) and covered.all()
+    known = {tuple(cell) for cell in reference[0].flatten(1).T.tolist()}
+    assert {tuple(cell) for cell in placed[0].flatten(1).T.tolist()} <= known
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
+def test_a_steered_prediction_stands_for_the_changed_latents(kind):
+    torch.manual_seed(0)
+    prediction, noisy, change = torch.randn(3, 1, 4, 8, 8, dtype=torch.float64)
+    moved = steer(prediction, change, 0.3, kind)
+    assert torch.allclose(clean(moved, noisy, 0.3, kind), clean(prediction, noisy, 0.3, kind) + change)
+
+
+def test_whole_strength_predicts_the_reference_where_tokens_were_infused():
+    torch.manual_seed(0)
+    prediction, noisy, reference = torch.randn(3, 1, 4, 8, 8)
+    every, similarity = torch.arange(16), torch.ones(16)
+    similarity[5] = 0.1  # below tau
+    forward = Forward(("generation",), tau=0.5, detail=1.0)
+    forward.matches = [
+        TokenMatches("coarse", every[:4], every[:4], similarity[:4], 4, 4),
+        TokenMatches("fine", every, every, similarity, 16, 16),
+    ]
+    meant = clean(transfer_detail(forward, prediction, noisy, reference, 0.3, "epsilon"), noisy, 0.3, "epsilon")
+    before = clean(prediction, noisy, 0.3, "epsilon")
+    spared = torch.zeros(8, 8, dtype=torch.bool)
+    spared[2:4, 2:4] = True
+    assert torch.allclose(meant[..., ~spared], reference[..., ~spared], atol=1e-5)
+    assert torch.equal(meant[..., spared], before[..., spared])
+    assert transfer_detail(replace(forward, matches=[]), prediction, noisy, reference, 0.3, "epsilon") is prediction
+
+
+def test_details_are_transferred_once_the_layout_stands():
+    assert [detail_at(gamma, 0.7) for gamma in (0.0, 0.39, 0.4, 0.9, 0.95, 1.0)] == [0, 0, 0.7, 0.7, 0, 0]
+    with pytest.raises(ConfigError, match=r"detail=1\.5"):
+        Appearance(detail=1.5)
+
+
+@pytest.fixture
+def session(tiny_pipeline, tmp_path, reference_image):
+    with IdentitySession(tiny_pipeline(), store=tmp_path / "store", enable_progress_bar=False) as session:
+        session.register(reference_image, prompt="a photo", name="one", box=BOX, timesteps=2)
+        yield session
+
+
+def draw(session, image, detail):
+    settings = Appearance(tau=-1.0, schedule="constant", detail=detail)
+    drawn = session.generate(image, "a photo", structure_box=BOX, appearance=settings, output_type="latent", **FAST)
+    return drawn.image
+
+
+def test_the_subject_comes_nearer_to_the_reference(session, reference_image):
+    reference = torch.from_numpy(session.identities["one"].latents)[0]
+    far, near = (draw(session, reference_image, detail) for detail in (0.0, 0.7))
+    inside = (slice(None), slice(8, 24), slice(8, 22))
+    assert (near - reference)[inside].abs().mean() < (far - reference)[inside].abs().mean()
+
+
+def test_identities_without_stored_latents_draw_the_same(session, reference_image, monkeypatch):
+    stored = draw(session, reference_image, 0.7)
+    monkeypatch.setattr(Identity, "latents", None)
+    assert torch.equal(draw(session, reference_image, 0.7), stored)
+
+
+def test_latents_are_kept_with_the_identity(session):
+    latents = session.identities["one"].latents
+    assert latents.dtype == np.float32 and latents.shape == (1, 4, 32, 32)
