@@ -69,7 +69,7 @@ def color_scores(image: np.ndarray, truth: world.Rendering, before: world.Render
     way = new - old
     changing = np.abs(way).mean(axis=1) >= _VISIBLE
     shares = ((drawn - old) * way).sum(axis=1) / np.maximum((way**2).sum(axis=1), 1e-9)
-    on_the_way = np.where(changing, np.clip(shares, 0.0, 1.0), 0.0)
+    on_the_way = np.clip(shares, 0.0, 1.0)
     change = float(shares[changing].mean()) if changing.any() else 0.0
     rest = float(np.abs(drawn - old - on_the_way[:, None] * way).mean())
     success = float(change >= FOLLOWED and rest <= UNASKED)
