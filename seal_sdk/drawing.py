@@ -18,6 +18,7 @@ from seal_sdk.backbone.denoise import Run, denoise
 from seal_sdk.backbone.latents import check_finite, decode_latents
 from seal_sdk.backbone.layers import self_attention_layers
 from seal_sdk.backbone.plan import Method
+from seal_sdk.casting import Cast, alone
 from seal_sdk.config import Alignment
 from seal_sdk.errors import InputError
 from seal_sdk.identity import Identity
@@ -60,11 +61,12 @@ class Drawing:
     def draw(
         self,
         requests: Sequence[Request],
-        identities: Sequence[Identity | None],
+        casts: Sequence[Cast],
         output_type: str,
         on_step_end: Callable[[int, Tensor, Tensor], Tensor] | None,
     ) -> tuple[list[Any], Run, list[Placed | None], list[float]]:
         """Images, what the loop counted, the placed structure images, and the mean distance to the nearest cached timestep."""
+        identities = [role.identity for cast in casts for role in cast]
         for identity in identities:
             self._check_layers(identity)
         with (
@@ -72,12 +74,12 @@ class Drawing:
             borrowed(self.pipe, self.sampling),
             _held(identities) as beats,
         ):
-            placed = [self._place(request, identity) for request, identity in zip(requests, identities, strict=True)]
+            placed = [self._place(request, cast) for request, cast in zip(requests, casts, strict=True)]
             latents = self._latents(requests)
             readers = self._readers(identities, executor, beats)
             plans = [
-                self.planner(request, identity, where, readers.get(identity.digest) if identity else None)
-                for request, identity, where in zip(requests, identities, placed, strict=True)
+                self.planner(request, cast, where, readers)
+                for request, cast, where in zip(requests, casts, placed, strict=True)
             ]
             with self.clock("denoise"):
                 latents, run = denoise(
@@ -97,17 +99,19 @@ class Drawing:
             images = self._decode(latents, output_type)
         self.clock.seconds["store_wait"] = sum(reader.waited for reader in readers.values())
         self.reads = sum((reader.reads for reader in readers.values()), Counter())
-        distances = [_mean(readers[i.digest].distances) if i and i.digest in readers else 0.0 for i in identities]
+        distances = [
+            _mean([d for role in cast if readers for d in readers[role.identity.digest].distances]) for cast in casts
+        ]
         return images, run, placed, distances
 
-    def _check_layers(self, identity: Identity | None) -> None:
-        stored = {name for spec in identity.stored.arrays for name in spec.layers} if identity else set()
-        if identity and any(layer.name not in stored for layer in self.layers):
+    def _check_layers(self, identity: Identity) -> None:
+        stored = {name for spec in identity.stored.arrays for name in spec.layers}
+        if any(layer.name not in stored for layer in self.layers):
             raise InputError(
                 f"Appearance(layers={self.method.appearance.layers}) asks for blocks that were not stored for {identity.name!r}; "
                 "choose those it was registered with, or register it again with these."
             )
-        if identity and identity.tokens is not None and self.method.appearance.gating == "none" and self.layers:
+        if identity.tokens is not None and self.method.appearance.gating == "none" and self.layers:
             raise InputError(
                 f"{identity.name!r} was registered with tokens='subject': Appearance(gating='none') needs the whole reference; "
                 "register it again with gating='none' or tokens='all'."
@@ -119,7 +123,8 @@ class Drawing:
             self._kept[key] = make()
         return self._kept[key]
 
-    def _place(self, request: Request, identity: Identity | None) -> Placed | None:
+    def _place(self, request: Request, cast: Cast) -> Placed | None:
+        identity = alone(cast)
         if request.structure is None or self.method.structure.control == "none":
             return None
         gated = identity is not None and self.method.needs_subject
@@ -163,7 +168,7 @@ class Drawing:
 
     def _readers(
         self,
-        identities: Sequence[Identity | None],
+        identities: Sequence[Identity],
         executor: ThreadPoolExecutor,
         beats: dict[str, Callable[[], object]],
     ) -> dict[str, KeyValueReader]:
@@ -181,8 +186,7 @@ class Drawing:
                 lambda error, identity=identity: self.restore(identity, error).stored,  # type: ignore[misc]
                 beats[identity.digest],
             )
-            for identity in identities
-            if identity is not None
+            for identity in {each.digest: each for each in identities}.values()
         }
 
     def _step_kwargs(self, requests: Sequence[Request]) -> dict[str, Any]:
@@ -197,9 +201,9 @@ class Drawing:
 
 
 @contextmanager
-def _held(identities: Sequence[Identity | None]) -> Iterator[dict[str, Callable[[], object]]]:
+def _held(identities: Sequence[Identity]) -> Iterator[dict[str, Callable[[], object]]]:
     """Keep gc away from the identities while they are drawn; yields each one's heartbeat by its digest."""
-    stored = {identity.digest: identity.stored for identity in identities if identity}
+    stored = {identity.digest: identity.stored for identity in identities}
     with ExitStack() as stack:
         yield {digest: stack.enter_context(each.held()) for digest, each in stored.items()}
 

@@ -41,13 +41,19 @@ class Generation:
         """The first image."""
         return self.images[0]
 
-    def maps(self, *, layer: str = "", step: int | None = None) -> list[MatchMap]:
-        """One match map per image; only of the layers whose name contains ``layer``, and of one step (from 0), if asked.
+    def maps(self, *, layer: str = "", step: int | None = None, identity: str | None = None) -> list[MatchMap]:
+        """One match map per image; only of the layers whose name contains ``layer``, of one step (from 0), and of one
+        of several identities, if asked.
 
         Raises ConfigError unless the images were drawn with ``match_maps=True`` and an identity.
         """
         chosen = [
-            [each for each in image if layer in each.layer and step in (None, each.step)] for image in self.matches
+            [
+                each
+                for each in image
+                if layer in each.layer and step in (None, each.step) and identity in (None, each.identity)
+            ]
+            for image in self.matches
         ]
         if not chosen or not all(chosen):
             raise ConfigError(

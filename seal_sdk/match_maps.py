@@ -16,7 +16,7 @@ class LayerMatches:
     """The matches of one layer at one step; grids are (rows, columns) of tokens.
 
     targets: (Nt,) tokens of the image that could be infused. sources: (Nt,) the reference's best matching token of each.
-    similarity: (Nt,) their cosine, -1 to 1. A token was infused where it exceeds ``tau``.
+    similarity: (Nt,) their cosine, -1 to 1. A token was infused where it exceeds ``tau``. identity: whose they are.
     """
 
     step: int
@@ -27,6 +27,7 @@ class LayerMatches:
     sources: np.ndarray
     similarity: np.ndarray
     tau: float
+    identity: str = ""
 
     @property
     def infused(self) -> np.ndarray:

@@ -16,6 +16,7 @@ from seal_sdk.backbone.conditioning import Conditioning, encode, encode_pair
 from seal_sdk.backbone.latents import encode_image
 from seal_sdk.backbone.layers import SelfAttentionLayer, token_grid
 from seal_sdk.backbone.plan import ImagePlan, Infusion, Method, StructureRow
+from seal_sdk.casting import Cast, alone, regions
 from seal_sdk.identity import Identity
 from seal_sdk.method.infusion import token_mask
 from seal_sdk.requests import Request
@@ -43,28 +44,41 @@ class Planner:
         self._kept: dict[Any, Any] = {}
 
     def __call__(
-        self, request: Request, identity: Identity | None, placed: Placed | None, reader: KeyValues | None
+        self, request: Request, cast: Cast, placed: Placed | None, readers: Mapping[str, KeyValues]
     ) -> ImagePlan:
-        """The plan of one image. reader: the identity's K/V, None where none is infused."""
-        bridged = identity is not None and self.method.delta_bridge.strength > 0
+        """The plan of one image. readers: the identities' K/V by their digests, empty where nothing is infused."""
+        bridged = bool(cast) and self.method.delta_bridge.strength > 0
         quality = self.method.delta_bridge.quality if bridged else ""
         prompt = f"{request.prompt}, {quality}" if quality else request.prompt
+        masks = self._masks(cast, placed)
         with self.clock("encode_prompt"):
             uncond, generation = self._pair(prompt, request.negative_prompt)
         return ImagePlan(
             generation=generation,
             uncond=uncond,
-            appearance=self._single(identity.prompt) if identity is not None and bridged else None,
+            appearance=self._single(" and ".join(role.identity.prompt for role in cast)) if bridged else None,
             structure=self._structure_row(request, placed),
             control_image=self._control_image(placed),
-            infusion=self._infusion(identity, placed, reader),
-            subject=self._subject(placed),
+            infusions=tuple(
+                self._infusion(role.identity, mask, readers[role.identity.digest])
+                for role, mask in zip(cast, masks, strict=True)
+                if readers
+            ),
+            subject=self._subject(masks),
         )
 
-    def _subject(self, placed: Placed | None) -> Tensor | None:
-        if placed is None or placed.mask is None:
+    def _masks(self, cast: Cast, placed: Placed | None) -> list[np.ndarray | None]:
+        """Where each identity is to be, None where nobody knows."""
+        if len(cast) and alone(cast) is None:
+            height, width = self.sampling.size
+            return [*regions(cast, (width, height), placed and placed.image)]
+        return [placed.mask if placed else None for _ in cast]
+
+    def _subject(self, masks: Sequence[np.ndarray | None]) -> Tensor | None:
+        known = [mask for mask in masks if mask is not None]
+        if not known:
             return None
-        mask = torch.as_tensor(np.ascontiguousarray(placed.mask), dtype=torch.float32)[None, None]
+        mask = torch.as_tensor(np.any(known, axis=0), dtype=torch.float32)[None, None]
         covered = F.interpolate(mask, size=self._latent_size(self.sampling.size), mode="area")
         return covered.to(self.pipe._execution_device, self.pipe.unet.dtype)
 
@@ -97,22 +111,18 @@ class Planner:
         pixels = self.pipe.image_processor.preprocess(placed.image) / 2 + 0.5  # ControlNet takes [0, 1]
         return pixels.to(self.pipe._execution_device, self.pipe.unet.dtype)
 
-    def _infusion(self, identity: Identity | None, placed: Placed | None, reader: KeyValues | None) -> Infusion | None:
-        if identity is None or reader is None:
-            return None
+    def _infusion(self, identity: Identity, mask: np.ndarray | None, reader: KeyValues) -> Infusion:
         gated = self.method.appearance.gating == "subject"
         height, width = self.sampling.size
         positions = self._positions(identity)
         sources = self._token_masks(self._mask(identity), identity.size[::-1]) if gated else None
         if sources is not None and positions is not None:
             sources = {name: mask[positions[name]] for name, mask in sources.items()}
-        targets = None
-        if gated and placed is not None and placed.mask is not None:
-            targets = self._token_masks(placed.mask, (height, width))
+        targets = self._token_masks(mask, (height, width)) if gated and mask is not None else None
         latent_size = self._latent_size(identity.size[::-1])
         reference = self._once(("reference", identity.digest), lambda: self._reference(identity))
         tokens = {name: count for name, (count, _) in kv_shapes(self.pipe, self.layers, latent_size).items()}
-        return Infusion(reader, reference, tokens, positions, sources, targets)
+        return Infusion(identity.name, reader, reference, tokens, positions, sources, targets)
 
     def _positions(self, identity: Identity) -> dict[str, Tensor] | None:
         if identity.tokens is None:

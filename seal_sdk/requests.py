@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,3 +151,11 @@ def check_call(
         raise ConfigError(
             "Structure(control='controlnet') needs a ControlNet: IdentitySession(..., controlnet='folder or hub id')."
         )
+
+
+def check_regions(identities: Mapping[Any, Any], method: Method) -> None:
+    """Raise InputError for regions that the settings would not keep apart."""
+    if not identities or any(region is None for region in identities.values()):
+        raise InputError(f"identity={dict(identities)!r}: give each identity a box (x0, y0, x1, y1) or a mask (H, W).")
+    if method.appearance.gating == "none":
+        raise InputError("Several identities need Appearance(gating='subject'): without it each would be everywhere.")

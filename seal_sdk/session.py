@@ -17,6 +17,7 @@ from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.loading import load_controlnet, load_pipeline
 from seal_sdk.backbone.plan import Method
 from seal_sdk.callbacks import Callback, ProgressBar
+from seal_sdk.casting import Cast, Role
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
 from seal_sdk.defaults import open_identities, sampling_defaults
 from seal_sdk.drawing import Drawing
@@ -27,7 +28,7 @@ from seal_sdk.library import Library
 from seal_sdk.metadata import attach_settings
 from seal_sdk.recipe import model_recipe
 from seal_sdk.registration import Registrar, choose_timesteps, default_name, read_reference
-from seal_sdk.requests import Request, check_call, check_prompt, make_requests
+from seal_sdk.requests import Request, check_call, check_prompt, check_regions, make_requests
 from seal_sdk.restoring import Restorer
 from seal_sdk.sampling import Sampling
 from seal_sdk.settings import record
@@ -191,7 +192,9 @@ class IdentitySession:
     ) -> Generation:
         """Draw the identity in the pose of ``structure``, as ``prompt`` says. Lists make a batch, which draws what single calls draw.
 
-        structure: an image (photo, depth, mesh, pose, canny, ...) or None. identity: a name or Identity instead of the one in use.
+        structure: an image (photo, depth, mesh, pose, canny, ...) or None. identity: a name or Identity instead of the one in use,
+        or several of them with the region of each: ``{"cat": box, "dog": mask}``, in pixels of the image to draw; the structure image is
+        then used as it is, without alignment.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels. match_maps: keep what ``Generation.maps()`` shows.
         height, width: in pixels. The names of ``StableDiffusionXLPipeline.__call__`` mean what they mean there;
@@ -226,7 +229,7 @@ class IdentitySession:
                 images_per_prompt=num_images_per_prompt,
                 draw_seed=lambda: self._random.randrange(2**32),
             )
-            identities = [self._identity_for(request, method) for request in requests]
+            casts = [self._cast_for(request, method) for request in requests]
             for text in {request.prompt for request in requests}:
                 warn_if_truncated(self.pipe, text)
             restorer = Restorer(Registrar(self.pipe, self.store, self._fingerprints), lambda: self.finder)
@@ -251,11 +254,11 @@ class IdentitySession:
                 tell("on_step_end", index, float(timestep), current)
                 return current
 
-            images, run, placed, distances = drawing.draw(requests, identities, output_type, on_step_end)
+            images, run, placed, distances = drawing.draw(requests, casts, output_type, on_step_end)
             model = model_recipe(self.pipe, self._fingerprints)
             settings = [
                 record(request, used, where, method, alignment or self.alignment, sampling, self.pipe, model)
-                for request, used, where in zip(requests, identities, placed, strict=True)
+                for request, used, where in zip(requests, casts, placed, strict=True)
             ]
             if output_type == "pil":
                 images = [attach_settings(image, each) for image, each in zip(images, settings, strict=True)]
@@ -329,17 +332,23 @@ class IdentitySession:
             tell("on_exception", error)
             raise
 
-    def _identity_for(self, request: Request, method: Method) -> Identity | None:
-        """The request's identity, or the one in use, checked against the model; None when the settings need none."""
+    def _cast_for(self, request: Request, method: Method) -> Cast:
+        """The request's identities, or the one in use, checked against the model; none when the settings need none."""
         chosen = request.identity if request.identity is not None else self._in_use
         if chosen is None:
             if method.appearance.delta == 0 and method.delta_bridge.strength == 0:
-                return None
+                return ()
             known = ", ".join(list(self.identities)[:5]) or "none yet"
             raise UnknownIdentity(
                 f"No identity is in use: call session.register(...) or session.use(name) first, or pass identity= (in the store: {known}). "
                 "To draw without one: appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0)."
             )
+        if isinstance(chosen, Mapping):
+            check_regions(chosen, method)
+            return tuple(Role(self._checked(each), region) for each, region in chosen.items())
+        return (Role(self._checked(chosen)),)
+
+    def _checked(self, chosen: str | Identity) -> Identity:
         identity = chosen if isinstance(chosen, Identity) else self.identities[chosen]
         here = model_recipe(self.pipe, self._fingerprints)
         differing = [part for part in here if identity.model.get(part) != here[part]]

@@ -9,6 +9,7 @@ from typing import Any
 from diffusers import StableDiffusionXLPipeline
 
 from seal_sdk.backbone.plan import Method
+from seal_sdk.casting import Cast, alone
 from seal_sdk.config import Alignment
 from seal_sdk.identity import Identity
 from seal_sdk.recipe import pixels_digest
@@ -19,7 +20,7 @@ from seal_sdk.structures import Placed
 
 def record(
     request: Request,
-    identity: Identity | None,
+    cast: Cast,
     placed: Placed | None,
     method: Method,
     alignment: Alignment,
@@ -29,7 +30,8 @@ def record(
 ) -> dict[str, Any]:
     """Everything needed to draw one image again; images and models are named by digests of their content."""
     return {
-        "identity": identity and {"name": identity.name, "digest": identity.digest},
+        "identity": _named(alone(cast)),
+        "identities": [] if alone(cast) else [_named(role.identity) for role in cast],
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
         "structure": placed and {"aligned_pixels": pixels_digest(placed.image)},
@@ -49,3 +51,7 @@ def record(
         "structure_control": asdict(method.structure),
         "model": {part: digest for part, digest in model.items() if isinstance(digest, str)},
     }
+
+
+def _named(identity: Identity | None) -> dict[str, str] | None:
+    return identity and {"name": identity.name, "digest": identity.digest}

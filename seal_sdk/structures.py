@@ -23,7 +23,7 @@ class Placed:
     """A structure image on the canvas: image RGB; mask (H, W) bool of its subject, None where nobody asked for it."""
 
     image: Image.Image
-    mask: np.ndarray | None
+    mask: np.ndarray | None = None
 
 
 def place(

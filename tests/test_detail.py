@@ -60,13 +60,13 @@ def test_whole_strength_predicts_the_reference_where_tokens_were_infused():
         TokenMatches("coarse", every[:4], every[:4], similarity[:4], 4, 4),
         TokenMatches("fine", every, every, similarity, 16, 16),
     ]
-    meant = clean(transfer_detail(forward, prediction, noisy, reference, 0.3, "epsilon"), noisy, 0.3, "epsilon")
+    meant = clean(transfer_detail(forward, prediction, noisy, [reference], 0.3, "epsilon"), noisy, 0.3, "epsilon")
     before = clean(prediction, noisy, 0.3, "epsilon")
     spared = torch.zeros(8, 8, dtype=torch.bool)
     spared[2:4, 2:4] = True
     assert torch.allclose(meant[..., ~spared], reference[..., ~spared], atol=1e-5)
     assert torch.equal(meant[..., spared], before[..., spared])
-    assert transfer_detail(replace(forward, matches=[]), prediction, noisy, reference, 0.3, "epsilon") is prediction
+    assert transfer_detail(replace(forward, matches=[]), prediction, noisy, [reference], 0.3, "epsilon") is prediction
 
 
 def test_details_are_transferred_once_the_layout_stands():

@@ -21,8 +21,8 @@ from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.infuse import install_infusion
 from seal_sdk.backbone.layers import SelfAttentionLayer, token_grid
 from seal_sdk.backbone.noise import alpha_bar, at_level
-from seal_sdk.backbone.plan import ImagePlan, Method
-from seal_sdk.backbone.step import APPEARANCE, GENERATION, STRUCTURE, UNCOND, Forward, LayerInfusion, Stage
+from seal_sdk.backbone.plan import ImagePlan, Method, layer_infusion
+from seal_sdk.backbone.step import APPEARANCE, GENERATION, STRUCTURE, UNCOND, Forward, Stage
 from seal_sdk.backbone.structure import install_injection
 from seal_sdk.match_maps import LayerMatches
 from seal_sdk.method.delta_bridge import bridge
@@ -114,7 +114,7 @@ class _Loop:
     def install(self, hooks: Hooks, layers: Sequence[SelfAttentionLayer]) -> None:
         if any(plan.structure for plan in self.plans):
             install_injection(hooks, self.pipe.unet, self.stage, self.method.structure)
-        if any(plan.infusion for plan in self.plans):
+        if any(plan.infusions for plan in self.plans):
             self.layers = layers
             install_infusion(hooks, layers, self.stage, self.method.appearance)
 
@@ -158,20 +158,16 @@ class _Loop:
     def _forward(self, plan: ImagePlan, rows: dict[str, Conditioning], timestep: Tensor, gamma: float) -> Forward:
         forward = Forward(tuple(rows), inject=self.method.structure.scale if STRUCTURE in rows else 0.0)
         appearance = self.method.appearance
-        if plan.infusion is not None:
-            given = plan.infusion
+        if plan.infusions:
             forward.tau = tau_at(gamma, appearance.tau, appearance.schedule)
             forward.delta = delta_at(gamma, appearance.delta, appearance.schedule)
             forward.detail = detail_at(gamma, appearance.detail)
             forward.matches = [] if self.keep_matches or forward.detail else None
-            key_values = given.key_values(float(timestep))
+            read = [given.key_values(float(timestep)) for given in plan.infusions]
             forward.infusion = {
-                layer.name: LayerInfusion(
-                    *key_values[layer.name],
-                    given.sources and given.sources[layer.name],
-                    given.targets and given.targets[layer.name],
-                    given.positions and given.positions[layer.name],
-                    given.tokens[layer.name],
+                layer.name: tuple(
+                    layer_infusion(given, layer.name, each[layer.name])
+                    for given, each in zip(plan.infusions, read, strict=True)
                 )
                 for layer in self.layers
             }
@@ -180,17 +176,17 @@ class _Loop:
     def _matches(
         self, plan: ImagePlan, index: int, forward: Forward, latent_size: tuple[int, int]
     ) -> list[LayerMatches]:
-        assert plan.infusion is not None or not forward.matches
         return [
             LayerMatches(
                 index,
                 each.layer,
                 token_grid(each.tokens, latent_size),
-                token_grid(each.source_tokens, plan.infusion.reference.shape[-2:]),  # type: ignore[union-attr]
+                token_grid(each.source_tokens, plan.infusions[each.role].latent_size),
                 each.targets.cpu().numpy(),
                 each.sources.cpu().numpy(),
                 each.similarity.cpu().numpy(),
                 forward.tau,
+                plan.infusions[each.role].name,
             )
             for each in forward.matches or ()
         ]
@@ -242,13 +238,13 @@ class _Loop:
         return {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
 
     def _detail(self, plan: ImagePlan, forward: Forward, guided: Tensor, scaled: Tensor, timestep: Tensor) -> Tensor:
-        if plan.infusion is None or not forward.detail:
+        if not forward.detail:
             return guided
         moved = transfer_detail(
             forward,
             guided,
             scaled,
-            plan.infusion.reference,
+            [given.reference for given in plan.infusions],
             alpha_bar(self.scheduler, timestep),
             self.scheduler.config.prediction_type,
         )

@@ -41,7 +41,20 @@ def _install(hooks: Hooks, layer: SelfAttentionLayer, stage: Stage, appearance: 
 
 
 def _blend(forward: Forward, layer: SelfAttentionLayer, base: Tensor, query: Tensor, appearance: Appearance) -> Tensor:
-    given = forward.infusion[layer.name]
+    for role, given in enumerate(forward.infusion[layer.name]):  # their targets have nothing in common
+        base = _blend_one(forward, layer, base, query, appearance, role, given)
+    return base
+
+
+def _blend_one(
+    forward: Forward,
+    layer: SelfAttentionLayer,
+    base: Tensor,
+    query: Tensor,
+    appearance: Appearance,
+    role: int,
+    given: LayerInfusion,
+) -> Tensor:
     rows = forward.indices(*ROWS[appearance.rows])
     key, value = given.key, given.value
     targets = given.targets
@@ -63,14 +76,16 @@ def _blend(forward: Forward, layer: SelfAttentionLayer, base: Tensor, query: Ten
         targets=candidates,
         rows=rows,
         per_head=appearance.per_head,
-        on_match=None if forward.matches is None else _recorder(forward, layer.name, given, query.shape[1], candidates),
+        on_match=None
+        if forward.matches is None
+        else _recorder(forward, layer.name, role, given, query.shape[1], candidates),
     )
     forward.coverage.append(coverage)
     return blended
 
 
 def _recorder(
-    forward: Forward, layer: str, given: LayerInfusion, tokens: int, candidates: Tensor | None
+    forward: Forward, layer: str, role: int, given: LayerInfusion, tokens: int, candidates: Tensor | None
 ) -> Callable[[int, int, Tensor, Tensor], None]:
     """Keeps the best match of every candidate token of the row that makes the image."""
     kept = torch.arange(given.tokens, device=given.key.device) if given.positions is None else given.positions
@@ -82,7 +97,7 @@ def _recorder(
             targets = torch.arange(tokens, device=index.device) if candidates is None else candidates
             assert forward.matches is not None
             forward.matches.append(
-                TokenMatches(layer, targets, kept[index[:, 0]], similarity[:, 0], tokens, given.tokens)
+                TokenMatches(layer, targets, kept[index[:, 0]], similarity[:, 0], tokens, given.tokens, role)
             )
 
     return record

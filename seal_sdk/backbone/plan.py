@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seal_sdk.backbone.capture import KeyValue
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.step import LayerInfusion
 from seal_sdk.config import Appearance, DeltaBridge, Structure
 
 
@@ -26,17 +27,34 @@ class Infusion:
     """An identity in the loop.
 
     key_values: timestep -> layer name -> (K, V), each (tokens, channels) on the model's device and dtype.
-    reference: its clean latents (1, C, h, w). tokens: layer name -> how many tokens it has there.
+    name: of the identity. reference: its clean latents (1, C, h, w). tokens: layer name -> how many tokens it has there.
     positions: layer name -> which of them are stored, None for all.
     sources, targets: layer name -> bool token masks of the reference's and the image's subject; None: no gating, no known target.
     """
 
+    name: str
     key_values: Callable[[float], Mapping[str, KeyValue]]
     reference: Tensor
     tokens: Mapping[str, int]
     positions: Mapping[str, Tensor] | None
     sources: Mapping[str, Tensor] | None
     targets: Mapping[str, Tensor] | None
+
+    @property
+    def latent_size(self) -> tuple[int, int]:
+        """(height, width) of the reference's latents."""
+        return self.reference.shape[-2], self.reference.shape[-1]
+
+
+def layer_infusion(given: Infusion, layer: str, key_value: KeyValue) -> LayerInfusion:
+    """One layer's share of an infusion at one step."""
+    return LayerInfusion(
+        *key_value,
+        given.sources and given.sources[layer],
+        given.targets and given.targets[layer],
+        given.positions and given.positions[layer],
+        given.tokens[layer],
+    )
 
 
 @dataclass(frozen=True)
@@ -51,7 +69,7 @@ class ImagePlan:
     appearance: Conditioning | None = None
     structure: StructureRow | None = None
     control_image: Tensor | None = None
-    infusion: Infusion | None = None
+    infusions: tuple[Infusion, ...] = ()
     subject: Tensor | None = None
 
 

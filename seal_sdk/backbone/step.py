@@ -28,8 +28,9 @@ class LayerInfusion:
 
 @dataclass(frozen=True)
 class TokenMatches:
-    """One layer's matches in one forward: targets, sources (Nt,) tokens of image and reference; similarity (Nt,) cosines.
+    """One layer's matches with the ``role``-th identity of the image in one forward.
 
+    targets, sources: (Nt,) tokens of image and reference. similarity: (Nt,) cosines.
     tokens, source_tokens: how many tokens image and reference have.
     """
 
@@ -39,6 +40,7 @@ class TokenMatches:
     similarity: Tensor
     tokens: int
     source_tokens: int
+    role: int = 0
 
 
 @dataclass
@@ -46,13 +48,14 @@ class Forward:
     """One UNet forward of one image: its rows in order, and what may be done to them.
 
     inject: share of the structure row's features that the other rows take, 0 for none.
-    infusion: per layer name; empty when nothing is infused. coverage collects, per layer, the share of tokens infused, and matches, where
-    asked for, which tokens of the generation row were matched with which.
+    infusion: per layer name, one per identity; empty when nothing is infused. tau, delta, detail: the step's. coverage
+    collects, per layer, the share of tokens infused, and matches, where needed, which tokens of the generation row were
+    matched with which.
     """
 
     rows: tuple[str, ...]
     inject: float = 0.0
-    infusion: dict[str, LayerInfusion] = field(default_factory=dict)
+    infusion: dict[str, tuple[LayerInfusion, ...]] = field(default_factory=dict)
     tau: float = 0.0
     delta: float = 0.0
     detail: float = 0.0

@@ -158,6 +158,27 @@ def ablations(seeds: range, base: str, only: str | None, report_file: Path | Non
     print_table(*claims(summary))
 
 
+@bench.command("pairs")
+@click.option("--seeds", type=SeedRange(), default="400000:400020", show_default=True, help="As of bench quality.")
+@click.option("--kind", default="mesh", show_default=True, help="Structure kind.")
+@click.option("--model", default="pocket", show_default=True, help="What the session opens: it must know the world.")
+@json_option
+def pairs(seeds: range, kind: str, model: str, as_json: bool) -> None:
+    """Two identities of one species in one picture, each in its region, against each drawn alone."""
+    from seal_sdk.evaluation.pairs import measure_pairs
+    from seal_sdk.evaluation.summary import cell
+
+    summary = measure_pairs(seeds, kind=kind, model=model)
+    if as_json:
+        print_json(summary)
+        return
+    lines = [(name, cell(value)) for name, value in summary["subject_error"].items()]
+    print_table(
+        ("subject error", f"{summary['seeds']} seeds"),
+        [*lines, ("together / alone", cell(summary["together_over_alone"]))],
+    )
+
+
 def _setup(options: dict[str, Any]) -> dict[str, Any]:
     """The options as arguments of measure_quality."""
     from seal_sdk.evaluation.quality import Setup

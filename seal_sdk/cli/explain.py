@@ -51,6 +51,8 @@ def explain(
 
     check_output(output, yes)
     settings = read_settings(image)
+    if settings.get("identities"):
+        raise Failure(f"{image} shows several identities: use generate(..., match_maps=True) and maps(identity=...).")
     if settings["identity"] is None or settings["seed"] is None:
         raise Failure(f"{image} was drawn without an identity, or with noise of its own: nothing can be explained.")
     if settings["structure"] is not None and structure is None:
