@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import torch
 
 from seal_sdk.backbone.capture import KeyValue
-from seal_sdk.tiers import Tiers
+from seal_sdk.tiers import Found, Tiers
 from store import StoreCorruption, StoredIdentity
 
 
@@ -43,7 +43,7 @@ class KeyValueReader:
         self.waited = 0.0
         self.reads: Counter[str] = Counter()
         self._held: tuple[int, dict[str, KeyValue]] | None = None
-        self._coming: tuple[int, Future[dict[str, KeyValue]]] | None = None
+        self._coming: tuple[int, Future[Found]] | None = None
         if self._order:
             self._prefetch(self._order[0])
 
@@ -52,29 +52,29 @@ class KeyValueReader:
         self._beat()
         index = self._nearest[timestep]
         if self._held is None or self._held[0] != index:
-            self._held = (index, self._receive(index))
+            found = self._receive(index)
+            self.reads[found.tier] += 1
+            self._held = (index, self._tiers.make_ready(found, self._stored, index, self._device, self._dtype))
             following = self._after(timestep, index)
             if following is not None:
                 self._prefetch(following)
         return self._held[1]
 
-    def _read(self, index: int) -> dict[str, KeyValue]:
-        step, tier = self._tiers.read(self._stored, index, self._device, self._dtype)
-        self.reads[tier] += 1
-        return step
+    def _find(self, index: int) -> Found:
+        return self._tiers.find(self._stored, index, self._device, self._dtype)
 
     def _prefetch(self, index: int) -> None:
-        self._coming = (index, self._executor.submit(self._read, index))
+        self._coming = (index, self._executor.submit(self._find, index))
 
-    def _receive(self, index: int) -> dict[str, KeyValue]:
+    def _receive(self, index: int) -> Found:
         started = time.perf_counter()
         try:
             if self._coming is not None and self._coming[0] == index:
                 return self._coming[1].result()
-            return self._read(index)
+            return self._find(index)
         except StoreCorruption as error:
             self._stored = self._restore(error)  # here and not where it was read: the model runs in this thread
-            return self._read(index)
+            return self._find(index)
         finally:
             self.waited += time.perf_counter() - started
 

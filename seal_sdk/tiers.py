@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -50,6 +51,16 @@ class LeastRecentlyUsed(Generic[Step]):
             self.nbytes = 0
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """One cached timestep and the tier that it was found in, "accelerator", "memory", "disk" or "remote": the store's
+    arrays, or what was made of them before."""
+
+    tier: str
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    ready: dict[str, KeyValue] | None = None
+
+
 class Tiers:
     """Reads timesteps through the tiers, and keeps them in those that are above.
 
@@ -62,18 +73,27 @@ class Tiers:
         self._accelerator = LeastRecentlyUsed[dict[str, KeyValue]](_budget("accelerator_budget", accelerator))
         self._ready = LeastRecentlyUsed[dict[str, KeyValue]](self._memory.budget)  # where the host is the accelerator
 
-    def read(
-        self, stored: StoredIdentity, index: int, device: torch.device, dtype: torch.dtype
-    ) -> tuple[dict[str, KeyValue], str]:
-        """Layer name -> (K, V) of one cached timestep, and the tier it was found in: "accelerator", "memory", "disk", "remote"."""
-        key = (stored.digest, index, str(device), dtype)
-        kept, tier = (self._ready, "memory") if device.type == "cpu" else (self._accelerator, "accelerator")
-        ready = kept.get(key)
-        if ready is None:
-            arrays, tier = self._arrays(stored, index, device)
-            ready = to_key_values(arrays, stored.arrays, device, dtype)
-            kept.put(key, ready, sum(tensor.nbytes for pair in ready.values() for tensor in pair))
-        return ready, tier
+    def find(self, stored: StoredIdentity, index: int, device: torch.device, dtype: torch.dtype) -> Found:
+        """One cached timestep, wherever it is. Handles bytes alone, so that it may run beside the UNet: torch's kernels
+        in another thread would take the UNet's cores."""
+        ready = self._kept(device).get(_key(stored, index, device, dtype))
+        if ready is not None:
+            return Found("memory" if device.type == "cpu" else "accelerator", ready=ready)
+        return self._arrays(stored, index, device)
+
+    def make_ready(
+        self, found: Found, stored: StoredIdentity, index: int, device: torch.device, dtype: torch.dtype
+    ) -> dict[str, KeyValue]:
+        """Layer name -> (K, V) of what was found, in the model's thread."""
+        if found.ready is not None:
+            return found.ready
+        ready = to_key_values(found.arrays, stored.arrays, device, dtype)
+        size = sum(tensor.nbytes for pair in ready.values() for tensor in pair)
+        self._kept(device).put(_key(stored, index, device, dtype), ready, size)
+        return ready
+
+    def _kept(self, device: torch.device) -> LeastRecentlyUsed[dict[str, KeyValue]]:
+        return self._ready if device.type == "cpu" else self._accelerator
 
     @property
     def nbytes(self) -> int:
@@ -84,17 +104,21 @@ class Tiers:
         for kept in (self._memory, self._accelerator, self._ready):
             kept.clear()
 
-    def _arrays(self, stored: StoredIdentity, index: int, device: torch.device) -> tuple[Mapping[str, np.ndarray], str]:
+    def _arrays(self, stored: StoredIdentity, index: int, device: torch.device) -> Found:
         if device.type == "cpu":
             tier = stored.source(index)
-            return stored.step(index), tier
+            return Found(tier, stored.step(index))
         arrays = self._memory.get((stored.digest, index))
         if arrays is not None:
-            return arrays, "memory"
+            return Found("memory", arrays)
         tier = stored.source(index)
         arrays = stored.step(index, out=_pinned(stored) if device.type == "cuda" else None)
         self._memory.put((stored.digest, index), arrays, sum(array.nbytes for array in arrays.values()))
-        return arrays, tier
+        return Found(tier, arrays)
+
+
+def _key(stored: StoredIdentity, index: int, device: torch.device, dtype: torch.dtype) -> tuple[Any, ...]:
+    return stored.digest, index, str(device), dtype
 
 
 def _pinned(stored: StoredIdentity) -> dict[str, np.ndarray]:

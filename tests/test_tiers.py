@@ -17,6 +17,12 @@ SPEC = ArraySpec("mid", (4, 2, 2, 8, 16), "float32", "float32", ("a", "b"))
 STEP = SPEC.nbytes // 4
 
 
+def read(tiers, *what):
+    """(K/V, tier) of one cached timestep."""
+    found = tiers.find(*what)
+    return tiers.make_ready(found, *what), found.tier
+
+
 @pytest.fixture
 def stored(tmp_path):
     rng = np.random.default_rng(0)
@@ -28,14 +34,14 @@ def stored(tmp_path):
 
 
 def sources(tiers, stored, device, order):
-    return [tiers.read(stored, index, device, torch.float32)[1] for index in order]
+    return [read(tiers, stored, index, device, torch.float32)[1] for index in order]
 
 
 def test_on_the_host_one_tier_keeps_what_is_ready(stored):
     tiers = Tiers(memory=2 * STEP)
     assert sources(tiers, stored, CPU, [0, 1, 0, 2, 1, 0]) == ["disk", "disk", "memory", "disk", "disk", "disk"]
     assert tiers.nbytes == 2 * STEP
-    (key, value), _ = (tiers.read(stored, 0, CPU, torch.float32)[0]["a"], None)
+    (key, value), _ = (read(tiers, stored, 0, CPU, torch.float32)[0]["a"], None)
     assert np.array_equal(key.numpy(), stored.step(0)["mid"][0, 0]) and value.shape == (8, 16)
     tiers.clear()
     assert tiers.nbytes == 0 and sources(tiers, stored, CPU, [0]) == ["disk"]
@@ -50,9 +56,9 @@ def test_an_accelerator_has_a_tier_of_its_own_above_the_hosts(stored):
 
 def test_another_device_or_dtype_is_not_served_from_what_was_kept(stored):
     tiers = Tiers()
-    assert tiers.read(stored, 0, CPU, torch.float32)[0]["a"][0].dtype == torch.float32
-    assert tiers.read(stored, 0, CPU, torch.bfloat16)[0]["a"][0].dtype == torch.bfloat16
-    assert tiers.read(stored, 0, ELSEWHERE, torch.float32)[0]["a"][0].device == ELSEWHERE
+    assert read(tiers, stored, 0, CPU, torch.float32)[0]["a"][0].dtype == torch.float32
+    assert read(tiers, stored, 0, CPU, torch.bfloat16)[0]["a"][0].dtype == torch.bfloat16
+    assert read(tiers, stored, 0, ELSEWHERE, torch.float32)[0]["a"][0].device == ELSEWHERE
 
 
 def test_threads_may_share_a_tier():
