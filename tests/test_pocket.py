@@ -202,6 +202,7 @@ training.run(lambda model, seed: (model(torch.randn(8, 4)) - 1).square().mean())
 weights = [torch.zeros(4, 4) for _ in range(2)]
 distributed.all_gather(weights, training.model.weight.detach())
 Path(f"{sys.argv[1]}.{training.rank}.txt").write_text(f"{torch.equal(*weights)} {training.step}")
+distributed.barrier()  # neither ends while the other still talks to it
 """
 
 

@@ -6,6 +6,7 @@ core is a third faster than one process of many threads.
 
 from __future__ import annotations
 
+import atexit
 import math
 import os
 import time
@@ -23,6 +24,7 @@ def join_processes() -> int:
     """Join the processes that ``torchrun`` started, if it did; this process's rank."""
     if distributed.is_torchelastic_launched() and not distributed.is_initialized():
         distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        atexit.register(distributed.destroy_process_group)  # its threads abort a process that ends beneath them
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
