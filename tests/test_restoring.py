@@ -7,7 +7,6 @@ import warnings
 
 import pytest
 
-import store.files
 from seal_sdk import IdentitySession
 from seal_sdk.errors import RestoredWarning
 from store import IdentityStore, StoreCorruption
@@ -17,8 +16,7 @@ BOX = (30.0, 30.0, 100.0, 110.0)
 
 
 @pytest.fixture
-def session(tiny_pipeline, tmp_path, reference_image, monkeypatch):
-    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
+def session(tiny_pipeline, tmp_path, reference_image, quick_disk):
     with IdentitySession(tiny_pipeline(), store=IdentityStore(tmp_path / "store"), memory_budget=0) as opened:
         opened.register(reference_image, prompt="a photo", name="one", box=BOX, timesteps=2)
         yield opened

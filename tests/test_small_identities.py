@@ -7,7 +7,6 @@ import pytest
 import torch
 import zarr
 
-import store.files
 from seal_sdk import Appearance, IdentitySession
 from seal_sdk.errors import InputError, RestoredWarning
 from seal_sdk.method.infusion import dilate
@@ -19,8 +18,7 @@ BOX = (40.0, 40.0, 90.0, 100.0)
 
 
 @pytest.fixture
-def session(tiny_pipeline, tmp_path, monkeypatch):
-    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
+def session(tiny_pipeline, tmp_path, quick_disk):
     with IdentitySession(tiny_pipeline(), store=IdentityStore(tmp_path / "store")) as opened:
         yield opened
 

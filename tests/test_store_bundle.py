@@ -40,10 +40,7 @@ def put(place: IdentityStore, name: str | None = "tiger", seed: int = 0):
     )
 
 
-@pytest.fixture(autouse=True)
-def quick_disk(monkeypatch) -> None:
-    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
-    monkeypatch.setattr(store.files, "sync_directory", lambda path: None)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

@@ -64,11 +64,7 @@ def assert_holds(identity, seed: int) -> None:
             assert read[name].tobytes() == values.tobytes()
 
 
-@pytest.fixture(autouse=True)
-def quick_disk(monkeypatch) -> None:
-    """Syncs that cost nothing: durability is the matter of the fault tests."""
-    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
-    monkeypatch.setattr(store.files, "sync_directory", lambda path: None)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

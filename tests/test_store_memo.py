@@ -38,9 +38,7 @@ def grown_old(place: IdentityStore) -> None:
 
 
 @pytest.fixture(autouse=True)
-def quick_disk(monkeypatch) -> None:
-    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
-    monkeypatch.setattr(store.files, "sync_directory", lambda path: None)
+def quick_memo(quick_disk, monkeypatch) -> None:
     monkeypatch.setattr(store.memo, "_WORTH_WRITING", 1)
 
 

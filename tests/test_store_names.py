@@ -41,11 +41,7 @@ def age(place: IdentityStore, seconds: float) -> None:
             os.utime(path, times=(path.stat().st_mtime - seconds,) * 2)
 
 
-@pytest.fixture(autouse=True)
-def quick_disk(monkeypatch) -> None:
-    """Syncs that cost nothing: durability is the matter of the fault tests."""
-    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
-    monkeypatch.setattr(store.files, "sync_directory", lambda path: None)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import store.files
 from seal_sdk.cli.main import seal
 from store import ArraySpec, IdentityStore, InvalidValue, OverBudget
 
@@ -46,10 +45,7 @@ def names(place: IdentityStore) -> list[str | None]:
     return [info.name for info in place.identities()]
 
 
-@pytest.fixture(autouse=True)
-def quick_disk(monkeypatch) -> None:
-    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
-    monkeypatch.setattr(store.files, "sync_directory", lambda path: None)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import threading
 import numpy as np
 import pytest
 
-import store.files
 from store import (
     ArraySpec,
     IdentityStore,
@@ -47,10 +46,7 @@ def holds(stored, seed: int = 0, shift: float = 0.0) -> bool:
     return all(stored.step(i)["mid"].tobytes() == wanted[i]["mid"].tobytes() for i in range(3))
 
 
-@pytest.fixture(autouse=True)
-def quick_disk(monkeypatch) -> None:
-    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
-    monkeypatch.setattr(store.files, "sync_directory", lambda path: None)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

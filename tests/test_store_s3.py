@@ -10,7 +10,6 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-import store.files
 from store import ArraySpec, IdentityStore, Remote, RemoteError
 
 pytest.importorskip("obstore")
@@ -96,7 +95,7 @@ def s3():
 
 
 @pytest.fixture
-def cloud(s3, monkeypatch, request) -> Remote:
+def cloud(s3, quick_disk, monkeypatch, request) -> Remote:
     for key, value in {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3}",
         "AWS_ACCESS_KEY_ID": "key",
@@ -104,7 +103,6 @@ def cloud(s3, monkeypatch, request) -> Remote:
         "AWS_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(key, value)
-    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
     Proxy.faults = {}
     return Remote(f"s3://bucket/{request.node.name}")
 

@@ -12,7 +12,6 @@ import zarr
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import default_buffer_prototype
 
-import store.files
 from store import ArraySpec, IdentityStore, StoreCorruption
 
 TIMESTEPS = (981, 501, 21)
@@ -30,11 +29,7 @@ def values_of(array: ArraySpec) -> np.ndarray:
     )
 
 
-@pytest.fixture(autouse=True)
-def quick_disk(monkeypatch) -> None:
-    """Syncs that cost nothing: durability is the matter of the fault tests."""
-    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
-    monkeypatch.setattr(store.files, "sync_directory", lambda path: None)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from seal_sdk.cli.options import json_option, open_store, store_option, yes_option
+from seal_sdk.cli.options import json_option, open_store, store_option
 from seal_sdk.cli.output import byte_bar, human_size, print_json
 from seal_sdk.defaults import open_identities
 from store import IdentityStore, Transfer
@@ -38,7 +38,7 @@ def export(name: str, file: Path, yes: bool, root: str | None, as_json: bool) ->
 @click.argument("file", type=FILE)
 @click.option("--name", help="What to call it; the bundle's own name where not given.")
 @click.option("--trust", is_flag=True, help="Registering the same image then finds it; its name loses 'imported/'.")
-@yes_option
+@click.option("-y", "--yes", is_flag=True, help="Take the name over where another identity has it.")
 @store_option
 @json_option
 def import_(file: Path, name: str | None, trust: bool, yes: bool, root: str | None, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
     python tests/faults/run.py [--minutes 10] [--json]
 
-Uses the helpers of ``tests/test_store_faults.py`` and ``tests/test_store_bundle.py``: their own reader of the layout on disk
+Uses the helpers of the fault tests (``tests/test_store_faults.py`` and those beside it): their own reader of the layout on disk
 judges, not the code under test. The exit code is 1 where a figure is not as it should be.
 """
 
@@ -12,6 +12,7 @@ import argparse
 import errno
 import json
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import test_store_bundle as bundles
 import test_store_faults as faults
+import test_store_power_cut as power
 
 import store.files
 from store import IdentityStore, StoreError
@@ -68,6 +70,19 @@ def errors(folder: Path) -> Counter:
     return Counter({outcome: 1, "broken": int(not sound)})
 
 
+def power_cuts(folder: Path) -> Counter:
+    """The power fails at some moment; of what was not synced some is lost. Raises AssertionError on anything torn."""
+    root, target = folder / "powered" / "identities", folder / "cut"
+    with _quick():
+        log = power.record(root, power.work)
+        for _ in range(20):
+            moment = RNG.randint(0, len(log))
+            power.judge(power.cut(root, log, moment, target, RNG), moment)
+            shutil.rmtree(target)
+        shutil.rmtree(root)
+    return Counter({"cuts": 20})
+
+
 def flips(folder: Path) -> Counter:
     """One flipped bit in any file of a store: noticed, and mended by registering again."""
     pristine, root = folder / "pristine", folder / "flipped"
@@ -99,10 +114,10 @@ def bundle_flips(folder: Path) -> Counter:
 
 
 def churn(folder: Path) -> Counter:
-    """Writers, a reader and gc side by side; a failed read ends its process with 1."""
-    ends = faults.run_script(faults.CHURN, folder / "churn", 20)
+    """Writers, a reader and gc side by side for a minute; a failed read ends its process with 1."""
+    ends = faults.run_script(faults.CHURN, folder / "churn", 60)
     faults.read_layout(folder / "churn")
-    return Counter({"seconds": 20, "failed processes": sum(end != "0" for end in ends)})
+    return Counter({"seconds": 60, "failed processes": sum(end != "0" for end in ends)})
 
 
 @contextmanager
@@ -117,7 +132,8 @@ def _quick() -> Iterator[None]:
 KINDS: dict[str, tuple[Callable[[Path], Counter], float]] = {  # what is done, and its share of the time
     "kills": (kills, 0.3),
     "errors": (errors, 0.2),
-    "flips": (flips, 0.3),
+    "power cuts": (power_cuts, 0.1),
+    "flips": (flips, 0.2),
     "bundle flips": (bundle_flips, 0.1),
     "churn": (churn, 0.1),
 }
