@@ -10,7 +10,7 @@ import torch
 
 from seal_sdk import Appearance, IdentitySession
 from seal_sdk.backbone.detail import transfer_detail
-from seal_sdk.backbone.step import Forward, TokenMatches
+from seal_sdk.backbone.step import Correspondence, Forward
 from seal_sdk.errors import ConfigError
 from seal_sdk.identity import Identity
 from seal_sdk.method.detail import clean, place_latents, steer
@@ -53,20 +53,20 @@ def test_a_steered_prediction_stands_for_the_changed_latents(kind):
 def test_whole_strength_predicts_the_reference_where_tokens_were_infused():
     torch.manual_seed(0)
     prediction, noisy, reference = torch.randn(3, 1, 4, 8, 8)
-    every, similarity = torch.arange(16), torch.ones(16)
-    similarity[5] = 0.1  # below tau
+    every, similarity = torch.arange(16), 2 * torch.eye(16)  # the sum of two layers
+    similarity[5] *= 0.1  # below tau
     forward = Forward(("generation",), tau=0.5, detail=1.0)
-    forward.matches = [
-        TokenMatches("coarse", every[:4], every[:4], similarity[:4], 4, 4),
-        TokenMatches("fine", every, every, similarity, 16, 16),
-    ]
+    forward.correspondences[0] = Correspondence(similarity, torch.full((16,), 2.0), every, 16)
     meant = clean(transfer_detail(forward, prediction, noisy, [reference], 0.3, "epsilon"), noisy, 0.3, "epsilon")
     before = clean(prediction, noisy, 0.3, "epsilon")
     spared = torch.zeros(8, 8, dtype=torch.bool)
     spared[2:4, 2:4] = True
     assert torch.allclose(meant[..., ~spared], reference[..., ~spared], atol=1e-5)
     assert torch.equal(meant[..., spared], before[..., spared])
-    assert transfer_detail(replace(forward, matches=[]), prediction, noisy, [reference], 0.3, "epsilon") is prediction
+    assert (
+        transfer_detail(replace(forward, correspondences={}), prediction, noisy, [reference], 0.3, "epsilon")
+        is prediction
+    )
 
 
 def test_details_are_transferred_once_the_layout_stands():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seal_sdk.method.infusion import infuse, match
+from seal_sdk.method.infusion import infuse, match, similarities
 
 
 def tensors(dtype=torch.float32, keys=5):
@@ -32,7 +32,7 @@ def test_large_values_do_not_overflow_half_precision(delta):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_blending_rounds_once(dtype):
     base, query, key, value = tensors(dtype)
-    index = match(query[0], key, 1)[1][:, 0]
+    index = match(similarities(query[0], key), 1)[1][:, 0]
     exact = (base[0].double() + 3 * value[index].double()) / 4
     blended, _ = run(base, query, key, value)
     assert (blended[0] - exact.to(dtype)).abs().max() <= torch.finfo(dtype).eps  # at most the last bit
@@ -65,13 +65,12 @@ def test_matches_can_be_watched():
     base, query, key, value = tensors()
     targets = torch.tensor([1, 4, 5])
 
-    def watch(row, head, similarity, index):
-        seen[row, head] = (similarity, index)
+    def watch(row, head, similarity):
+        seen[row, head] = similarity
 
     run(base, query, key, value, targets=targets, rows=(1,), top_k=2, on_match=watch)
-    similarity, index = match(query[1, targets], key, 2)
     assert list(seen) == [(1, 0)]
-    assert torch.equal(seen[1, 0][0], similarity) and torch.equal(seen[1, 0][1], index)
+    assert torch.equal(seen[1, 0], similarities(query[1, targets], key))
     run(base, query, key, value, per_head=True, on_match=watch)
     assert {head for _, head in seen} == {0, 1}
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from seal_sdk.method.anchor_align import align_image, align_mask, anchor_transform, border_colour
 from seal_sdk.method.delta_bridge import bridge, low_pass
-from seal_sdk.method.infusion import infuse, match, token_mask
+from seal_sdk.method.infusion import infuse, match, similarities, token_mask
 from seal_sdk.method.schedules import active, delta_at, lambda_at, tau_at
 from seal_sdk.method.targets import subject_wins
 
@@ -58,11 +58,11 @@ def test_border_colour_ignores_what_crosses_the_border():
 def test_match_is_cosine_and_survives_zero_vectors():
     query, key = torch.randn(5, 8), torch.randn(7, 8)
     key[3] = 0
-    similarity, index = match(query, key, 2)
+    similarity, index = match(similarities(query, key), 2)
     expected = F.cosine_similarity(query[:, None], key[None], dim=-1)
     best = expected.topk(2, dim=-1)
     assert torch.allclose(similarity, best.values, atol=1e-6) and torch.equal(index, best.indices)
-    assert torch.isfinite(match(torch.zeros(2, 8), key, 1)[0]).all()
+    assert torch.isfinite(match(similarities(torch.zeros(2, 8), key), 1)[0]).all()
 
 
 def infusion(top_k=1, tau=-1.0, delta=3.0, targets=None, rows=(0, 1), dtype=torch.float32):
@@ -77,14 +77,14 @@ def infusion(top_k=1, tau=-1.0, delta=3.0, targets=None, rows=(0, 1), dtype=torc
 
 def test_one_match_is_blended_by_delta():
     base, query, key, value, blended, coverage = infusion()
-    _, index = match(query[0], key, 1)
+    _, index = match(similarities(query[0], key), 1)
     assert torch.allclose(blended[0], (base[0] + 3 * value[index[:, 0]]) / 4)
     assert coverage == 1.0
 
 
 def test_several_matches_are_attended_per_head():
     base, query, key, value, blended, _ = infusion(top_k=3, delta=1.0)
-    index = match(query[0], key, 3)[1]
+    index = match(similarities(query[0], key), 3)[1]
     for token in range(6):
         heads = []
         for head in (slice(0, 4), slice(4, 8)):
@@ -106,7 +106,7 @@ def test_only_targets_and_rows_change_and_tau_gates():
     changed = (blended != base).any(-1)
     assert changed.nonzero().tolist() == [[1, 1], [1, 4]]
     base, query, key, _, blended, coverage = infusion(tau=0.3)
-    valid = match(query.flatten(0, 1), key, 1)[0][:, 0].view(2, 6) > 0.3
+    valid = match(similarities(query.flatten(0, 1), key), 1)[0][:, 0].view(2, 6) > 0.3
     assert torch.equal((blended != base).any(-1), valid)
     assert coverage == pytest.approx(valid.float().mean().item())
 

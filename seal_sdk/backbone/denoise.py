@@ -162,7 +162,7 @@ class _Loop:
             forward.tau = tau_at(gamma, appearance.tau, appearance.schedule)
             forward.delta = delta_at(gamma, appearance.delta, appearance.schedule)
             forward.detail = detail_at(gamma, appearance.detail)
-            forward.matches = [] if self.keep_matches or forward.detail else None
+            forward.matches = [] if self.keep_matches else None
             read = [given.key_values(float(timestep)) for given in plan.infusions]
             forward.infusion = {
                 layer.name: tuple(

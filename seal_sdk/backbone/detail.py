@@ -1,4 +1,4 @@
-"""Detail transfer inside the denoising loop: the matches of the finest infused layers move the prediction."""
+"""Detail transfer inside the denoising loop: the matches on the finest infused grid move the prediction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from seal_sdk.backbone.layers import token_grid
-from seal_sdk.backbone.step import Forward
+from seal_sdk.backbone.step import Correspondence, Forward
+from seal_sdk.method.coherence import coherent
 from seal_sdk.method.detail import clean, place_latents, steer
 
 
@@ -16,25 +17,24 @@ def transfer_detail(
     forward: Forward, prediction: Tensor, noisy: Tensor, references: Sequence[Tensor], level: float, kind: str
 ) -> Tensor:
     """The guided prediction (1, C, h, w), moved by ``forward.detail`` towards the references' latents where tokens were
-    infused; several layers' matches are averaged. noisy: the UNet's input at alpha_bar ``level``; kind: prediction type."""
-    if not forward.matches or level >= 1:
+    infused; all layers of the finest grid find the matches together. noisy: the UNet's input at alpha_bar ``level``;
+    kind: prediction type."""
+    if not forward.correspondences or level >= 1:
         return prediction
-    finest = max(each.tokens for each in forward.matches)
-    size = (prediction.shape[-2], prediction.shape[-1])
-    placed, count = torch.zeros_like(prediction), torch.zeros_like(prediction[:, :1])
-    for each in forward.matches:
-        if each.tokens == finest:
-            reference, infused = references[each.role], each.similarity > forward.tau
-            source_grid = token_grid(each.source_tokens, (reference.shape[-2], reference.shape[-1]))
-            latents, covered = place_latents(
-                reference,
-                each.targets[infused],
-                each.sources[infused],
-                token_grid(each.tokens, size),
-                source_grid,
-                size,
-            )
-            placed, count = placed + latents, count + covered
-    wanted = placed / count.clamp(min=1)
-    change = forward.detail * (count > 0) * (wanted - clean(prediction, noisy, level, kind))
+    wanted, covered = torch.zeros_like(prediction), torch.zeros_like(prediction[:, :1])
+    for role, found in forward.correspondences.items():  # their targets have nothing in common
+        latents, where = _place(found, references[role], (prediction.shape[-2], prediction.shape[-1]), forward.tau)
+        wanted, covered = wanted + latents, covered + where
+    change = forward.detail * covered * (wanted - clean(prediction, noisy, level, kind))
     return steer(prediction, change.to(prediction.dtype), level, kind)
+
+
+def _place(found: Correspondence, reference: Tensor, size: tuple[int, int], tau: float) -> tuple[Tensor, Tensor]:
+    """`place_latents` of the coherent matches whose own mean similarity exceeds tau."""
+    grid = token_grid(found.tokens, size)
+    source_grid = token_grid(found.source_tokens, (reference.shape[-2], reference.shape[-1]))
+    targets = torch.nonzero(found.layers).squeeze(1)
+    similarity = found.similarity[targets] / found.layers[targets, None]
+    best = coherent(similarity, targets, found.sources, grid, source_grid).argmax(-1)
+    infused = similarity.gather(-1, best[:, None])[:, 0] > tau
+    return place_latents(reference, targets[infused], found.sources[best[infused]], grid, source_grid, size)

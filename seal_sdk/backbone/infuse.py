@@ -9,9 +9,18 @@ from torch import Tensor
 
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.layers import SelfAttentionLayer
-from seal_sdk.backbone.step import APPEARANCE, GENERATION, UNCOND, Forward, LayerInfusion, Stage, TokenMatches
+from seal_sdk.backbone.step import (
+    APPEARANCE,
+    GENERATION,
+    UNCOND,
+    Correspondence,
+    Forward,
+    LayerInfusion,
+    Stage,
+    TokenMatches,
+)
 from seal_sdk.config import Appearance
-from seal_sdk.method.infusion import infuse
+from seal_sdk.method.infusion import infuse, match
 from seal_sdk.method.targets import subject_wins
 
 ROWS = {"all": (UNCOND, GENERATION, APPEARANCE), "cond": (GENERATION, APPEARANCE)}
@@ -76,28 +85,44 @@ def _blend_one(
         targets=candidates,
         rows=rows,
         per_head=appearance.per_head,
-        on_match=None
-        if forward.matches is None
-        else _recorder(forward, layer.name, role, given, query.shape[1], candidates),
+        on_match=_watcher(forward, layer.name, role, given, query.shape[1], candidates),
     )
     forward.coverage.append(coverage)
     return blended
 
 
-def _recorder(
+def _watcher(
     forward: Forward, layer: str, role: int, given: LayerInfusion, tokens: int, candidates: Tensor | None
-) -> Callable[[int, int, Tensor, Tensor], None]:
-    """Keeps the best match of every candidate token of the row that makes the image."""
-    kept = torch.arange(given.tokens, device=given.key.device) if given.positions is None else given.positions
-    kept = kept if given.sources is None else kept[given.sources]
+) -> Callable[[int, int, Tensor], None] | None:
+    """Keeps what is asked for of the similarities in the row that makes the image."""
+    if forward.matches is None and not forward.detail:
+        return None
+    device = given.key.device
+    targets = torch.arange(tokens, device=device) if candidates is None else candidates
+    sources = torch.arange(given.tokens, device=device) if given.positions is None else given.positions
+    sources = sources if given.sources is None else sources[given.sources]
     (shown,) = forward.indices(GENERATION)[:1] or forward.indices(APPEARANCE)
 
-    def record(row: int, head: int, similarity: Tensor, index: Tensor) -> None:
-        if row == shown:
-            targets = torch.arange(tokens, device=index.device) if candidates is None else candidates
-            assert forward.matches is not None
+    def watch(row: int, head: int, similarity: Tensor) -> None:
+        if row != shown:
+            return
+        if forward.matches is not None:
+            best, index = match(similarity, 1)
             forward.matches.append(
-                TokenMatches(layer, targets, kept[index[:, 0]], similarity[:, 0], tokens, given.tokens, role)
+                TokenMatches(layer, targets, sources[index[:, 0]], best[:, 0], tokens, given.tokens, role)
             )
+        if forward.detail:
+            every = similarity.new_zeros(tokens, len(sources)).index_copy(0, targets, similarity)
+            layers = similarity.new_zeros(tokens).index_fill(0, targets, 1.0)
+            _correspond(forward, role, Correspondence(every, layers, sources, given.tokens))
 
-    return record
+    return watch
+
+
+def _correspond(forward: Forward, role: int, found: Correspondence) -> None:
+    """Adds one layer's similarities to those of the finest grid."""
+    known = forward.correspondences.get(role)
+    if known is None or found.tokens > known.tokens:
+        forward.correspondences[role] = found
+    elif found.tokens == known.tokens:
+        forward.correspondences[role] = known + found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -43,14 +43,35 @@ class TokenMatches:
     role: int = 0
 
 
+@dataclass(frozen=True)
+class Correspondence:
+    """How similar the tokens of the generation row are to an identity's, over the layers of one grid.
+
+    similarity: (tokens, Nk), the sum of their cosines with the reference's tokens ``sources``, (Nk,). layers: (tokens,)
+    how many layers took each for the subject. tokens, source_tokens: how many tokens image and reference have.
+    """
+
+    similarity: Tensor
+    layers: Tensor
+    sources: Tensor
+    source_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        return len(self.layers)
+
+    def __add__(self, other: Correspondence) -> Correspondence:
+        return replace(self, similarity=self.similarity + other.similarity, layers=self.layers + other.layers)
+
+
 @dataclass
 class Forward:
     """One UNet forward of one image: its rows in order, and what may be done to them.
 
     inject: share of the structure row's features that the other rows take, 0 for none.
     infusion: per layer name, one per identity; empty when nothing is infused. tau, delta, detail: the step's. coverage
-    collects, per layer, the share of tokens infused, and matches, where needed, which tokens of the generation row were
-    matched with which.
+    collects, per layer, the share of tokens infused; matches, where needed, which tokens of the generation row were
+    matched with which; correspondences, where details are transferred, the similarities on the finest grid per identity.
     """
 
     rows: tuple[str, ...]
@@ -61,6 +82,7 @@ class Forward:
     detail: float = 0.0
     coverage: list[Tensor] = field(default_factory=list)
     matches: list[TokenMatches] | None = None
+    correspondences: dict[int, Correspondence] = field(default_factory=dict)
 
     def indices(self, *names: str) -> list[int]:
         """Batch indices of the named rows that are present."""

@@ -10,17 +10,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def match(query: Tensor, key: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
-    """The ``top_k`` most similar keys of every query.
+def similarities(query: Tensor, key: Tensor) -> Tensor:
+    """Cosines of every query, (Nq, C), with every key, (Nk, C): (Nq, Nk), fp32.
 
-    query: (Nq, C). key: (Nk, C). Returns cosine similarities, fp32, and indices, both (Nq, k) with k = min(top_k, Nk), best first. All
-    heads' channels together decide, so that a token has one correspondence (ours).
+    All heads' channels together decide, so that a token has one correspondence (ours).
     """
-    similarity = F.normalize(query.float(), dim=-1) @ F.normalize(key.float(), dim=-1).T  # (Nq, Nk)
+    return F.normalize(query.float(), dim=-1) @ F.normalize(key.float(), dim=-1).T
+
+
+def match(similarity: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+    """The ``top_k`` most similar keys of every query, from (Nq, Nk): cosines and indices, (Nq, k), k = min(top_k, Nk), best first."""
     if top_k == 1:
         best, index = similarity.max(dim=-1, keepdim=True)
         return best, index
-    return torch.topk(similarity, min(top_k, len(key)), dim=-1)
+    return torch.topk(similarity, min(top_k, similarity.shape[1]), dim=-1)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, index: Tensor | None, heads: int) -> Tensor:
@@ -52,14 +55,13 @@ def infuse(
     targets: Tensor | None,
     rows: Sequence[int],
     per_head: bool = False,
-    on_match: Callable[[int, int, Tensor, Tensor], None] | None = None,
+    on_match: Callable[[int, int, Tensor], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Blend appearance attention into the base attention: ``(A_base + delta A_app) / (1 + delta)`` where the similarity exceeds tau.
 
     base: (B, N, C) attention output before ``to_out``. query: (B, N, C). key, value: (Nk, C) of the reference. targets: (Nt,) indices of
     the tokens that may be infused, None for all. rows: batch rows to infuse. per_head: each head finds matches of its own and is gated
-    by them, instead of one match for all (ours). on_match: called with row, head (0 unless per_head), similarities and indices (Nt, k)
-    of the matches, of the best one alone where all keys are attended to, for match maps.
+    by them, instead of one match for all (ours). on_match: called with row, head (0 unless per_head) and all similarities, (Nt, Nk).
     Returns the blended (B, N, C), and the share of the candidate tokens that were infused, a number from 0 to 1 on the
     same device. Everything else stays bit for bit the base.
     """
@@ -74,10 +76,11 @@ def infuse(
         at = row if targets is None else (row, targets)
         mixed = []
         for head, (q, k, v, before) in enumerate(zip(*(t.split(width, -1) for t in (query[at], key, value, base[at])))):
-            similarity, index = match(q, k, 1 if every else top_k)
+            similarity = similarities(q, k)
             if on_match is not None:
-                on_match(row, head, similarity, index)
-            valid = similarity[:, :1] > tau
+                on_match(row, head, similarity)
+            best, index = match(similarity, 1 if every else top_k)
+            valid = best[:, :1] > tau
             mixed.append(
                 torch.where(valid, _blend(before, attend(q, k, v, None if every else index, heads), delta), before)
             )
