@@ -66,7 +66,7 @@ class Drawing:
         on_step_end: Callable[[int, Tensor, Tensor], Tensor] | None,
     ) -> tuple[list[Any], Run, list[Placed | None], list[float]]:
         """Images, what the loop counted, the placed structure images, and the mean distance to the nearest cached timestep."""
-        identities = [role.identity for cast in casts for role in cast]
+        identities = [each for cast in casts for role in cast for each in role.references]
         for identity in identities:
             self._check_layers(identity)
         with (
@@ -100,7 +100,8 @@ class Drawing:
         self.clock.seconds["store_wait"] = sum(reader.waited for reader in readers.values())
         self.reads = sum((reader.reads for reader in readers.values()), Counter())
         distances = [
-            _mean([d for role in cast if readers for d in readers[role.identity.digest].distances]) for cast in casts
+            _mean([d for role in cast if readers for each in role.references for d in readers[each.digest].distances])
+            for cast in casts
         ]
         return images, run, placed, distances
 

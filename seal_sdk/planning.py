@@ -15,7 +15,7 @@ from seal_sdk.backbone.capture import KeyValue, kv_shapes
 from seal_sdk.backbone.conditioning import Conditioning, encode, encode_pair
 from seal_sdk.backbone.latents import encode_image
 from seal_sdk.backbone.layers import SelfAttentionLayer, token_grid
-from seal_sdk.backbone.plan import ImagePlan, Infusion, Method, StructureRow
+from seal_sdk.backbone.plan import ImagePlan, Infusion, Method, StructureRow, merged
 from seal_sdk.casting import Cast, alone, regions
 from seal_sdk.identity import Identity
 from seal_sdk.method.infusion import token_mask
@@ -60,7 +60,7 @@ class Planner:
             structure=self._structure_row(request, placed),
             control_image=self._control_image(placed),
             infusions=tuple(
-                self._infusion(role.identity, mask, readers[role.identity.digest])
+                merged([self._infusion(each, mask, readers[each.digest]) for each in role.references])
                 for role, mask in zip(cast, masks, strict=True)
                 if readers
             ),

@@ -17,7 +17,7 @@ from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.loading import load_controlnet, load_pipeline
 from seal_sdk.backbone.plan import Method
 from seal_sdk.callbacks import Callback, ProgressBar
-from seal_sdk.casting import Cast, Role
+from seal_sdk.casting import Cast, cast_of
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
 from seal_sdk.defaults import open_identities, sampling_defaults
 from seal_sdk.drawing import Drawing
@@ -194,7 +194,7 @@ class IdentitySession:
 
         structure: an image (photo, depth, mesh, pose, canny, ...) or None. identity: a name or Identity instead of the one in use,
         or several of them with the region of each: ``{"cat": box, "dog": mask}``, in pixels of the image to draw; the structure image is
-        then used as it is, without alignment.
+        then used as it is, without alignment. A tuple, ``("cat", "cat from behind")``, is one subject seen in several references.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels. match_maps: keep what ``Generation.maps()`` shows.
         height, width: in pixels. The names of ``StableDiffusionXLPipeline.__call__`` mean what they mean there;
@@ -345,8 +345,7 @@ class IdentitySession:
             )
         if isinstance(chosen, Mapping):
             check_regions(chosen, method)
-            return tuple(Role(self._checked(each), region) for each, region in chosen.items())
-        return (Role(self._checked(chosen)),)
+        return cast_of(chosen, self._checked)
 
     def _checked(self, chosen: str | Identity) -> Identity:
         identity = chosen if isinstance(chosen, Identity) else self.identities[chosen]

@@ -31,7 +31,8 @@ def record(
     """Everything needed to draw one image again; images and models are named by digests of their content."""
     return {
         "identity": _named(alone(cast)),
-        "identities": [] if alone(cast) else [_named(role.identity) for role in cast],
+        "references": [_named(each) for each in cast[0].references] if alone(cast) else [],
+        "identities": [] if alone(cast) else [_named(each) for role in cast for each in role.references],
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
         "structure": placed and {"aligned_pixels": pixels_digest(placed.image)},

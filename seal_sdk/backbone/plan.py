@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from seal_sdk.backbone.capture import KeyValue
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.layers import token_grid
 from seal_sdk.backbone.step import LayerInfusion
 from seal_sdk.config import Appearance, DeltaBridge, Structure
 
@@ -44,6 +47,50 @@ class Infusion:
     def latent_size(self) -> tuple[int, int]:
         """(height, width) of the reference's latents."""
         return self.reference.shape[-2], self.reference.shape[-1]
+
+
+def merged(references: Sequence[Infusion]) -> Infusion:
+    """Several references of one subject as one (ours): one below the other, the narrower ones with nothing beside them."""
+    if len(references) == 1:
+        return references[0]
+    first, width = references[0], max(each.latent_size[1] for each in references)
+    below = [F.pad(each.reference, (0, width - each.latent_size[1])) for each in references]
+
+    def key_values(timestep: float) -> dict[str, KeyValue]:
+        read = [each.key_values(timestep) for each in references]
+        return {name: tuple(map(torch.cat, zip(*(each[name] for each in read)))) for name in read[0]}  # type: ignore[misc]
+
+    sources = [each.sources for each in references if each.sources is not None]
+    return replace(
+        first,
+        key_values=key_values,
+        reference=torch.cat(below, dim=-2),
+        tokens={name: _tokens(references, name) for name in first.tokens},
+        positions={name: _below_each_other(references, name) for name in first.tokens},
+        sources={name: torch.cat([each[name] for each in sources]) for name in first.tokens} if sources else None,
+    )
+
+
+def _grid(reference: Infusion, layer: str) -> tuple[int, int]:
+    return token_grid(reference.tokens[layer], reference.latent_size)
+
+
+def _tokens(references: Sequence[Infusion], layer: str) -> int:
+    """How many tokens the layer has for all references together: sides of references are whole tokens on every grid."""
+    rows, columns = zip(*(_grid(each, layer) for each in references))
+    return sum(rows) * max(columns)
+
+
+def _below_each_other(references: Sequence[Infusion], layer: str) -> Tensor:
+    """(Nk,): where the stored tokens are in the grid of all references."""
+    grids = [_grid(each, layer) for each in references]
+    columns, top, found = max(grid[1] for grid in grids), 0, []
+    for each, grid in zip(references, grids, strict=True):
+        every = torch.arange(each.tokens[layer], device=each.reference.device)
+        stored = every if each.positions is None else each.positions[layer]
+        found.append((top + stored // grid[1]) * columns + stored % grid[1])
+        top += grid[0]
+    return torch.cat(found)
 
 
 def layer_infusion(given: Infusion, layer: str, key_value: KeyValue) -> LayerInfusion:

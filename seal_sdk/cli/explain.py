@@ -63,13 +63,15 @@ def explain(
     from seal_sdk import IdentitySession
 
     identities = open_store(root)
-    identities.resolve(settings["identity"]["digest"])  # told before a model is loaded
+    digests = [each["digest"] for each in settings.get("references") or [settings["identity"]]]
+    for digest in digests:
+        identities.resolve(digest)  # told before a model is loaded
     with IdentitySession(model, store=identities, accelerator=accelerator, precision=precision) as session:
-        identity = session.use(settings["identity"]["digest"])
-        drawn = redraw(session, settings, structure)
+        references = tuple(session.identities[digest] for digest in digests)
+        drawn = redraw(session, settings, references, structure)
         (shown,) = drawn.maps(layer=layer, step=step)
         same = drawn.image.tobytes() == Image.open(image).convert("RGB").tobytes()
-        shown.draw(identity.image, drawn.image).save(output, format="PNG")
+        shown.draw(_stacked([each.image for each in references]), drawn.image).save(output, format="PNG")
     if not same:
         click.echo(f"Warning: drawn anew, {image} differs; the maps are those of the new drawing.", err=True)
     facts = {"output": str(output), "same": same, "coverage": drawn.coverage[0], "layers_and_steps": len(shown.matches)}
@@ -79,17 +81,33 @@ def explain(
     click.echo(f"{output}: {len(shown.matches)} layers and steps, {drawn.coverage[0]:.0%} of the tokens infused.")
 
 
-def redraw(session: IdentitySession, settings: dict[str, Any], structure: Path | None) -> Generation:
+def _stacked(pictures: list[Any]) -> Any:
+    """Pictures one below the other, as the references of one subject are matched."""
+    from PIL import Image
+
+    whole = Image.new("RGB", (max(each.width for each in pictures), sum(each.height for each in pictures)))
+    top = 0
+    for each in pictures:
+        whole.paste(each, (0, top))
+        top += each.height
+    return whole
+
+
+def redraw(
+    session: IdentitySession, settings: dict[str, Any], references: tuple[Any, ...], structure: Path | None
+) -> Generation:
     """The image of ``settings`` once more, with its match maps."""
     from seal_sdk import Alignment, Appearance, DeltaBridge, Structure
 
-    same = ("structure_prompt", "structure_box", "negative_prompt", "num_inference_steps", "guidance_scale")
+    same = ("structure_prompt", "negative_prompt", "num_inference_steps", "guidance_scale")
     size = ("guidance_rescale", "height", "width", "clip_skip", "seed")
-    alignment = settings["alignment"]
+    alignment, box = settings["alignment"], settings["structure_box"]
     fill = alignment["fill"] if isinstance(alignment["fill"], str) else tuple(alignment["fill"])
     return session.generate(
         structure,
         settings["prompt"],
+        identity=references,
+        structure_box=box and tuple(box),
         **{key: settings[key] for key in same + size},
         alignment=Alignment(alignment["enabled"], fill),
         appearance=Appearance(**settings["appearance"]),
