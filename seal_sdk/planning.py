@@ -78,8 +78,12 @@ class Planner:
         known = [mask for mask in masks if mask is not None]
         if not known:
             return None
-        mask = torch.as_tensor(np.any(known, axis=0), dtype=torch.float32)[None, None]
-        covered = F.interpolate(mask, size=self._latent_size(self.sampling.size), mode="area")
+        return self._covered(np.any(known, axis=0), self._latent_size(self.sampling.size))
+
+    def _covered(self, mask: np.ndarray, latent_size: tuple[int, int]) -> Tensor:
+        """(1, 1, h, w) in [0, 1]: how much of each latent a mask (H, W) covers."""
+        whole = torch.as_tensor(np.ascontiguousarray(mask), dtype=torch.float32)[None, None]
+        covered = F.interpolate(whole, size=latent_size, mode="area")
         return covered.to(self.pipe._execution_device, self.pipe.unet.dtype)
 
     def _pair(self, prompt: str, negative: str | None) -> tuple[Conditioning | None, Conditioning]:
@@ -122,7 +126,9 @@ class Planner:
         latent_size = self._latent_size(identity.size[::-1])
         reference = self._once(("reference", identity.digest), lambda: self._reference(identity))
         tokens = {name: count for name, (count, _) in kv_shapes(self.pipe, self.layers, latent_size).items()}
-        return Infusion(identity.name, reader, reference, tokens, positions, sources, targets)
+        subject = self._covered(self._mask(identity), latent_size)
+        region = None if mask is None else self._covered(mask, self._latent_size((height, width)))
+        return Infusion(identity.name, reader, reference, tokens, positions, sources, targets, subject, region)
 
     def _positions(self, identity: Identity) -> dict[str, Tensor] | None:
         if identity.tokens is None:

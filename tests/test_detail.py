@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from seal_sdk import Appearance, IdentitySession
-from seal_sdk.backbone.detail import transfer_detail
+from seal_sdk.backbone.detail import TONE, transfer_detail
 from seal_sdk.backbone.step import Correspondence, Forward
 from seal_sdk.errors import ConfigError
 from seal_sdk.identity import Identity
-from seal_sdk.method.detail import clean, place_latents, steer
+from seal_sdk.method.detail import clean, mean_shift, place_latents, steer
 from seal_sdk.method.schedules import detail_at
 
 BOX = (20.0, 20.0, 100.0, 110.0)
@@ -56,17 +57,37 @@ def test_whole_strength_predicts_the_reference_where_tokens_were_infused():
     every, similarity = torch.arange(16), 2 * torch.eye(16)  # the sum of two layers
     similarity[5] *= 0.1  # below tau
     forward = Forward(("generation",), tau=0.5, detail=1.0)
+    given = SimpleNamespace(reference=reference, region=None)
     forward.correspondences[0] = Correspondence(similarity, torch.full((16,), 2.0), every, 16)
-    meant = clean(transfer_detail(forward, prediction, noisy, [reference], 0.3, "epsilon"), noisy, 0.3, "epsilon")
+    meant = clean(transfer_detail(forward, prediction, noisy, [given], 0.3, "epsilon"), noisy, 0.3, "epsilon")
     before = clean(prediction, noisy, 0.3, "epsilon")
     spared = torch.zeros(8, 8, dtype=torch.bool)
     spared[2:4, 2:4] = True
     assert torch.allclose(meant[..., ~spared], reference[..., ~spared], atol=1e-5)
     assert torch.equal(meant[..., spared], before[..., spared])
     assert (
-        transfer_detail(replace(forward, correspondences={}), prediction, noisy, [reference], 0.3, "epsilon")
-        is prediction
+        transfer_detail(replace(forward, correspondences={}), prediction, noisy, [given], 0.3, "epsilon") is prediction
     )
+
+
+def test_the_mean_comes_nearer_where_nothing_was_matched():
+    torch.manual_seed(0)
+    prediction, noisy, reference = torch.randn(3, 1, 4, 8, 8)
+    every, region = torch.arange(16), torch.zeros(1, 1, 8, 8)
+    region[..., 2:6, 2:6] = 1.0
+    forward = Forward(("generation",), tau=0.5, detail=1.0)
+    forward.correspondences[0] = Correspondence(torch.zeros(16, 16), torch.ones(16), every, 16)  # all below tau
+    given = SimpleNamespace(reference=reference, region=region, subject=torch.ones(1, 1, 8, 8))
+    moved = transfer_detail(forward, prediction, noisy, [given], 0.3, "epsilon")
+    before, after = (clean(each, noisy, 0.3, "epsilon")[..., 2:6, 2:6].mean((-2, -1)) for each in (prediction, moved))
+    assert torch.allclose(after, before + TONE * (reference.mean((-2, -1)) - before), atol=1e-5)
+    assert torch.equal(moved[..., :2, :], prediction[..., :2, :])
+
+
+@pytest.mark.parametrize("region", [torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)])
+def test_an_empty_subject_has_no_mean(region):
+    latents = torch.randn(1, 4, 8, 8)
+    assert not mean_shift(latents, region, latents + 1, 1 - region).any()
 
 
 def test_details_are_transferred_once_the_layout_stands():

@@ -89,7 +89,10 @@ def infusion(size, stored=None):
     count = tokens if stored is None else len(stored)
     values, sources = torch.randn(count, 8), {"up": torch.ones(count, dtype=torch.bool)}
     latents = torch.randn(1, 4, *size)
-    return Infusion("one", lambda timestep: {"up": (values, values)}, latents, {"up": tokens}, kept, sources, None)
+    subject = torch.ones(1, 1, *size)
+    return Infusion(
+        "one", lambda timestep: {"up": (values, values)}, latents, {"up": tokens}, kept, sources, None, subject, None
+    )
 
 
 def test_tokens_keep_their_places_below_each_other():
@@ -100,6 +103,7 @@ def test_tokens_keep_their_places_below_each_other():
     assert torch.equal(both.reference[..., :8, :4], first.reference) and torch.equal(
         both.reference[..., 8:, :], second.reference
     )
+    assert both.subject[..., 8:, :].all() and not both.subject[..., :8, 4:].any()
     key, value = both.key_values(0.0)["up"]
     assert torch.equal(key[:8], first.key_values(0.0)["up"][0]) and torch.equal(
         value[8:], second.key_values(0.0)["up"][1]

@@ -244,7 +244,7 @@ class _Loop:
             forward,
             guided,
             scaled,
-            [given.reference for given in plan.infusions],
+            plan.infusions,
             alpha_bar(self.scheduler, timestep),
             self.scheduler.config.prediction_type,
         )

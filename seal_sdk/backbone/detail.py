@@ -8,25 +8,33 @@ import torch
 from torch import Tensor
 
 from seal_sdk.backbone.layers import token_grid
+from seal_sdk.backbone.plan import Infusion
 from seal_sdk.backbone.step import Correspondence, Forward
 from seal_sdk.method.coherence import coherent
-from seal_sdk.method.detail import clean, place_latents, steer
+from seal_sdk.method.detail import clean, mean_shift, place_latents, steer
+
+TONE = (
+    0.5  # share of what then still differs in the subject's mean that is made up for; the benchmark prefers it (ours)
+)
 
 
 def transfer_detail(
-    forward: Forward, prediction: Tensor, noisy: Tensor, references: Sequence[Tensor], level: float, kind: str
+    forward: Forward, prediction: Tensor, noisy: Tensor, infusions: Sequence[Infusion], level: float, kind: str
 ) -> Tensor:
     """The guided prediction (1, C, h, w), moved by ``forward.detail`` towards the references' latents where tokens were
-    infused; all layers of the finest grid find the matches together. noisy: the UNet's input at alpha_bar ``level``;
-    kind: prediction type."""
+    infused, and each subject's mean towards its reference's; all layers of the finest grid find the matches together.
+    noisy: the UNet's input at alpha_bar ``level``; kind: prediction type."""
     if not forward.correspondences or level >= 1:
         return prediction
-    wanted, covered = torch.zeros_like(prediction), torch.zeros_like(prediction[:, :1])
+    before = clean(prediction, noisy, level, kind)
+    after = before
     for role, found in forward.correspondences.items():  # their targets have nothing in common
-        latents, where = _place(found, references[role], (prediction.shape[-2], prediction.shape[-1]), forward.tau)
-        wanted, covered = wanted + latents, covered + where
-    change = forward.detail * covered * (wanted - clean(prediction, noisy, level, kind))
-    return steer(prediction, change.to(prediction.dtype), level, kind)
+        given = infusions[role]
+        wanted, covered = _place(found, given.reference, (prediction.shape[-2], prediction.shape[-1]), forward.tau)
+        after = after + forward.detail * covered * (wanted - before)
+        if given.region is not None:
+            after = after + TONE * given.region * mean_shift(after, given.region, given.reference, given.subject)
+    return steer(prediction, (after - before).to(prediction.dtype), level, kind)
 
 
 def _place(found: Correspondence, reference: Tensor, size: tuple[int, int], tau: float) -> tuple[Tensor, Tensor]:

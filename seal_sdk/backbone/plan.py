@@ -33,6 +33,8 @@ class Infusion:
     name: of the identity. reference: its clean latents (1, C, h, w). tokens: layer name -> how many tokens it has there.
     positions: layer name -> which of them are stored, None for all.
     sources, targets: layer name -> bool token masks of the reference's and the image's subject; None: no gating, no known target.
+    subject, region: (1, 1, h, w) in [0, 1], how much of each latent of the reference and of the image belongs to the
+    subject; region is None where nobody knows.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Infusion:
     positions: Mapping[str, Tensor] | None
     sources: Mapping[str, Tensor] | None
     targets: Mapping[str, Tensor] | None
+    subject: Tensor
+    region: Tensor | None
 
     @property
     def latent_size(self) -> tuple[int, int]:
@@ -54,7 +58,9 @@ def merged(references: Sequence[Infusion]) -> Infusion:
     if len(references) == 1:
         return references[0]
     first, width = references[0], max(each.latent_size[1] for each in references)
-    below = [F.pad(each.reference, (0, width - each.latent_size[1])) for each in references]
+
+    def below(parts: Sequence[Tensor]) -> Tensor:
+        return torch.cat([F.pad(each, (0, width - each.shape[-1])) for each in parts], dim=-2)
 
     def key_values(timestep: float) -> dict[str, KeyValue]:
         read = [each.key_values(timestep) for each in references]
@@ -64,7 +70,8 @@ def merged(references: Sequence[Infusion]) -> Infusion:
     return replace(
         first,
         key_values=key_values,
-        reference=torch.cat(below, dim=-2),
+        reference=below([each.reference for each in references]),
+        subject=below([each.subject for each in references]),
         tokens={name: _tokens(references, name) for name in first.tokens},
         positions={name: _below_each_other(references, name) for name in first.tokens},
         sources={name: torch.cat([each[name] for each in sources]) for name in first.tokens} if sources else None,

@@ -43,6 +43,20 @@ def _source_cell(token: Tensor, offset: Tensor, cells: int, source_cells: int, s
     return (token * cells + offset) * source_cells // (source_tokens * cells)
 
 
+def mean_shift(latents: Tensor, region: Tensor, reference: Tensor, subject: Tensor) -> Tensor:
+    """(1, C, 1, 1): from the mean of (1, C, h, w) latents over a region to the reference's over its subject.
+
+    region, subject: (1, 1, h, w), how much of each cell belongs, from 0 to 1. Zero where either is empty.
+    """
+    if not region.any() or not subject.any():
+        return latents.new_zeros(1, latents.shape[1], 1, 1)
+    return _mean(reference, subject) - _mean(latents, region)
+
+
+def _mean(latents: Tensor, weight: Tensor) -> Tensor:
+    return (latents * weight).sum((-2, -1), keepdim=True) / weight.sum()
+
+
 def steer(prediction: Tensor, change: Tensor, level: float, kind: str) -> Tensor:
     """The UNet's prediction (B, C, h, w) that stands for clean latents changed by ``change``, at alpha_bar ``level`` < 1.
 
