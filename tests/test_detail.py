@@ -91,7 +91,7 @@ def test_an_empty_subject_has_no_mean(region):
 
 
 def test_details_are_transferred_once_the_layout_stands():
-    assert [detail_at(gamma, 0.7) for gamma in (0.0, 0.39, 0.4, 0.9, 0.95, 1.0)] == [0, 0, 0.7, 0.7, 0, 0]
+    assert [detail_at(gamma, 0.7) for gamma in (0.0, 0.09, 0.1, 0.9, 0.95, 1.0)] == [0, 0, 0.7, 0.7, 0, 0]
     with pytest.raises(ConfigError, match=r"detail=1\.5"):
         Appearance(detail=1.5)
 

@@ -179,6 +179,30 @@ def pairs(seeds: range, kind: str, model: str, as_json: bool) -> None:
     )
 
 
+@bench.command("references")
+@click.option("--seeds", type=SeedRange(), default="400000:400020", show_default=True, help="As of bench quality.")
+@click.option("--kind", default="mesh", show_default=True, help="Structure kind.")
+@click.option("--model", default="pocket", show_default=True, help="What the session opens: it must know the world.")
+@json_option
+def references(seeds: range, kind: str, model: str, as_json: bool) -> None:
+    """One subject known from one, two and three photos."""
+    from seal_sdk.evaluation.references import measure_references
+    from seal_sdk.evaluation.summary import cell
+
+    summary = measure_references(seeds, kind=kind, model=model)
+    if as_json:
+        print_json(summary)
+        return
+    errors = summary["subject_error"]
+    print_table(
+        (f"photos, {summary['seeds']} seeds", "subject error", "part colour", "subject error / of one photo"),
+        [
+            (count, cell(errors[count]), cell(summary["part_color_error"][count]), cell(summary["ratios"].get(count)))
+            for count in errors
+        ],
+    )
+
+
 def _setup(options: dict[str, Any]) -> dict[str, Any]:
     """The options as arguments of measure_quality."""
     from seal_sdk.evaluation.quality import Setup

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from seal_sdk.config import Alignment, Appearance, DeltaBridge
 from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation.metrics import subject_error
-from seal_sdk.evaluation.summary import resampled
+from seal_sdk.evaluation.summary import interval, resampled
 from seal_sdk.evaluation.triples import KINDS
 from seal_sdk.pocket import world
 from seal_sdk.session import IdentitySession
@@ -116,8 +116,8 @@ def measure_pairs(seeds: Sequence[int], *, kind: str = "mesh", model: str = "poc
     ratio = samples["together"].mean() / samples["alone"].mean()
     return {
         "seeds": len(seeds),
-        "subject_error": {name: _interval(float(samples[name].mean()), draws[name]) for name in METHODS},
-        "together_over_alone": _interval(float(ratio), draws["together"] / draws["alone"]),
+        "subject_error": {name: interval(float(samples[name].mean()), draws[name]) for name in METHODS},
+        "together_over_alone": interval(float(ratio), draws["together"] / draws["alone"]),
     }
 
 
@@ -146,8 +146,3 @@ def draw_pair(session: IdentitySession, pair: Pair) -> dict[str, tuple[np.ndarra
     alone = [draw(pair.alone[i], {name: pair.masks[i]}) for i, name in enumerate(names)]
     both = draw(pair.structure, dict(zip(names, pair.masks, strict=True)))
     return {"structure": (plain, plain), "alone": (alone[0], alone[1]), "together": (both, both)}
-
-
-def _interval(mean: float, draws: np.ndarray) -> dict[str, Any]:
-    low, high = np.quantile(draws, (0.025, 0.975))
-    return {"mean": mean, "ci95": [float(low), float(high)]}

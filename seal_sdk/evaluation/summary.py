@@ -86,6 +86,12 @@ def _positive(values: np.ndarray) -> np.ndarray:
     return np.maximum(values, 1e-12)
 
 
+def interval(mean: float, draws: np.ndarray) -> dict[str, Any]:
+    """A mean and the 95 % interval of its bootstrapped values."""
+    low, high = np.quantile(draws, (0.025, 0.975))
+    return {"mean": mean, "ci95": [float(low), float(high)]}
+
+
 def intervals(means: np.ndarray, draws: np.ndarray, metrics: Sequence[Metric]) -> dict[str, Any]:
     """Metric name -> mean and 95 % interval, of means (metrics,) and bootstrapped ones (resamples, metrics)."""
     low, high = np.quantile(draws, (0.025, 0.975), axis=0)

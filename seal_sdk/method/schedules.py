@@ -5,7 +5,7 @@ from __future__ import annotations
 EARLY_DELTA = 0.5  # share of delta at gamma = 0 under "dynamic" (ours)
 EARLY_TAU = 0.15  # what "dynamic" adds to tau at gamma = 0 (ours)
 
-DETAIL_START, DETAIL_END = 0.4, 0.9  # progress between which details are transferred (ours)
+DETAIL_START, DETAIL_END = 0.1, 0.9  # progress between which details are transferred (ours)
 
 
 def tau_at(gamma: float, tau: float, schedule: str) -> float:
