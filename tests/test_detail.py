@@ -70,18 +70,21 @@ def test_whole_strength_predicts_the_reference_where_tokens_were_infused():
     )
 
 
-def test_the_mean_comes_nearer_where_nothing_was_matched():
+@pytest.mark.parametrize("matched", [True, False])
+def test_one_match_moves_the_mean_of_the_whole_subject_and_none_moves_nothing(matched):
     torch.manual_seed(0)
     prediction, noisy, reference = torch.randn(3, 1, 4, 8, 8)
-    every, region = torch.arange(16), torch.zeros(1, 1, 8, 8)
+    every, region, similarity = torch.arange(16), torch.zeros(1, 1, 8, 8), torch.zeros(16, 16)
     region[..., 2:6, 2:6] = 1.0
+    similarity[0, 0] = float(matched)  # a corner, outside of the subject
     forward = Forward(("generation",), tau=0.5, detail=1.0)
-    forward.correspondences[0] = Correspondence(torch.zeros(16, 16), torch.ones(16), every, 16)  # all below tau
+    forward.correspondences[0] = Correspondence(similarity, torch.ones(16), every, 16)
     given = SimpleNamespace(reference=reference, region=region, subject=torch.ones(1, 1, 8, 8))
     moved = transfer_detail(forward, prediction, noisy, [given], 0.3, "epsilon")
     before, after = (clean(each, noisy, 0.3, "epsilon")[..., 2:6, 2:6].mean((-2, -1)) for each in (prediction, moved))
-    assert torch.allclose(after, before + TONE * (reference.mean((-2, -1)) - before), atol=1e-5)
-    assert torch.equal(moved[..., :2, :], prediction[..., :2, :])
+    share = TONE * matched
+    assert torch.allclose(after, before + share * (reference.mean((-2, -1)) - before), atol=1e-5)
+    assert torch.equal(moved[..., 6:, :], prediction[..., 6:, :])
 
 
 @pytest.mark.parametrize("region", [torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)])

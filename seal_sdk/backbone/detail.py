@@ -13,17 +13,15 @@ from seal_sdk.backbone.step import Correspondence, Forward
 from seal_sdk.method.coherence import coherent
 from seal_sdk.method.detail import clean, mean_shift, place_latents, steer
 
-TONE = (
-    0.5  # share of what then still differs in the subject's mean that is made up for; the benchmark prefers it (ours)
-)
+TONE = 0.5  # share of the mean's remaining difference that is made up for; the benchmark prefers it (ours)
 
 
 def transfer_detail(
     forward: Forward, prediction: Tensor, noisy: Tensor, infusions: Sequence[Infusion], level: float, kind: str
 ) -> Tensor:
     """The guided prediction (1, C, h, w), moved by ``forward.detail`` towards the references' latents where tokens were
-    infused, and each subject's mean towards its reference's; all layers of the finest grid find the matches together.
-    noisy: the UNet's input at alpha_bar ``level``; kind: prediction type."""
+    infused; with any infused, each subject's mean also moves towards its reference's. All layers of the finest grid find
+    the matches together. noisy: the UNet's input at alpha_bar ``level``; kind: prediction type."""
     if not forward.correspondences or level >= 1:
         return prediction
     before = clean(prediction, noisy, level, kind)
@@ -32,7 +30,7 @@ def transfer_detail(
         given = infusions[role]
         wanted, covered = _place(found, given.reference, (prediction.shape[-2], prediction.shape[-1]), forward.tau)
         after = after + forward.detail * covered * (wanted - before)
-        if given.region is not None:
+        if given.region is not None and covered.any():  # nothing alike, nothing changed
             after = after + TONE * given.region * mean_shift(after, given.region, given.reference, given.subject)
     return steer(prediction, (after - before).to(prediction.dtype), level, kind)
 
