@@ -10,6 +10,7 @@ from torch import Tensor
 from seal_sdk.backbone.layers import token_grid
 from seal_sdk.backbone.plan import Infusion
 from seal_sdk.backbone.step import Correspondence, Forward
+from seal_sdk.backbone.text_change import TextChange
 from seal_sdk.method.coherence import coherent
 from seal_sdk.method.detail import clean, mean_shift, place_latents, steer
 
@@ -17,11 +18,17 @@ TONE = 0.5  # share of the mean's remaining difference that is made up for; the 
 
 
 def transfer_detail(
-    forward: Forward, prediction: Tensor, noisy: Tensor, infusions: Sequence[Infusion], level: float, kind: str
+    forward: Forward,
+    prediction: Tensor,
+    noisy: Tensor,
+    infusions: Sequence[Infusion],
+    level: float,
+    kind: str,
+    text: TextChange | None = None,
 ) -> Tensor:
     """The guided prediction (1, C, h, w), moved by ``forward.detail`` towards the references' latents where tokens were
     infused; with any infused, each subject's mean also moves towards its reference's. All layers of the finest grid find
-    the matches together. noisy: the UNet's input at alpha_bar ``level``; kind: prediction type."""
+    the matches together. noisy: the UNet's input at alpha_bar ``level``; kind: prediction type; text: changes the references."""
     if not forward.correspondences or level >= 1:
         return prediction
     before = clean(prediction, noisy, level, kind)
@@ -29,9 +36,11 @@ def transfer_detail(
     for role, found in forward.correspondences.items():  # their targets have nothing in common
         given = infusions[role]
         wanted, covered = _place(found, given.reference, (prediction.shape[-2], prediction.shape[-1]), forward.tau)
-        after = after + forward.detail * covered * (wanted - before)
+        change = text.over(given.region) if text is not None and given.region is not None else 0.0
+        after = after + forward.detail * covered * (wanted + change - before)
         if given.region is not None and covered.any():  # nothing alike, nothing changed
-            after = after + TONE * given.region * mean_shift(after, given.region, given.reference, given.subject)
+            shift = mean_shift(after - change, given.region, given.reference, given.subject)
+            after = after + TONE * given.region * shift
     return steer(prediction, (after - before).to(prediction.dtype), level, kind)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 UNCOND, GENERATION, APPEARANCE, STRUCTURE = "uncond", "generation", "appearance", "structure"
+ASKED, SHOWN, NEITHER = "asked", "shown", "neither"  # generation, appearance and uncond once more, with nothing infused
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ EARLY_DELTA = 0.5  # share of delta at gamma = 0 under "dynamic" (ours)
 EARLY_TAU = 0.15  # what "dynamic" adds to tau at gamma = 0 (ours)
 
 DETAIL_START, DETAIL_END = 0.1, 0.9  # progress between which details are transferred (ours)
+TEXT_END = 0.25  # progress until which the text's change is measured, from DETAIL_START on (ours)
 
 
 def tau_at(gamma: float, tau: float, schedule: str) -> float:
@@ -21,6 +22,11 @@ def delta_at(gamma: float, delta: float, schedule: str) -> float:
 def detail_at(gamma: float, detail: float) -> float:
     """Detail transfer's strength: once the layout stands, and until the last steps, which make one picture of it (ours)."""
     return detail if DETAIL_START <= gamma <= DETAIL_END else 0.0
+
+
+def text_change_at(gamma: float) -> bool:
+    """Whether the text's change is measured: once the layout stands, and before the noise is gone (ours)."""
+    return DETAIL_START <= gamma <= TEXT_END
 
 
 def lambda_at(gamma: float, strength: float, end: float) -> float:
