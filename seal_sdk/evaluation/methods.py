@@ -51,15 +51,15 @@ _GROUPS = {"alignment": "alignment", "appearance": "appearance", "bridge": "delt
 _SAMPLING = {"steps": "num_inference_steps", "guidance": "guidance_scale", "rescale": "guidance_rescale"}
 
 
-def parse_methods(text: str) -> list[Method]:
+def parse_methods(text: str, known: Mapping[str, Method] = METHODS) -> list[Method]:
     """Methods from words such as "prompt structure seal seal:delta=1,top_k=4", split at spaces or semicolons.
 
-    Commas split too where no variant follows: "prompt,structure,seal". Raises ConfigError for unknown names, settings
-    and values, and for names that come twice.
+    Commas split too where no variant follows: "prompt,structure,seal". known: name -> method to choose from. Raises
+    ConfigError for unknown names, settings and values, and for names that come twice.
     """
-    methods = [parse_method(word) for word in _words(text)]
+    methods = [parse_method(word, known) for word in _words(text)]
     if not methods:
-        raise ConfigError("No methods given; name some of " + ", ".join(METHODS) + ".")
+        raise ConfigError("No methods given; name some of " + ", ".join(known) + ".")
     names = [method.name for method in methods]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
@@ -67,7 +67,7 @@ def parse_methods(text: str) -> list[Method]:
     return methods
 
 
-def parse_method(text: str) -> Method:
+def parse_method(text: str, known: Mapping[str, Method] = METHODS) -> Method:
     """A method, or a variant of it: "seal:delta=1,layers=mid+up,bridge.end=0.4,steps=10,timesteps=exact".
 
     A setting is a field of `Alignment`, `Appearance`, `DeltaBridge` or `Structure`; one that several of them have is
@@ -75,15 +75,15 @@ def parse_method(text: str) -> Method:
     timesteps (registration).
     """
     name, _, settings = text.partition(":")
-    if name not in METHODS:
-        raise ConfigError(f"There is no method {name!r}; choose from {', '.join(METHODS)}.")
-    method = replace(METHODS[name], name=text)
+    if name not in known:
+        raise ConfigError(f"There is no method {name!r}; choose from {', '.join(known)}.")
+    method = replace(known[name], name=text)
     for setting in filter(None, settings.split(",")):
         key, equals, value = setting.partition("=")
         if not equals:
             raise ConfigError(f"{setting!r} in {text!r}: expected setting=value.")
         method = _set(method, key.strip(), _value(value.strip()))
-    if method.baseline and method.structure.control == "controlnet":
+    if method.baseline in BASELINES and method.structure.control == "controlnet":
         raise ConfigError(
             f"{text!r}: baselines take the structure image by injection; leave structure.control as it is."
         )

@@ -42,11 +42,20 @@ class Ask:
         return self.name, id(self.reference), self.reference_prompt, self.prompt, self.seed, self.size, self.told
 
 
-class Painter:
-    """Draws questions one after the other; sampling: arguments of ``session.generate`` for methods without their own."""
+Draw = Callable[[Question], np.ndarray]
 
-    def __init__(self, session: IdentitySession, sampling: Mapping[str, Any]) -> None:
-        self._session, self._sampling = session, sampling
+
+class Painter:
+    """Draws questions one after the other.
+
+    sampling: arguments of ``session.generate`` for methods without their own. more: name -> how to draw baselines
+    beside `BASELINES`; the picture is uint8 (H, W, 3).
+    """
+
+    def __init__(
+        self, session: IdentitySession, sampling: Mapping[str, Any], more: Mapping[str, Draw] | None = None
+    ) -> None:
+        self._session, self._sampling, self._more = session, sampling, more or {}
         self._shared: tuple[Any, ...] | None = None
         self._kept: dict[Any, Any] = {}
 
@@ -104,6 +113,8 @@ class Painter:
             alignment=method.alignment,
             control=method.structure,
         )
+        if method.baseline in self._more:
+            return self._more[method.baseline](question)
         return draw(self._session.pipe, BASELINES[method.baseline], question, lambda: self._session.finder)
 
     def _register(self, ask: Ask, method: Method) -> tuple[Identity, bool]:

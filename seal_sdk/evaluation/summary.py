@@ -135,10 +135,11 @@ def arrow(metric: Metric) -> str:
     return "↓" if metric.lower_is_better else "↑"
 
 
-def cell(value: dict[str, Any] | None) -> str:
-    """A mean and half its interval's width, such as "12.3 ±0.4"; nothing for None."""
+def cell(value: dict[str, Any] | None, digits: int | None = None) -> str:
+    """A mean and half its interval's width, such as "12.3 ±0.4"; nothing for None. digits: None for as many as suit."""
     if value is None:
         return ""
     low, high = value["ci95"]
-    digits = 1 if abs(value["mean"]) >= 10 else 3
+    if digits is None:
+        digits = 1 if abs(value["mean"]) >= 10 else 3
     return f"{value['mean']:.{digits}f} ±{(high - low) / 2:.{digits}f}"
