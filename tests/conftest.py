@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,25 @@ def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Syncs that cost nothing: durability is the matter of the fault tests."""
     monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
     monkeypatch.setattr(store.files, "sync_directory", lambda path: None)
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody asks the hub: what is not here is missing at once."""
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Tiny models gain nothing of more threads, and wait for one another's where the machine is busy."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,7 @@ def test_one_module_turns_key_values_into_arrays():
 
 
 def test_only_the_backbone_and_its_neighbours_know_diffusers():
-    known = {"seal_sdk/backbone", "seal_sdk/pocket"}
+    known = {"seal_sdk/backbone", "seal_sdk/pocket", "seal_sdk/evaluation"}
     typing = {
         "seal_sdk/drawing.py",
         "seal_sdk/planning.py",
@@ -107,6 +107,8 @@ def test_only_the_backbone_and_its_neighbours_know_diffusers():
         "seal_sdk/sizes.py",
     }
     assert importers("diffusers") <= known | typing
+    measuring = [path.name for path in modules_under("seal_sdk/evaluation") if "diffusers" in imported(path)]
+    assert measuring == ["ip_adapter.py"]  # a baseline that is diffusers' own pipeline
 
 
 @pytest.mark.parametrize("statement", ["import store", "import seal_sdk", "import seal_sdk.cli.main"])

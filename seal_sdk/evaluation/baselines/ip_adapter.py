@@ -1,0 +1,174 @@
+"""ControlNet and IP-Adapter: the trained way to show a model a structure and a reference, by diffusers' own pipeline.
+
+Zhang et al., ICCV 2023, arXiv 2302.05543, and Ye et al., arXiv 2308.06721. The structure image is aligned as for all
+methods, the reference goes in whole, and noise, steps and guidance are those of the other methods. The ControlNet has to
+be one for the structure images' kind. Between pictures the session's UNet is as it was.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionXLControlNetPipeline
+from safetensors import safe_open
+
+from seal_sdk.backbone.fingerprint import fingerprint
+from seal_sdk.backbone.loading import load_controlnet
+from seal_sdk.errors import ConfigError, WeightsNotFound
+from seal_sdk.evaluation.baselines.loop import Question
+from seal_sdk.evaluation.file_digest import file_digest
+from seal_sdk.evaluation.quiet import quiet
+from seal_sdk.structures import place
+from seal_sdk.subject import SubjectFinder
+
+NAME = "ip-adapter"
+FOLDER, FILE, ENCODER = "sdxl_models", "ip-adapter_sdxl.safetensors", "image_encoder"  # as in h94/IP-Adapter
+_SHARED = ("vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet")
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What the baseline draws with.
+
+    controlnet: a folder or hub id. weights: an IP-Adapter's ``.safetensors`` file with its `ENCODER` folder beside it.
+    scale: how much the reference counts, 0 to 1; 0.6, as diffusers' guide suggests beside a prompt, is our choice.
+    """
+
+    controlnet: str
+    weights: Path
+    scale: float = 0.6
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.scale <= 1:
+            raise ConfigError(f"scale={self.scale!r} of the IP-Adapter: expected a number from 0 to 1.")
+
+
+def find_adapter(path: Path) -> Path:
+    """The weights of a file, or of a folder in the layout of h94/IP-Adapter, checked as far as that can be done unloaded.
+
+    Raises WeightsNotFound where file or encoder are missing, ConfigError for what is no IP-Adapter, or one for faces,
+    whose LoRA would stay in the UNet.
+    """
+    file = next((each for each in (path / FOLDER / FILE, path / FILE) if each.is_file()), path)
+    if not file.is_file() or file.suffix != ".safetensors":
+        raise WeightsNotFound(f"{NAME}: {path} is neither a .safetensors file nor a folder with {FOLDER}/{FILE}.")
+    if not (file.parent / ENCODER / "config.json").is_file():
+        raise WeightsNotFound(f"{NAME}: {file} needs its image encoder beside it, in {file.parent / ENCODER}.")
+    try:
+        with safe_open(file, framework="pt") as tensors:
+            names = list(tensors.keys())
+    except Exception as error:  # safetensors has its own errors for broken files
+        raise WeightsNotFound(f"{NAME}: {file} cannot be read: {error}") from error
+    if {name.split(".")[0] for name in names} != {"image_proj", "ip_adapter"} or any("lora" in name for name in names):
+        raise ConfigError(f"{NAME}: {file} is no IP-Adapter of image_proj and ip_adapter weights alone.")
+    return file
+
+
+class IpAdapter:
+    """Draws questions with a pipeline that shares the session's parts. Weights are loaded with the first picture.
+
+    Raises ConfigError where a ControlNet or an adapter does not fit the model.
+    """
+
+    def __init__(self, pipe: Any, finder: Callable[[], SubjectFinder], adapter: Adapter) -> None:
+        self._finder, self._adapter = finder, adapter
+        shared = {name: getattr(pipe, name) for name in _SHARED}
+        self._pipeline = StableDiffusionXLControlNetPipeline(
+            **shared,
+            scheduler=copy.deepcopy(pipe.scheduler),  # a call sets its timesteps
+            controlnet=load_controlnet(adapter.controlnet, pipe),
+            force_zeros_for_empty_prompt=pipe.config.get("force_zeros_for_empty_prompt", True),
+            add_watermarker=False,
+        )
+        self._pipeline.set_progress_bar_config(disable=True)
+        self._loaded: _State | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """All of the weights and settings that a picture depends on beside the session's, by content."""
+        encoder = sorted((self._adapter.weights.parent / ENCODER).iterdir())
+        return {
+            "controlnet": fingerprint(self._pipeline.controlnet),
+            "weights": file_digest(self._adapter.weights),
+            "encoder": {each.name: file_digest(each) for each in encoder if each.is_file()},
+            "scale": self._adapter.scale,
+        }
+
+    def draw(self, question: Question) -> np.ndarray:
+        """The picture, uint8 (H, W, 3). Raises SubjectNotFound as ``session.generate`` does."""
+        height, width = question.size
+        placed = place(
+            question.structure,
+            (width, height),
+            question.identity,
+            self._finder,
+            question.alignment,
+            mask=question.structure_mask,
+            needs_mask=False,
+        )
+        with self._adapted():
+            drawn = self._pipeline(
+                question.prompt,
+                image=placed.image,
+                ip_adapter_image=question.identity.image,
+                height=height,
+                width=width,
+                num_inference_steps=question.steps,
+                guidance_scale=question.guidance_scale,
+                controlnet_conditioning_scale=float(question.control.scale),
+                control_guidance_end=float(question.control.end),
+                generator=torch.Generator("cpu").manual_seed(question.seed),
+            )
+        return np.asarray(drawn.images[0].convert("RGB"))
+
+    @contextmanager
+    def _adapted(self) -> Iterator[None]:
+        """The UNet with the adapter in it, and afterwards as it was."""
+        unet = self._pipeline.unet
+        before = _State.of(unet)
+        try:
+            if self._loaded is None:
+                self._load()
+                self._loaded = _State.of(unet)
+            else:
+                self._loaded.put(unet)
+            yield
+        finally:
+            before.put(unet)
+
+    def _load(self) -> None:
+        file = self._adapter.weights
+        try:
+            with quiet():
+                self._pipeline.load_ip_adapter(
+                    str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=ENCODER
+                )
+        except OSError as error:
+            raise WeightsNotFound(f"{NAME}: {file} and its {ENCODER} could not be loaded: {error}") from error
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise ConfigError(f"{NAME}: {file} does not fit this model: {error}") from error
+        self._pipeline.set_ip_adapter_scale(self._adapter.scale)
+
+
+@dataclass(frozen=True)
+class _State:
+    """All that ``load_ip_adapter`` changes of a UNet. Its own way back makes new processors and forgets the user's."""
+
+    processors: dict[str, Any]
+    projection: Any
+    projection_type: str | None
+
+    @classmethod
+    def of(cls, unet: Any) -> _State:
+        return cls(dict(unet.attn_processors), unet.encoder_hid_proj, unet.config.encoder_hid_dim_type)
+
+    def put(self, unet: Any) -> None:
+        unet.set_attn_processor(dict(self.processors))
+        unet.encoder_hid_proj = self.projection
+        unet.config.encoder_hid_dim_type = self.projection_type
