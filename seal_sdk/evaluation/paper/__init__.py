@@ -1,0 +1,1 @@
+"""The paper's benchmark on real pictures."""
