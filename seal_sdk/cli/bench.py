@@ -1,4 +1,4 @@
-"""Measuring the method against the truth: bench quality, bench ablations. Torch is imported only when it runs."""
+"""Measuring the method: bench quality, ablations, ..., folder. Torch is imported only when one runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from seal_sdk.cli.bench_folder import folder
 from seal_sdk.cli.options import Command, json_option
 from seal_sdk.cli.output import print_json, print_table
 
@@ -76,7 +77,7 @@ def run_options(command: Command) -> Command:
 
 @click.group("bench")
 def bench() -> None:
-    """Measure the method against the true pictures of the embedded model's world."""
+    """Measure the method against the true pictures of the embedded model's world, or by the paper's metrics (folder)."""
 
 
 @bench.command("quality")
@@ -212,4 +213,5 @@ def _setup(options: dict[str, Any]) -> dict[str, Any]:
     return {"kinds": kinds, "setup": setup, "scores": options["scores"]}
 
 
+bench.add_command(folder)
 COMMANDS = (bench,)

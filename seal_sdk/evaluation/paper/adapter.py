@@ -1,0 +1,32 @@
+"""The IP-Adapter baseline's weights: named on the command line, as there is no ControlNet that suits every dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from seal_sdk.errors import ConfigError
+from seal_sdk.evaluation.baselines.ip_adapter import ENCODER, FILE, FOLDER, NAME, Adapter, find_adapter
+from seal_sdk.evaluation.methods import Method
+from seal_sdk.evaluation.paper.weights import here, hub_files
+
+CONTROLNET = "controlnet"
+NAMES = (CONTROLNET, NAME)  # of --weights
+_FILES = (f"{FOLDER}/{FILE}", f"{FOLDER}/{ENCODER}/config.json", f"{FOLDER}/{ENCODER}/model.safetensors")
+
+
+def locate_adapter(methods: Sequence[Method], weights: Mapping[str, str], scale: float) -> Adapter | None:
+    """What the methods need of ``weights``, name -> path or hub id; None where none of them is the baseline.
+
+    Raises ConfigError where it is and its weights are not named, WeightsNotFound where they are not there.
+    """
+    if not any(method.baseline == NAME for method in methods):
+        return None
+    for name in NAMES:
+        if name not in weights:
+            raise ConfigError(
+                f"{NAME} needs a ControlNet for this kind of structure images, and an IP-Adapter for SDXL: "
+                f"--weights {CONTROLNET}=PATH --weights {NAME}=PATH, folders or hub ids such as h94/IP-Adapter."
+            )
+    here(CONTROLNET, weights[CONTROLNET])
+    path = here(NAME, weights[NAME]) or hub_files(NAME, weights[NAME], _FILES)
+    return Adapter(weights[CONTROLNET], find_adapter(path), scale)

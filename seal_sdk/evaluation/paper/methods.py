@@ -1,0 +1,31 @@
+"""What can be compared on a dataset of pictures: the exact benchmark's methods but for the truth, and IP-Adapter."""
+
+from __future__ import annotations
+
+from seal_sdk.config import Appearance, DeltaBridge, Structure
+from seal_sdk.errors import ConfigError
+from seal_sdk.evaluation.baselines.ip_adapter import NAME
+from seal_sdk.evaluation.methods import METHODS, Method, parse_methods
+
+IP_ADAPTER = Method(
+    NAME,
+    baseline=NAME,
+    appearance=Appearance(delta=0),
+    delta_bridge=DeltaBridge(strength=0),
+    structure=Structure(control="controlnet"),
+)
+PAPER_METHODS = {name: method for name, method in METHODS.items() if not method.exact} | {NAME: IP_ADAPTER}
+
+
+def parse_paper_methods(text: str) -> list[Method]:
+    """As `parse_methods`. Raises ConfigError also for what the IP-Adapter baseline cannot heed."""
+    methods = parse_methods(text, PAPER_METHODS)
+    for method in methods:
+        control = method.structure
+        if method.baseline == NAME and (control.control != "controlnet" or not control.end):
+            raise ConfigError(
+                f"{method.name!r}: {NAME} has a ControlNet; leave structure.control, and structure.end above 0."
+            )
+        if method.baseline != NAME and control.control == "controlnet":
+            raise ConfigError(f"{method.name!r}: only {NAME} draws with a ControlNet here.")
+    return methods
