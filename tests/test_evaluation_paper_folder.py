@@ -162,13 +162,15 @@ def test_the_table_is_text_with_kinds_apart(sessions, weights, tmp_path):
     assert ["±" in line[-1] for line in lines[1:]] == [True, False, False]  # one case has no interval
 
 
-@pytest.mark.parametrize("change", ["steps", "words", "picture", "damage"])
+@pytest.mark.parametrize("change", ["steps", "subject", "words", "picture", "damage"])
 def test_pictures_of_other_settings_are_never_mixed(sessions, weights, tmp_path, change):
     folder = write_dataset(tmp_path / "set")
     asked = [folder, *options(weights, tmp_path / "out", "clip", "prompt")]
     assert invoke(*asked).exit_code == 0
     if change == "steps":
         asked += ["--steps", 1]
+    elif change == "subject":
+        asked += ["--subject", "vit_b"]
     elif change == "words":
         text = (folder / "dataset.yaml").read_text()
         (folder / "dataset.yaml").write_text(text.replace("it on snow", "it on sand"))

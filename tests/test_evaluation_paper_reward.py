@@ -93,7 +93,7 @@ def test_image_reward_is_its_checkpoints_own_arithmetic(reward_folder, prompt):
     expected = original.reward(
         pixels(image, 32, *OPENAI), torch.tensor(text.input_ids), torch.tensor(text.attention_mask, dtype=torch.bool)
     )
-    assert score(scorer, image, prompt=prompt) == pytest.approx(expected, abs=2e-4)
+    assert score(scorer, image, prompt=prompt) == pytest.approx(expected, abs=1e-6)
 
 
 def test_image_reward_depends_on_image_and_prompt(reward_folder):

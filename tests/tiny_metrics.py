@@ -115,8 +115,16 @@ def image_reward_state(vocabulary: int, seed: int = 0) -> dict[str, Tensor]:
         (0, 2, 4, 6, 7), ((wide, 40), (40, 24), (24, 12), (12, 6), (6, 1)), strict=True
     ):
         shapes |= _linear(f"mlp.layers.{place}", inputs, outputs)
-    state = {name: 0.2 * torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+    state = {name: _draw(name, shape, generator) for name, shape in shapes.items()}
     return state | {"blip.text_encoder.embeddings.position_ids": torch.arange(64)[None]}
+
+
+def _draw(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Weights that let what comes in go on at about its size, so that the reward depends on all of it."""
+    noise = torch.randn(shape, generator=generator)
+    if "norm" in name.lower() and name.endswith("weight"):
+        return 1 + 0.2 * noise
+    return 0.2 * noise if len(shape) == 1 else noise / (1 if "embed" in name else noise[0].numel() ** 0.5)
 
 
 def dreamsim_stand_in(calls: list[tuple[object, ...]]) -> ModuleType:
