@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import yaml
 from PIL import Image
 
 from seal_sdk.errors import ConfigError
-from seal_sdk.evaluation.paper import Case, Reference, StructureImage, read_dataset
+from seal_sdk.evaluation.paper import Case, Reference, StructureImage, dataset, read_dataset
 from seal_sdk.evaluation.paper.dataset import read_mask
 
 GOOD = {
@@ -77,6 +78,17 @@ def test_a_dataset_is_read(folder):
     assert [case.name for case in found.cases] == ["001-tiger-run", "002-cat-run"]
     mask = read_mask(tiger.image, tiger.mask)
     assert mask.dtype == bool and mask.sum() == 80 and mask[4, 5] and read_mask(run.image, run.mask) is None
+
+
+def test_the_documented_examples_are_datasets(folder):
+    (folder / "structures").mkdir()
+    Image.new("RGB", (20, 16)).save(folder / "structures/run.png")
+    Image.new("RGB", (20, 16)).save(folder / "images/tiger.jpg")
+    text = (Path(__file__).parent.parent / "docs/benchmark.md").read_text()
+    documented = re.search(r"```yaml\n(.*?)```", text, re.S)[1]
+    module = textwrap.dedent(dataset.__doc__.split("::\n")[1].split("\n\nMasks")[0])
+    first, second = (read_dataset(write(folder, each)) for each in (documented, module))
+    assert first == second and first.cases[0].seed == 3 and first.size == (512, 512)
 
 
 def test_sizes_are_sides_or_height_and_width_or_the_models(folder):
