@@ -34,6 +34,11 @@ def test_example_draws(monkeypatch, tmp_path, name, written):
     assert all(Image.open(path).size == (128, 128) for path in out.iterdir())
 
 
+def test_limits_are_shown_on_one_sheet(monkeypatch, tmp_path):
+    run(monkeypatch, "limits.py", "--out", tmp_path / "limits.png", "--store", tmp_path / "store", "--steps", 1)
+    assert Image.open(tmp_path / "limits.png").width > 6 * 256
+
+
 def test_an_identity_is_read_with_zarr(monkeypatch, tmp_path, capsys):
     run(monkeypatch, "register_and_generate.py", "--out", tmp_path, "--store", tmp_path / "store", "--steps", 1)
     run(monkeypatch, "read_identity_with_zarr.py", "example", "--store", tmp_path / "store")
