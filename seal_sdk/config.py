@@ -122,7 +122,8 @@ class DeltaBridge:
     low_pass: how often the 3x3 average pooling is applied (ours: the paper says "iterative").
     quality: words appended to the generation prompt only, while the bridge is on (paper).
     override: how far the look that the prompt gives the subject, and the reference's prompt does not, changes the details
-    that are transferred; 0 never (ours). Three more rows between 10 and 25 % of sampling measure it, where there is guidance.
+    that are transferred; 0 never, and never where strength is 0 (ours). Three more rows between 10 and 25 % of sampling
+    measure it, where there is guidance.
     """
 
     strength: float = 0.1

@@ -10,7 +10,7 @@ import pytest
 import tiny_metrics
 import torch
 from PIL import Image
-from tiny_metrics import IMAGENET, OPENAI, picture, pixels
+from tiny_metrics import IMAGENET, OPENAI, PROMPT, picture, pixels, score
 from transformers import CLIPModel, ViTModel
 
 from seal_sdk.errors import ConfigError, WeightsNotFound
@@ -21,14 +21,9 @@ from seal_sdk.evaluation.paper.hps import HpsScore
 from seal_sdk.evaluation.paper.scorers import SCORERS, parse_metrics, parse_weights
 
 CPU = torch.device("cpu")
-PROMPT = "a photo of a tiger on snow"
 
 
 pytestmark = pytest.mark.usefixtures("offline", "one_thread")
-
-
-def score(scorer, image=None, reference=None, structure=None, prompt=PROMPT):
-    return scorer.score(image or picture(1), reference or picture(2), structure or picture(3), prompt)
 
 
 # --- CLIP

@@ -5,19 +5,14 @@ from __future__ import annotations
 import pytest
 import tiny_metrics
 import torch
-from tiny_metrics import OPENAI, picture, pixels
+from tiny_metrics import OPENAI, PROMPT, picture, pixels, score
 from torch.nn import functional as F
 
 from seal_sdk.errors import ConfigError, WeightsNotFound
 from seal_sdk.evaluation.paper.image_reward import ImageRewardScore, tokenizer
 
 CPU = torch.device("cpu")
-PROMPT = "a photo of a tiger on snow"
 pytestmark = pytest.mark.usefixtures("offline", "one_thread")
-
-
-def score(scorer, image=None, reference=None, structure=None, prompt=PROMPT):
-    return scorer.score(image or picture(1), reference or picture(2), structure or picture(3), prompt)
 
 
 @pytest.fixture(scope="module")

@@ -135,10 +135,10 @@ class _Loop:
             self.matches[number] += self._matches(plan, index, forward, (scaled.shape[-2], scaled.shape[-1]))
         outputs = dict(zip(rows, output.chunk(len(rows)), strict=True))
         guided = self._guide(plan, outputs, gamma)
+        if not forward.detail:  # then the text's change was not measured either
+            return guided
         level, kind = alpha_bar(self.scheduler, timestep), self.scheduler.config.prediction_type
         self.texts[number].add(outputs, scaled, level, kind)
-        if not forward.detail:
-            return guided
         moved = transfer_detail(forward, guided, scaled, plan.infusions, level, kind, self.texts[number])
         return moved if plan.subject is None else torch.lerp(guided, moved, plan.subject)
 
@@ -152,7 +152,7 @@ class _Loop:
             rows[GENERATION] = plan.generation
         if plan.appearance is not None and (base == "app" or strength):
             rows[APPEARANCE] = plan.appearance
-        if self._measures_text(gamma):
+        if UNCOND in rows and self._measures_text(gamma):
             rows |= TextChange.rows(plan)
         if plan.structure is not None and active(gamma, self.method.structure.end):
             rows[STRUCTURE] = plan.structure.conditioning
@@ -160,8 +160,7 @@ class _Loop:
 
     def _measures_text(self, gamma: float) -> bool:
         settings = self.method
-        changes = settings.delta_bridge.override > 0 and settings.appearance.detail > 0
-        return changes and self.pipe.guidance_scale > 1 and text_change_at(gamma)
+        return settings.delta_bridge.override > 0 and settings.appearance.detail > 0 and text_change_at(gamma)
 
     def _lambda(self, plan: ImagePlan, gamma: float) -> float:
         settings = self.method.delta_bridge

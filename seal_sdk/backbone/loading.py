@@ -115,7 +115,7 @@ def _read(source: str, dtype: torch.dtype, variant: str | None) -> Any:
     if looks_local and not path.exists():
         raise WeightsNotFound(f"There is no model at {source}.")
     try:
-        with _quiet_unless_terminal():
+        with quiet_unless_terminal():
             if path.suffix == ".safetensors":
                 return StableDiffusionXLPipeline.from_single_file(source, dtype=dtype)
             return StableDiffusionXLPipeline.from_pretrained(source, dtype=dtype, variant=variant)
@@ -128,7 +128,7 @@ def _read(source: str, dtype: torch.dtype, variant: str | None) -> Any:
 
 
 @contextmanager
-def _quiet_unless_terminal() -> Iterator[None]:
+def quiet_unless_terminal() -> Iterator[None]:
     """Loading bars are for people: off while nobody watches, and afterwards as they were."""
     libraries = [library for library in (diffusers_logging, transformers_logging) if library.is_progress_bar_enabled()]
     if sys.stderr.isatty():

@@ -69,8 +69,12 @@ class ScoreBook:
         return self._pictures / f"{triple.question}-{triple.seed}-{triple.kind}-{name}.png"
 
     def _digest(self, method: Method) -> str:
-        asked = json.dumps({"setup": self._setup, "method": asdict(method)}, sort_keys=True)
-        return hashlib.sha256(asked.encode()).hexdigest()[:16]
+        return digest({"setup": self._setup, "method": asdict(method)})[:16]
+
+
+def digest(facts: Mapping[str, Any]) -> str:
+    """64 hex digits of plain JSON."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -50,11 +50,12 @@ def mean_shift(latents: Tensor, region: Tensor, reference: Tensor, subject: Tens
     """
     if not region.any() or not subject.any():
         return latents.new_zeros(1, latents.shape[1], 1, 1)
-    return _mean(reference, subject) - _mean(latents, region)
+    return region_mean(reference, subject) - region_mean(latents, region)
 
 
-def _mean(latents: Tensor, weight: Tensor) -> Tensor:
-    return (latents * weight).sum((-2, -1), keepdim=True) / weight.sum()
+def region_mean(latents: Tensor, region: Tensor) -> Tensor:
+    """(1, C, 1, 1): the mean of (1, C, h, w) latents over a region, (1, 1, h, w) in [0, 1]; zero where that is empty."""
+    return (latents * region).sum((-2, -1), keepdim=True) / region.sum().clamp(min=1e-6)
 
 
 def steer(prediction: Tensor, change: Tensor, level: float, kind: str) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seal_sdk.method.delta_bridge import low_pass
+from seal_sdk.method.detail import region_mean
 
 SMOOTHING = 2  # 3x3 averages: the change is one of whole parts (ours)
 DOUBTFUL, CERTAIN = 0.1, 0.16  # of `evidence`: no change is believed up to the first, all from the second on (ours)
@@ -39,8 +40,7 @@ def evidence(asked: Tensor, shown: Tensor, neither: Tensor, region: Tensor) -> T
 
 def _length(field: Tensor, region: Tensor) -> Tensor:
     """Of the mean over a region."""
-    mean = (field * region).sum((-2, -1)) / region.sum().clamp(min=1e-6)
-    return torch.linalg.vector_norm(mean)
+    return torch.linalg.vector_norm(region_mean(field, region))
 
 
 def _inside(field: Tensor, region: Tensor) -> Tensor:

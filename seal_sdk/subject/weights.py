@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from http.client import HTTPException
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import Any
 
 import torch
 from platformdirs import user_cache_path
-from safetensors.torch import load_file
 from segment_anything import sam_model_registry
 from segment_anything.modeling import Sam
 
 from seal_sdk.errors import ConfigError, WeightsNotFound
 from seal_sdk.subject.sam import SamFinder
+from seal_sdk.subject.weight_files import file_digest, read_tensors
 
 WEIGHTS_VARIABLE = "SEAL_SAM_WEIGHTS"
 OFFICIAL = "https://dl.fbaipublicfiles.com/segment_anything/"
@@ -44,7 +43,7 @@ def load_sam(weights: str | os.PathLike[str] | None = None, device: torch.device
             f"There are no SAM weights at {path}; give a file, 'vit_b', 'vit_l' or 'vit_h', or pass box= or mask=."
         )
     state = _read(path)
-    return SamFinder(_build(state, path).to(device), "sam:" + _sha256(path)[:16])
+    return SamFinder(_build(state, path).to(device), "sam:" + file_digest(path)[:16])
 
 
 def _official(kind: str) -> Path:
@@ -66,11 +65,7 @@ def _official(kind: str) -> Path:
 
 def _read(path: Path) -> Any:
     try:
-        return (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
+        return read_tensors(path)
     except Exception as error:
         raise WeightsNotFound(f"{path} holds no SAM weights that can be read safely: {error}") from error
 
@@ -87,8 +82,3 @@ def _build(state: Any, path: Path) -> Sam:
     except RuntimeError as error:
         raise ConfigError(f"{path} does not fit segment-anything's {kind}: {error}") from error
     return sam
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -20,13 +20,12 @@ from diffusers import StableDiffusionXLControlNetPipeline
 from safetensors import safe_open
 
 from seal_sdk.backbone.fingerprint import fingerprint
-from seal_sdk.backbone.loading import load_controlnet
+from seal_sdk.backbone.loading import load_controlnet, quiet_unless_terminal
 from seal_sdk.errors import ConfigError, WeightsNotFound
 from seal_sdk.evaluation.baselines.loop import Question
-from seal_sdk.evaluation.file_digest import file_digest
-from seal_sdk.evaluation.quiet import quiet
 from seal_sdk.structures import place
 from seal_sdk.subject import SubjectFinder
+from seal_sdk.subject.weight_files import file_digest
 
 NAME = "ip-adapter"
 FOLDER, FILE, ENCODER = "sdxl_models", "ip-adapter_sdxl.safetensors", "image_encoder"  # as in h94/IP-Adapter
@@ -145,7 +144,7 @@ class IpAdapter:
     def _load(self) -> None:
         file = self._adapter.weights
         try:
-            with quiet():
+            with quiet_unless_terminal():
                 self._pipeline.load_ip_adapter(
                     str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=ENCODER
                 )

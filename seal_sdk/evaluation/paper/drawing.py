@@ -14,7 +14,6 @@ from tqdm import tqdm
 from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.errors import SubjectNotFound
 from seal_sdk.evaluation.baselines.ip_adapter import NAME, Adapter, IpAdapter
-from seal_sdk.evaluation.file_digest import file_digest
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.painter import Ask, Painter
 from seal_sdk.evaluation.paper.dataset import Case, Dataset, read_mask
@@ -22,6 +21,7 @@ from seal_sdk.evaluation.paper.gallery import Gallery
 from seal_sdk.recipe import model_recipe
 from seal_sdk.session import IdentitySession
 from seal_sdk.sizes import check_size
+from seal_sdk.subject.weight_files import file_digest
 
 
 @dataclass(frozen=True)

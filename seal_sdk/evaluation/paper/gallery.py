@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +13,7 @@ from PIL import Image
 from seal_sdk.errors import ConfigError, ImageError
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.paper.dataset import Case, Dataset
+from seal_sdk.evaluation.scorebook import digest
 from seal_sdk.metadata import attach_settings, read_settings
 
 
@@ -49,8 +48,3 @@ class Gallery:
         part = path.with_suffix(".part")
         attach_settings(image, {**facts, "digest": digest(facts)}).save(part, "PNG", compress_level=1)
         os.replace(part, path)
-
-
-def digest(facts: Mapping[str, Any]) -> str:
-    """64 hex digits of plain JSON."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

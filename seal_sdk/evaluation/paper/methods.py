@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from seal_sdk.config import Appearance, DeltaBridge, Structure
+from dataclasses import replace
+
+from seal_sdk.config import Structure
 from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation.baselines.ip_adapter import NAME
 from seal_sdk.evaluation.methods import METHODS, Method, parse_methods
 
-IP_ADAPTER = Method(
-    NAME,
-    baseline=NAME,
-    appearance=Appearance(delta=0),
-    delta_bridge=DeltaBridge(strength=0),
-    structure=Structure(control="controlnet"),
-)
+IP_ADAPTER = replace(METHODS["structure"], name=NAME, baseline=NAME, structure=Structure(control="controlnet"))
 PAPER_METHODS = {name: method for name, method in METHODS.items() if not method.exact} | {NAME: IP_ADAPTER}
 
 

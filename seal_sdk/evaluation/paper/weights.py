@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from huggingface_hub import hf_hub_download, snapshot_download
 from huggingface_hub.errors import EntryNotFoundError
-from safetensors.torch import load_file
 
+from seal_sdk.backbone.loading import quiet_unless_terminal
 from seal_sdk.errors import ConfigError, WeightsNotFound
-from seal_sdk.evaluation.quiet import quiet
+from seal_sdk.subject import weight_files
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # as transformers names them, the first that is there
 _SMALL = ("*.json", "*.txt")  # configuration and vocabulary
@@ -77,7 +77,7 @@ def pretrained(kind: Any, folder: Path, name: str, **options: Any) -> Any:
     that transformers misses it would make up.
     """
     try:
-        with quiet():
+        with quiet_unless_terminal():
             model, found = kind.from_pretrained(
                 folder, local_files_only=True, output_loading_info=True, dtype=torch.float32, **options
             )
@@ -97,10 +97,8 @@ def read_tensors(path: Path, name: str) -> Any:
     Raises WeightsNotFound for a file that cannot be read so.
     """
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # unpicklers raise anything on hostile bytes
+        return weight_files.read_tensors(path)
+    except Exception as error:
         raise not_found(name, str(path), f"it cannot be read as tensors alone: {error}") from error
 
 
