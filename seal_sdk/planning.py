@@ -19,6 +19,7 @@ from seal_sdk.backbone.plan import ImagePlan, Infusion, Method, StructureRow, me
 from seal_sdk.casting import Cast, alone, regions
 from seal_sdk.identity import Identity
 from seal_sdk.method.infusion import token_mask
+from seal_sdk.method.prompt_edits import single_edits
 from seal_sdk.requests import Request
 from seal_sdk.sampling import Clock, Sampling
 from seal_sdk.structures import Placed
@@ -53,10 +54,12 @@ class Planner:
         masks = self._masks(cast, placed)
         with self.clock("encode_prompt"):
             uncond, generation = self._pair(prompt, request.negative_prompt)
+        shown = " and ".join(role.identity.prompt for role in cast)
         return ImagePlan(
             generation=generation,
             uncond=uncond,
-            appearance=self._single(" and ".join(role.identity.prompt for role in cast)) if bridged else None,
+            appearance=self._single(shown) if bridged else None,
+            edits=tuple(map(self._single, single_edits(shown, request.prompt))) if bridged else (),
             structure=self._structure_row(request, placed),
             control_image=self._control_image(placed),
             infusions=tuple(

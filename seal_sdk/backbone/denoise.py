@@ -22,7 +22,7 @@ from seal_sdk.backbone.infuse import install_infusion
 from seal_sdk.backbone.layers import SelfAttentionLayer, token_grid
 from seal_sdk.backbone.noise import alpha_bar, at_level
 from seal_sdk.backbone.plan import ImagePlan, Method, layer_infusion
-from seal_sdk.backbone.step import APPEARANCE, GENERATION, STRUCTURE, UNCOND, Forward, Stage
+from seal_sdk.backbone.step import APPEARANCE, GENERATION, SHOWN, STRUCTURE, UNCOND, Forward, Stage
 from seal_sdk.backbone.structure import install_injection
 from seal_sdk.backbone.text_change import TextChange
 from seal_sdk.match_maps import LayerMatches
@@ -135,7 +135,7 @@ class _Loop:
             self.matches[number] += self._matches(plan, index, forward, (scaled.shape[-2], scaled.shape[-1]))
         outputs = dict(zip(rows, output.chunk(len(rows)), strict=True))
         guided = self._guide(plan, outputs, gamma)
-        if not forward.detail:  # then the text's change was not measured either
+        if not forward.detail and SHOWN not in rows:
             return guided
         level, kind = alpha_bar(self.scheduler, timestep), self.scheduler.config.prediction_type
         self.texts[number].add(outputs, scaled, level, kind)

@@ -36,7 +36,7 @@ def transfer_detail(
     for role, found in forward.correspondences.items():  # their targets have nothing in common
         given = infusions[role]
         wanted, covered = _place(found, given.reference, (prediction.shape[-2], prediction.shape[-1]), forward.tau)
-        change = text.over(given.region) if text is not None and given.region is not None else 0.0
+        change = text.over(given.region * covered, wanted) if text is not None and given.region is not None else 0.0
         after = after + forward.detail * covered * (wanted + change - before)
         if given.region is not None and covered.any():  # nothing alike, nothing changed
             shift = mean_shift(after - change, given.region, given.reference, given.subject)

@@ -115,12 +115,14 @@ def layer_infusion(given: Infusion, layer: str, key_value: KeyValue) -> LayerInf
 class ImagePlan:
     """One image: its rows' conditioning and what steers it. What is None does not take part.
 
+    edits: appearance with one of generation's differences to it each.
     subject: (1, 1, h, w) in [0, 1], how much of each latent the structure's subject covers; None: nobody knows.
     """
 
     generation: Conditioning
     uncond: Conditioning | None = None
     appearance: Conditioning | None = None
+    edits: tuple[Conditioning, ...] = ()
     structure: StructureRow | None = None
     control_image: Tensor | None = None
     infusions: tuple[Infusion, ...] = ()

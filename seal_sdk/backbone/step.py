@@ -6,8 +6,11 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
+from seal_sdk.method.prompt_edits import MOST_EDITS
+
 UNCOND, GENERATION, APPEARANCE, STRUCTURE = "uncond", "generation", "appearance", "structure"
-ASKED, SHOWN, NEITHER = "asked", "shown", "neither"  # generation, appearance and uncond once more, with nothing infused
+SHOWN, NEITHER = "shown", "neither"  # appearance and uncond once more, with nothing infused
+EDITED = tuple(f"edited {number}" for number in range(MOST_EDITS))  # shown, with one difference to generation each
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ EARLY_DELTA = 0.5  # share of delta at gamma = 0 under "dynamic" (ours)
 EARLY_TAU = 0.15  # what "dynamic" adds to tau at gamma = 0 (ours)
 
 DETAIL_START, DETAIL_END = 0.1, 0.9  # progress between which details are transferred (ours)
-TEXT_END = 0.25  # progress until which the text's change is measured, from DETAIL_START on (ours)
+TEXT_END = (
+    0.11  # progress until which the text's change is measured: the noise shows nothing of the reference yet (ours)
+)
 
 
 def tau_at(gamma: float, tau: float, schedule: str) -> float:
@@ -25,8 +27,8 @@ def detail_at(gamma: float, detail: float) -> float:
 
 
 def text_change_at(gamma: float) -> bool:
-    """Whether the text's change is measured: once the layout stands, and before the noise is gone (ours)."""
-    return DETAIL_START <= gamma <= TEXT_END
+    """Whether the text's change is measured: before the noise tells what the subject looks like (ours)."""
+    return gamma <= TEXT_END
 
 
 def lambda_at(gamma: float, strength: float, end: float) -> float:

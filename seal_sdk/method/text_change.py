@@ -1,7 +1,8 @@
 """What the text says of the subject and the reference does not show (ours): another colour of its coat, say.
 
-Transferred details would paint the reference's own colours over it. So, early in sampling, the change that the text makes
-is measured in rows that nothing of the reference is infused into, and the transferred latents are changed as much.
+Transferred details would paint the reference's own colours over it. So, early in sampling, the change that each
+difference between the two prompts makes is measured, in rows that nothing of the reference is infused into, and the
+transferred latents are changed as much.
 """
 
 from __future__ import annotations
@@ -13,29 +14,42 @@ from seal_sdk.method.delta_bridge import low_pass
 from seal_sdk.method.detail import region_mean
 
 SMOOTHING = 2  # 3x3 averages: the change is one of whole parts (ours)
-DOUBTFUL, CERTAIN = 0.1, 0.16  # of `evidence`: no change is believed up to the first, all from the second on (ours)
+DOUBTFUL, CERTAIN = 1.0, 2.0  # of `evidence`: no change is believed up to the first, all from the second on (ours)
 
 
-def believed_change(asked: Tensor, shown: Tensor, neither: Tensor, region: Tensor) -> Tensor:
-    """How the text changes the subject's clean latents, (1, C, h, w); zero outside of the region, and where it hardly does.
+def believed_change(edited: Tensor, shown: Tensor, region: Tensor) -> Tensor:
+    """How one edit of the text changes the subject's clean latents, (1, C, h, w); zero outside of the region.
 
-    asked, shown, neither: (1, C, h, w), clean latents as predicted for the prompt, for the reference's prompt, and for no
-    text, all from the same noise. region: (1, 1, h, w), how much of each latent belongs to the subject, from 0 to 1.
+    edited, shown: (1, C, h, w), clean latents as predicted for the reference's prompt with and without the edit, from the
+    same noise. region: (1, 1, h, w), how much of each latent belongs to the subject, from 0 to 1. Zero, too, where the
+    edit speaks of the scene.
     """
-    change = _inside(asked - shown, region)
-    weight = (evidence(asked, shown, neither, region) - DOUBTFUL) / (CERTAIN - DOUBTFUL)
-    return change * weight.clamp(0.0, 1.0)
+    change = edited - shown
+    weight = (evidence(change, region) - DOUBTFUL) / (CERTAIN - DOUBTFUL)
+    return _inside(change, region) * weight.clamp(0.0, 1.0)
 
 
-def evidence(asked: Tensor, shown: Tensor, neither: Tensor, region: Tensor) -> Tensor:
-    """How sure it is that the two texts speak of two looks of the subject: a number >= 0.
+def bearers(latents: Tensor, region: Tensor, change: Tensor, named: Tensor) -> Tensor:
+    """How much of a change each place takes, (1, 1, h, w) from 0 to 2: most where the look is that the text has changed.
 
-    Two scenes, too, differ a little where the subject is. What counts is how far the subject's mean is moved, from the
-    reference's text and from no text, in proportion to how far its surroundings' mean is.
+    latents: (1, C, h, w), what is to be changed. region: (1, 1, h, w) in [0, 1]. A striped coat has two colours and the
+    change is of one: of the one that lies far from the new one, along the mean ``change`` (1, C, h, w), and far to where
+    the reference's text leads from no text, ``named``. Both are counted in standard deviations.
     """
-    change = asked - shown
-    around = _length(change, 1 - region).clamp(min=1e-6)
-    return _length(change, region) * _length(asked - neither, region) / around
+    away = _standard(latents, named, region) - _standard(latents, change, region)
+    return 2 * torch.sigmoid(away)
+
+
+def _standard(latents: Tensor, field: Tensor, region: Tensor) -> Tensor:
+    """(1, 1, h, w): latents along the mean direction of a field, with mean 0 and standard deviation 1 over the region."""
+    along = (latents * region_mean(field, region)).sum(1, keepdim=True)
+    centred = along - region_mean(along, region)
+    return centred / region_mean(centred.square(), region).sqrt().clamp(min=1e-6)
+
+
+def evidence(change: Tensor, region: Tensor) -> Tensor:
+    """How sure it is that a change is one of the subject: how many times further its mean is moved than its surroundings'."""
+    return _length(change, region) / _length(change, 1 - region).clamp(min=1e-6)
 
 
 def _length(field: Tensor, region: Tensor) -> Tensor:

@@ -1,0 +1,42 @@
+"""Prompts are taken apart into single differences."""
+
+from __future__ import annotations
+
+import pytest
+
+from seal_sdk.method.prompt_edits import MOST_EDITS, single_edits
+
+
+def test_each_difference_stands_alone():
+    assert single_edits("a photo of a red cat in a forest", "a photo of a green cat on snow") == (
+        "a photo of a green cat in a forest",
+        "a photo of a red cat on snow",
+    )
+
+
+def test_articles_align_nothing():
+    assert single_edits("a photo of a red cat in a forest", "a photo of an orange cat on a lake") == (
+        "a photo of an orange cat in a forest",
+        "a photo of a red cat on a lake",
+    )
+
+
+def test_words_that_only_one_prompt_has():
+    assert single_edits("a cat", "a cat with a hat") == ("a cat with a hat",)
+    assert single_edits("a cat with a hat", "a cat") == ("a cat",)
+
+
+def test_the_same_words_make_no_difference():
+    assert single_edits("a photo of a cat, on snow", "A photo of a cat ,on snow") == ()
+
+
+def test_all_differences_together_are_the_prompt():
+    (only,) = single_edits("a red cat in a forest", "a red cat in a city")
+    assert only == "a red cat in a city"
+
+
+@pytest.mark.parametrize("asked", ["one dog", "1 x 2 y 3 z 4 w 5"])
+def test_too_many_or_too_large_differences_are_one(asked):
+    shown = "tiger" if asked == "one dog" else "x y z w"
+    assert single_edits(shown, asked) == (asked,)
+    assert MOST_EDITS == 3
