@@ -176,7 +176,7 @@ def test_hooks_act_in_forwards_with_reference_rows_alone(tiny_pipeline):
 
 
 def test_baselines_have_names_and_settings_on_the_command_line():
-    assert [each.baseline for each in parse_methods("ctrlx,cross-image,concat,style-aligned")] == list(BASELINES)
+    assert [each.baseline for each in parse_methods("ctrlx,cross-image,concat,style-aligned,drf")] == list(BASELINES)
     assert set(BASELINES) < set(METHODS)
     variant = parse_method("ctrlx:structure.end=0.5,enabled=false,steps=4")
     assert variant.structure.end == 0.5 and not variant.alignment.enabled and variant.baseline == "ctrlx"

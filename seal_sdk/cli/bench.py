@@ -85,8 +85,8 @@ def bench() -> None:
     "--methods",
     default="prompt,structure,seal",
     show_default=True,
-    help="Some of prompt, structure, seal, exact, and the baselines ctrlx, cross-image, concat, style-aligned; also variants "
-    "such as seal:delta=1,top_k=4; separate variants by spaces.",
+    help="Some of prompt, structure, seal, exact, and the baselines ctrlx, cross-image, concat, style-aligned, drf; also "
+    "variants such as seal:delta=1,top_k=4; separate variants by spaces.",
 )
 @click.option(
     "--conflicts", is_flag=True, help="Also ask for another colour than the reference's: as many pictures again."

@@ -10,6 +10,7 @@ from seal_sdk.evaluation.baselines.baseline import Baseline
 from seal_sdk.evaluation.baselines.concat import Concat
 from seal_sdk.evaluation.baselines.cross_image import CrossImage
 from seal_sdk.evaluation.baselines.ctrlx import CtrlX
+from seal_sdk.evaluation.baselines.drf import Drf
 from seal_sdk.evaluation.baselines.loop import Question, draw
 from seal_sdk.evaluation.baselines.style_aligned import StyleAligned
 
@@ -18,6 +19,7 @@ BASELINES: dict[str, Baseline] = {
     "cross-image": CrossImage(),
     "concat": Concat(),
     "style-aligned": StyleAligned(),
+    "drf": Drf(),
 }
 
 __all__ = ["BASELINES", "Baseline", "Question", "draw"]

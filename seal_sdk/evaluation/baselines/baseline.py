@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -35,6 +35,22 @@ class Subjects:
     reference: Tensor
 
 
+@dataclass(frozen=True)
+class Step:
+    """A step that was just made and will be made again. Latents are (1, C, h, w) and variance-preserving.
+
+    level, next_level: alpha_bar where it begins and ends. reference: its clean latents. noise: draws the seed's next.
+    estimate: the clean latents that the guided model sees in latents at ``level``, under the prompt of `GENERATION` or
+    `REFERENCE` and with nothing else in the UNet; differentiable where gradients are on.
+    """
+
+    level: float
+    next_level: float
+    reference: Tensor
+    noise: Callable[[], Tensor]
+    estimate: Callable[[str, Tensor], Tensor]
+
+
 class Baseline:
     """Base of the baselines; this one shows the model nothing of the reference.
 
@@ -51,6 +67,15 @@ class Baseline:
         """The latents (1, C, h, w) to go on with after a share of the steps, or None to leave them; the reference's at
         the same noise level. Both are variance-preserving, as the UNet takes them."""
         return None
+
+    def recurrences(self, done: float) -> int:
+        """How often the step after a share of the steps, unless it is the last, is made again, each time under the prompt
+        alone, from where `renoise` takes the latents that it led to."""
+        return 0
+
+    def renoise(self, latents: Tensor, step: Step) -> Tensor:
+        """Latents (1, C, h, w) at ``step.level`` for those at ``step.next_level``; both are variance-preserving."""
+        raise NotImplementedError
 
 
 def reading(stage: Stage) -> ReferenceForward | None:

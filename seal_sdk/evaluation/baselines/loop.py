@@ -28,11 +28,13 @@ from seal_sdk.evaluation.baselines.baseline import (
     REFERENCE_UNCOND,
     Baseline,
     ReferenceForward,
+    Step,
     Subjects,
 )
 from seal_sdk.identity import Identity
 from seal_sdk.images import fit
 from seal_sdk.method.delta_bridge import bridge
+from seal_sdk.method.detail import clean
 from seal_sdk.method.infusion import token_mask
 from seal_sdk.method.schedules import active
 from seal_sdk.structures import place
@@ -102,9 +104,9 @@ class _Loop:
         seen = Image.fromarray(identity.mask.astype(np.uint8) * 255).convert("RGB")
         self.subjects = Subjects(self._on_grid(placed.mask), self._on_grid(np.asarray(fit(seen, canvas))[..., 0] > 127))
         self.conditioning = self._conditioning()
+        self.step_kwargs = pipe.prepare_extra_step_kwargs(self.generator, 0.0)
 
     def run(self) -> Tensor:
-        step_kwargs = self.pipe.prepare_extra_step_kwargs(self.generator, 0.0)
         latents, timesteps = self.latents, self.scheduler.timesteps
         for index, timestep in enumerate(timesteps):
             done = index / len(timesteps)
@@ -112,9 +114,32 @@ class _Loop:
             scaled = self.scheduler.scale_model_input(latents, timestep)
             latents, scaled = self._settle(latents, scaled, self._at(REFERENCE, timestep), done)
             prediction = self._predict(scaled, timestep, gamma, done)
-            latents = self.scheduler.step(prediction, timestep, latents, **step_kwargs, return_dict=False)[0]
-            latents = latents.to(scaled.dtype)
+            again = self.baseline.recurrences(done) if index + 1 < len(timesteps) else 0
+            before = copy.deepcopy(self.scheduler) if again else None
+            latents = self._step(prediction, timestep, latents)
+            for _ in range(again):
+                latents = self._recur(latents, before, index)
         return self._settle(latents, latents, self.shown[REFERENCE].latents, 1.0)[0]
+
+    def _step(self, prediction: Tensor, timestep: Tensor, latents: Tensor) -> Tensor:
+        stepped = self.scheduler.step(prediction, timestep, latents, **self.step_kwargs, return_dict=False)[0]
+        return stepped.to(latents.dtype)
+
+    def _recur(self, latents: Tensor, before: Any, index: int) -> Tensor:
+        """A step made again, once its latents are back where it began; before: the scheduler as it was there."""
+        timestep, following = self.scheduler.timesteps[index : index + 2]
+        level, kind = alpha_bar(before, timestep), before.config.prediction_type
+        step = Step(
+            level,
+            next_level=alpha_bar(before, following),
+            reference=self.shown[REFERENCE].latents.to(latents.dtype),
+            noise=lambda: self._noise(latents.dtype),
+            estimate=lambda row, noisy: clean(self._told(row, noisy, timestep), noisy, level, kind),
+        )
+        noisy = self.baseline.renoise(latents * _input_scale(self.scheduler, following), step)
+        prediction = self._told(GENERATION, noisy, timestep)
+        self.scheduler = copy.deepcopy(before)  # as if the step had not been made: some schedulers remember theirs
+        return self._step(prediction, timestep, noisy / _input_scale(before, timestep))
 
     def _settle(self, latents: Tensor, scaled: Tensor, reference: Tensor, done: float) -> tuple[Tensor, Tensor]:
         """Latents as the scheduler and as the UNet takes them; one is a multiple of the other."""
@@ -132,9 +157,19 @@ class _Loop:
         finally:
             self.stage.forward = None
         by_row = dict(zip(rows, output.chunk(len(rows)), strict=True))
+        return self._guided(by_row.get(UNCOND), by_row[GENERATION])
+
+    def _told(self, row: str, scaled: Tensor, timestep: Tensor) -> Tensor:
+        """The guided prediction under a row's prompt; neither the reference nor the structure image is in the batch."""
+        rows = [UNCOND, row] if UNCOND in self.conditioning else [row]
+        given = stack([self.conditioning[each] for each in rows])
+        *uncond, told = self._unet(torch.cat([scaled] * len(rows)), timestep, given).chunk(len(rows))
+        return self._guided(uncond[0] if uncond else None, told)
+
+    def _guided(self, uncond: Tensor | None, generation: Tensor) -> Tensor:
         return bridge(
-            by_row.get(UNCOND),
-            by_row[GENERATION],
+            uncond,
+            generation,
             None,
             guidance_scale=self.question.guidance_scale,
             strength=0.0,
@@ -160,7 +195,7 @@ class _Loop:
         return _Shown(latents, self._noise(torch.float32).to(latents))
 
     def _noise(self, dtype: torch.dtype) -> Tensor:
-        """The next noise of the seed: first the image's, then the structure's, then the reference's."""
+        """The next noise of the seed: first the image's, then the structure's, the reference's, and those of `Step`s."""
         height, width = (side // self.pipe.vae_scale_factor for side in self.question.size)
         shape = (1, self.pipe.unet.config.in_channels, height, width)
         return torch.randn(shape, generator=self.generator, dtype=dtype).to(self.pipe._execution_device)
@@ -185,3 +220,8 @@ class _Loop:
         if asked.control.control == "inject":
             rows[STRUCTURE] = encode(pipe, asked.structure_prompt, asked.size)
         return rows
+
+
+def _input_scale(scheduler: Any, timestep: Tensor) -> float:
+    """What the scheduler's latents are multiplied by for the UNet, which takes variance-preserving ones."""
+    return float(scheduler.scale_model_input(torch.ones(()), timestep))
