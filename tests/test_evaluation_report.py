@@ -28,6 +28,7 @@ from seal_sdk.evaluation import (
     quality,
     report,
     run,
+    scorebook,
     triples,
 )
 from seal_sdk.evaluation.ablation_report import ablation_report
@@ -51,6 +52,11 @@ def conflicting(asked):
 
 def before(triple):
     return world.render(world.sample(triple.seed).identity, triple.pose, triple.scene)
+
+
+def measure_true(rendering, triple, **given):
+    """The values of a rendering whose subject and joints are found without error."""
+    return measure(rendering.image, triple, rendering.mask, rendering.keypoints, **given)
 
 
 # --- text conflicts and leakage
@@ -88,18 +94,18 @@ def test_half_a_change_is_half_and_an_unasked_one_is_no_success(conflicting):
 
 
 def test_conflicts_are_measured_where_they_are_asked(asked, conflicting):
-    plain = measure(asked[0].truth.image, asked[0], asked[0].truth.mask)
+    plain = measure_true(asked[0].truth, asked[0])
     assert plain["scene_success"] == 1 and "color_change" not in plain
-    changed = measure(conflicting[0].truth.image, conflicting[0], conflicting[0].truth.mask)
+    changed = measure_true(conflicting[0].truth, conflicting[0])
     assert changed["color_success"] == 1 and "leakage" not in changed
 
 
 def test_the_subject_on_the_references_scene_is_no_success(asked):
     triple = asked[0]
     shown = world.render(triple.identity, triple.pose, world.sample(triple.seed).scene)
-    values = measure(shown.image, triple, triple.truth.mask)
+    values = measure_true(shown, triple)
     assert values["scene_success"] == 0 and values["leakage"] > 5
-    assert measure(triple.truth.image, triple, triple.truth.mask)["leakage"] == 0
+    assert measure_true(triple.truth, triple)["leakage"] == 0
 
 
 def test_leakage_grows_with_the_references_share_of_the_scene():
@@ -117,8 +123,10 @@ def test_without_alignment_the_truth_stands_where_the_structure_image_has_it(ask
     for triple in asked:
         there = world.render(triple.identity, triple.structure_pose, triple.scene)
         assert np.array_equal(there.mask, triple.structure.mask)
-        assert measure(there.image, triple, there.mask, aligned=False)["structure_iou"] == 1
-        assert measure(there.image, triple, there.mask)["structure_iou"] < 1
+        assert measure_true(there, triple, aligned=False)["structure_iou"] == 1
+        assert measure_true(there, triple)["structure_iou"] < 1
+        assert measure_true(there, triple, aligned=False)["keypoint_distance"] == 0
+        assert measure_true(there, triple)["keypoint_distance"] > 0.5
 
 
 # --- interrupted runs
@@ -158,13 +166,16 @@ def test_what_the_file_holds_is_not_drawn_again(session, asked, tmp_path, monkey
     assert all(np.array_equal(a.image, b.image) for a, b in zip(again, both, strict=True))
 
 
-def test_scores_of_other_settings_are_never_mixed(session, asked, tmp_path):
+def test_scores_of_other_settings_or_measures_are_never_mixed(session, asked, tmp_path, monkeypatch):
     path = tmp_path / "scores.jsonl"
     draw(session, asked[:1], "prompt", ScoreBook(path, {"model": 1}))
     with pytest.raises(ConfigError, match="another model"):
         ScoreBook(path, {"model": 2}).find(asked[0], METHODS["prompt"])
     with pytest.raises(ConfigError, match="another --scores"):
         ScoreBook(path, {"model": 1}).find(asked[0], replace(METHODS["prompt"], sampling={"guidance_scale": 9}))
+    monkeypatch.setattr(scorebook, "MEASURES", scorebook.MEASURES[1:])
+    with pytest.raises(ConfigError, match="measured otherwise"):
+        ScoreBook(path, {"model": 1}).find(asked[0], METHODS["prompt"])
     path.write_text("something else\n")
     with pytest.raises(ConfigError, match="no file of scores"):
         ScoreBook(path, {"model": 1})
@@ -202,6 +213,7 @@ def test_the_report_is_one_file_that_loads_nothing(results):
     assert sheet.width == 5 * 132 - 4
     mean = results.summary()["methods"]["prompt"]["subject_error"]["mean"]
     assert f"{mean:.1f} ±" in text and "scene leakage" in text and "colour change" in text
+    assert "joint distance ↓" in text
     for svg in re.findall(r"<svg.*?</svg>", text, re.S):
         ET.fromstring(svg)
 
@@ -304,7 +316,9 @@ def test_bench_quality_prints_one_json_document_and_goes_on(small, tmp_path):
     summary = json.loads(first.stdout)
     assert set(summary["methods"]) == {"structure", "ctrlx"} and summary["seeds"] == 2 and first.stderr == ""
     assert len(summary["methods"]["ctrlx"]["subject_error"]["ci95"]) == 2
-    assert "leakage" in summary["differences"]["ctrlx"] and "scene_error" in summary["ratios"]["ctrlx"]
+    assert all(0 < values["keypoint_distance"]["mean"] < 181 for values in summary["methods"].values())
+    assert "leakage" in summary["differences"]["ctrlx"]
+    assert {"scene_error", "keypoint_distance"} <= set(summary["ratios"]["ctrlx"])
     second = invoke(*arguments, "--report", str(page), "--sheet", str(sheet))
     assert second.stdout == first.stdout and len(scores.read_text().splitlines()) == 4
     assert page.read_text().startswith("<!doctype html>") and Image.open(sheet).width == 5 * 132 - 4

@@ -7,6 +7,7 @@ what is compared.
 from __future__ import annotations
 
 from seal_sdk.evaluation.bench import run
+from seal_sdk.evaluation.joints import find_joints, load_joint_finder
 from seal_sdk.evaluation.measures import MEASURES, measure
 from seal_sdk.evaluation.methods import METHODS, Method, parse_method, parse_methods
 from seal_sdk.evaluation.metrics import METRICS, Metric, scores
@@ -32,6 +33,8 @@ __all__ = [
     "Setup",
     "Triple",
     "contact_sheet",
+    "find_joints",
+    "load_joint_finder",
     "load_segmenter",
     "measure",
     "measure_quality",

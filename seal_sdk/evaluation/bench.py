@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from seal_sdk.errors import ConfigError
+from seal_sdk.evaluation.joints import JointFinder, find_joints, load_joint_finder
 from seal_sdk.evaluation.measures import measure
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.painter import Ask, Painter
 from seal_sdk.evaluation.score import Score
 from seal_sdk.evaluation.scorebook import ScoreBook
-from seal_sdk.evaluation.segmenter import load_segmenter, subject_mask
+from seal_sdk.evaluation.segmenter import Segmenter, load_segmenter, subject_mask
 from seal_sdk.evaluation.triples import Triple
 from seal_sdk.pocket import world
 from seal_sdk.session import IdentitySession
@@ -42,7 +43,7 @@ def run(
     """
     if boxes not in BOXES:
         raise ConfigError(f"boxes={boxes!r}: expected one of {', '.join(BOXES)}.")
-    segmenter = load_segmenter()
+    networks = load_segmenter(), load_joint_finder()
     told = boxes == "true"
     painter = Painter(session, sampling or {})
     results = []
@@ -50,7 +51,7 @@ def run(
         for method in methods:
             score = book.find(triple, method) if book else None
             if score is None:
-                score = _score(triple, method, segmenter, *_draw(painter, triple, method, told))
+                score = _score(triple, method, *networks, *_draw(painter, triple, method, told))
                 if book:
                     book.add(triple, method, score)
             results.append(score)
@@ -58,8 +59,11 @@ def run(
     return results
 
 
-def _score(triple: Triple, method: Method, segmenter: Any, image: np.ndarray, told: bool) -> Score:
-    values = measure(image, triple, subject_mask(segmenter, image), aligned=method.alignment.enabled)
+def _score(
+    triple: Triple, method: Method, segmenter: Segmenter, finder: JointFinder, image: np.ndarray, told: bool
+) -> Score:
+    mask, joints = subject_mask(segmenter, image), find_joints(finder, image, triple.identity.species)
+    values = measure(image, triple, mask, joints.points, aligned=method.alignment.enabled)
     return Score(triple.seed, triple.kind, method.name, image, values, told)
 
 

@@ -14,13 +14,16 @@ from tqdm import tqdm
 from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.evaluation.bench import run
 from seal_sdk.evaluation.conflicts import recoloured
+from seal_sdk.evaluation.joints import WEIGHTS as JOINTS
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.score import Score
 from seal_sdk.evaluation.scorebook import ScoreBook
+from seal_sdk.evaluation.segmenter import WEIGHTS as SEGMENTER
 from seal_sdk.evaluation.summary import summarize
 from seal_sdk.evaluation.triples import KINDS, Triple, triples
 from seal_sdk.recipe import model_recipe
 from seal_sdk.session import IdentitySession
+from seal_sdk.subject.weight_files import file_digest
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,10 @@ def measure_quality(
 
 
 def _facts(setup: Setup, session: IdentitySession) -> dict[str, Any]:
-    """All that a score depends on beside question and method: a model trained further is another one."""
-    return asdict(setup) | {"weights": model_recipe(session.pipe, Fingerprints())}
+    """All that a score depends on beside question and method: a model trained further is another one, and so is a
+    network that measures."""
+    networks = {path.stem: file_digest(path) for path in (SEGMENTER, JOINTS)}
+    return asdict(setup) | {"weights": model_recipe(session.pipe, Fingerprints()), "networks": networks}
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from seal_sdk.errors import ConfigError
+from seal_sdk.evaluation.measures import MEASURES
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.score import Score
 from seal_sdk.evaluation.triples import Triple
@@ -25,8 +26,9 @@ class ScoreBook:
     """The scores of a file, and a place for new ones.
 
     path: the file, which is made; its pictures lie beside it in ``<path>.pictures``. setup: plain JSON that says with
-    what the pictures are drawn (model, sampling); rows that another setup or other settings of a method have drawn are
-    never mixed with new ones. A last line that was cut off is dropped.
+    what the pictures are drawn (model, sampling) and seen; rows that another setup or other settings of a method have
+    drawn, or that have other measures than `MEASURES`, are never mixed with new ones. A last line that was cut off is
+    dropped.
     Raises ConfigError where the file holds something else than scores.
     """
 
@@ -43,7 +45,8 @@ class ScoreBook:
             return None
         if row["settings"] != self._digest(method):
             raise ConfigError(
-                f"{self._path} holds {method.name!r} of seed {triple.seed}, drawn with another model, sampling or defaults: "
+                f"{self._path} holds {method.name!r} of seed {triple.seed}, drawn with another model, sampling or "
+                "defaults, or measured otherwise: "
                 "name another --scores file, or remove this one."
             )
         values = {name: value for name, value in row.items() if name not in _FACTS}
@@ -69,7 +72,8 @@ class ScoreBook:
         return self._pictures / f"{triple.question}-{triple.seed}-{triple.kind}-{name}.png"
 
     def _digest(self, method: Method) -> str:
-        return digest({"setup": self._setup, "method": asdict(method)})[:16]
+        measures = [metric.name for metric in MEASURES]
+        return digest({"setup": self._setup, "method": asdict(method), "measures": measures})[:16]
 
 
 def digest(facts: Mapping[str, Any]) -> str:

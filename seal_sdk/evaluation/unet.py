@@ -1,0 +1,65 @@
+"""The small U-Net that the benchmark's networks share, and how they take pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate, pixel_unshuffle
+
+SIZE = 128  # pixels a side that the networks see
+
+
+class UNet(nn.Module):
+    """Convolutions over a picture, cut into squares, and its pixel coordinates.
+
+    channels: of each level on the way down, each half as wide as the last. outputs: channels that come out, at the size
+    of the picture in squares. squares: their side in pixels.
+    """
+
+    def __init__(self, channels: Sequence[int], outputs: int, squares: int) -> None:
+        super().__init__()
+        self.squares = squares
+        inputs = (3 * squares**2 + 2, *channels[:-1])
+        self.down = nn.ModuleList(_block(i, o) for i, o in zip(inputs, channels, strict=True))
+        self.up = nn.ModuleList(_block(i + o, o) for i, o in zip(channels[1:], channels[:-1], strict=True))
+        self.head = nn.Conv2d(channels[0], outputs, 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(B, 3, S, S) in [-1, 1] -> (B, outputs, S / squares, S / squares)."""
+        cut = pixel_unshuffle(pictures, self.squares)
+        batch, _, height, width = cut.shape
+        y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
+        grid = torch.stack([x, y]).to(cut).expand(batch, 2, height, width)
+        hidden, skips = torch.cat([cut, grid], 1), []
+        for level, block in enumerate(self.down):
+            hidden = block(hidden if level == 0 else avg_pool2d(hidden, 2))
+            skips.append(hidden)
+        for block, skip in zip(reversed(self.up), reversed(skips[:-1]), strict=True):
+            hidden = block(torch.cat([interpolate(hidden, scale_factor=2), skip], 1))
+        drawn: Tensor = self.head(hidden)
+        return drawn
+
+
+def _block(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1),
+        nn.GroupNorm(8, outputs),
+        nn.SiLU(),
+        nn.Conv2d(outputs, outputs, 3, padding=1),
+        nn.GroupNorm(8, outputs),
+        nn.SiLU(),
+    )
+
+
+def to_input(pictures: np.ndarray) -> Tensor:
+    """uint8 (B, S, S, 3) -> float (B, 3, S, S) in [-1, 1]."""
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+
+
+def seen(image: np.ndarray) -> Tensor:
+    """A picture uint8 (H, W, 3) of any size -> (1, 3, SIZE, SIZE) in [-1, 1]."""
+    return to_input(np.asarray(Image.fromarray(image).resize((SIZE, SIZE), Image.Resampling.BOX))[None])
