@@ -15,7 +15,7 @@ from seal_sdk.evaluation.triples import triples
 
 def test_the_judge_is_right_about_held_out_pictures():
     species, scenes = accuracy(200)
-    assert species >= 0.93 and scenes >= 0.98
+    assert species >= 0.99 and scenes >= 0.99
 
 
 def test_plain_prompts_draw_the_species_the_scene_and_the_colour():

@@ -10,27 +10,43 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from seal_sdk.pocket import world
+from seal_sdk.pocket.train.data import BODY_CLASSES
 
 WEIGHTS = Path(__file__).parent / "judge.safetensors"
-WIDTHS = (24, 48, 96, 128)
+WIDTHS = (24, 48, 96)
+DEEP = 128
 
 
 class Judge(nn.Module):
-    """Logits of species (B, 5) and scenes (B, 9) of images (B, 3, 128, 128) in [-1, 1]."""
+    """Logits of species (B, 5) and scenes (B, 9) of images (B, 3, 128, 128) in [-1, 1].
+
+    While it is trained it also names the part of the body at each of 16x16 places: ``parts``, (B, BODY_CLASSES, 16, 16).
+    """
 
     def __init__(self) -> None:
         super().__init__()
         channels, blocks = 3, []
         for width in WIDTHS:
-            blocks += [nn.Conv2d(channels, width, 5, stride=2, padding=2), nn.GroupNorm(8, width), nn.SiLU()]
+            blocks += [_conv(channels, width, 5, stride=2), _conv(width, width, 3)]
             channels = width
-        self.features = nn.Sequential(*blocks, nn.Conv2d(channels, channels, 3, padding=1), nn.SiLU())
-        self.species = nn.Linear(channels * 16, len(world.SPECIES))
-        self.scenes = nn.Linear(channels * 16, len(world.SCENES))
+        self.features = nn.Sequential(*blocks, _conv(channels, channels, 3))
+        self.parts_head = nn.Conv2d(channels, BODY_CLASSES, 1)
+        self.deep = nn.Sequential(_conv(channels, DEEP, 3, stride=2), _conv(DEEP, DEEP, 3))
+        self.species = nn.Linear(2 * DEEP, len(world.SPECIES))
+        self.scenes = nn.Linear(DEEP * 16, len(world.SCENES))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        features = nn.functional.adaptive_avg_pool2d(self.features(images), 4).flatten(1)
-        return self.species(features), self.scenes(features)
+        features = self.features(images)
+        self.parts = self.parts_head(features)
+        deep = self.deep(features)
+        everywhere = nn.functional.adaptive_avg_pool2d(deep, 4).flatten(1)
+        return self.species(torch.cat([deep.mean((2, 3)), deep.amax((2, 3))], 1)), self.scenes(everywhere)
+
+
+def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2), nn.GroupNorm(8, outputs), nn.SiLU()
+    )
 
 
 def to_tensor(images: np.ndarray) -> Tensor:
