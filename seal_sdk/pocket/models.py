@@ -37,18 +37,18 @@ def build_unet() -> UNet2DConditionModel:
         sample_size=IMAGE_SIZE // VAE_FACTOR,
         in_channels=LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
-        block_out_channels=(32, 64, 128),
+        block_out_channels=(48, 96, 192),
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=(2, 2, 4),  # diffusers' name for the number of heads
+        attention_head_dim=(3, 3, 6),  # diffusers' name for the number of heads
         transformer_layers_per_block=(1, 1, 2),
         use_linear_projection=True,
         addition_embed_type="text_time",
         addition_time_embed_dim=TIME_WIDTH,
         projection_class_embeddings_input_dim=6 * TIME_WIDTH + TEXT_WIDTH,
         cross_attention_dim=2 * TEXT_WIDTH,
-        norm_num_groups=16,
+        norm_num_groups=24,
     )
 
 

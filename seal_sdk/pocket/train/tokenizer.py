@@ -33,7 +33,7 @@ def _alphabet() -> list[str]:
 
 
 def build_tokenizer(folder: Path) -> CLIPTokenizer:
-    """Learn from ``folder``'s captions, write ``tokenizer/``, and ``ids.npy`` with every caption's ids (N, 4, 77)."""
+    """Learn from ``folder``'s captions, write ``tokenizer/`` and `write_ids`."""
     captions = json.loads((folder / "captions.json").read_text())
     merges = learn_merges(captions)
     letters = _alphabet()
@@ -46,7 +46,13 @@ def build_tokenizer(folder: Path) -> CLIPTokenizer:
     (target / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
     (target / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
     tokenizer = CLIPTokenizer.from_pretrained(target, model_max_length=LENGTH)
+    write_ids(folder, tokenizer)
+    return tokenizer
+
+
+def write_ids(folder: Path, tokenizer: CLIPTokenizer) -> None:
+    """Write ``ids.npy``: every caption of ``folder``'s, tokenized, (N, 4, 77) uint16."""
+    captions = json.loads((folder / "captions.json").read_text())
     flat = [caption for texts in captions for caption in texts]
     ids = tokenizer(flat, padding="max_length", max_length=LENGTH, truncation=True).input_ids
     np.save(folder / "ids.npy", np.array(ids, np.uint16).reshape(len(captions), -1, LENGTH))
-    return tokenizer

@@ -91,12 +91,14 @@ def normalise_latents(vae: AutoencoderKL, pixels: Tensor) -> None:
 
 @torch.no_grad()
 def write_latents(folder: Path, device: torch.device) -> None:
-    """Normalise the trained VAE into ``vae/``, and write the set's ``latents.npy`` (N, 8, 32, 32) fp16."""
+    """Normalise the VAE, where one was trained, into ``vae/``, and write the set's ``latents.npy`` (N, 8, 32, 32) fp16."""
     images = TrainingSet.open(folder).images
-    vae = build_vae()
-    vae.load_state_dict(averaged(folder / "vae.pt"))
-    normalise_latents(vae, to_pixels(images[:512]))
-    vae.save_pretrained(folder / "vae")
+    if (folder / "vae.pt").is_file():
+        trained = build_vae()
+        trained.load_state_dict(averaged(folder / "vae.pt"))
+        normalise_latents(trained, to_pixels(images[:512]))
+        trained.save_pretrained(folder / "vae")
+    vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float32)
     vae.to(device, memory_format=torch.channels_last)
     batches = [
         vae.encode(to_pixels(images[start : start + 64]).to(device)).latent_dist.mode().half().cpu().numpy()
