@@ -49,7 +49,7 @@ class TextChange:
             return 0.0
         shown, neither, *edited = (each / self._steps for each in self._sums.values())
         changes = [
-            change * bearers(latents.float(), region.float(), change, shown - neither)
+            change * bearers(latents.float(), region.float(), change, shown, neither)
             for change in (believed_change(each, shown, region.float()) for each in edited)
         ]
         return self._override * torch.stack(changes).sum(0).to(region.dtype)

@@ -16,6 +16,8 @@ from seal_sdk.method.detail import region_mean
 SMOOTHING = 2  # 3x3 averages: the change is one of whole parts (ours)
 DOUBTFUL, CERTAIN = 1.0, 2.0  # of `evidence`: no change is believed up to the first, all from the second on (ours)
 
+LIKE = 0.5  # of the length of a change: looks that differ by less than this are alike (ours)
+
 
 def believed_change(edited: Tensor, shown: Tensor, region: Tensor) -> Tensor:
     """How one edit of the text changes the subject's clean latents, (1, C, h, w); zero outside of the region.
@@ -29,22 +31,30 @@ def believed_change(edited: Tensor, shown: Tensor, region: Tensor) -> Tensor:
     return _inside(change, region) * weight.clamp(0.0, 1.0)
 
 
-def bearers(latents: Tensor, region: Tensor, change: Tensor, named: Tensor) -> Tensor:
+def bearers(latents: Tensor, region: Tensor, change: Tensor, shown: Tensor, neither: Tensor) -> Tensor:
     """How much of a change each place takes, (1, 1, h, w) from 0 to 2: most where the look is that the text has changed.
 
-    latents: (1, C, h, w), what is to be changed. region: (1, 1, h, w) in [0, 1]. A striped coat has two colours and the
-    change is of one: of the one that lies far from the new one, along the mean ``change`` (1, C, h, w), and far to where
-    the reference's text leads from no text, ``named``. Both are counted in standard deviations.
+    latents: (1, C, h, w), what is to be changed. region: (1, 1, h, w) in [0, 1]. shown, neither: clean latents as
+    predicted for the reference's prompt and for no text. A striped coat has two colours, and a ``change`` is of one: of
+    the one that lies far to where the reference's prompt leads, and far from where the change does. A coat of one colour
+    has only that, so the first is counted from midway between the coat and what no text leads to.
     """
-    away = _standard(latents, named, region) - _standard(latents, change, region)
+    mean = region_mean(latents, region)
+    midway = (mean + region_mean(neither, region)) / 2
+    away = _along(latents, midway, shown - neither, region) - _along(latents, mean, change, region)
     return 2 * torch.sigmoid(away)
 
 
-def _standard(latents: Tensor, field: Tensor, region: Tensor) -> Tensor:
-    """(1, 1, h, w): latents along the mean direction of a field, with mean 0 and standard deviation 1 over the region."""
-    along = (latents * region_mean(field, region)).sum(1, keepdim=True)
-    centred = along - region_mean(along, region)
-    return centred / region_mean(centred.square(), region).sqrt().clamp(min=1e-6)
+def _along(latents: Tensor, origin: Tensor, field: Tensor, region: Tensor) -> Tensor:
+    """(1, 1, h, w): how far latents lie from the origin along a field's mean, in standard deviations over the region.
+
+    What differs by less than half the field's mean hardly counts as different.
+    """
+    way = region_mean(field, region)
+    length = torch.linalg.vector_norm(way).clamp(min=1e-6)
+    along = ((latents - origin) * way / length).sum(1, keepdim=True)
+    variance = region_mean((along - region_mean(along, region)).square(), region)
+    return along / (variance + (LIKE * length) ** 2).sqrt()
 
 
 def evidence(change: Tensor, region: Tensor) -> Tensor:
