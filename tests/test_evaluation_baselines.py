@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tiny_question import ask
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession
 from seal_sdk.backbone.hooks import Hooks
@@ -12,7 +13,7 @@ from seal_sdk.backbone.layers import self_attention_layers
 from seal_sdk.backbone.step import Forward, Stage
 from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation import METHODS, parse_method, parse_methods, run, triples
-from seal_sdk.evaluation.baselines import BASELINES, Baseline, Question, draw
+from seal_sdk.evaluation.baselines import BASELINES, Baseline, draw
 from seal_sdk.evaluation.baselines.attention import Projections, adain, install_attention, statistics
 from seal_sdk.evaluation.baselines.baseline import ReferenceForward, Subjects
 from seal_sdk.evaluation.baselines.concat import shared_attention
@@ -46,20 +47,7 @@ def session(tiny_pipeline, tmp_path):
 
 @pytest.fixture
 def question(session, triple):
-    identity = session.register(
-        triple.reference.image, prompt=triple.reference_prompt, name="it", mask=triple.reference.mask, timesteps=1
-    )
-    return Question(
-        structure=triple.structure.image,
-        prompt=triple.prompt,
-        identity=identity,
-        structure_prompt=triple.structure_prompt,
-        structure_mask=triple.structure.mask,
-        seed=5,
-        size=(128, 128),
-        steps=3,
-        guidance_scale=3.0,
-    )
+    return ask(session, triple, 128)
 
 
 def nobody():

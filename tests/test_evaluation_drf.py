@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
+from tiny_question import ask
 
 from seal_sdk import IdentitySession
 from seal_sdk.backbone.conditioning import encode, encode_pair, stack
 from seal_sdk.backbone.noise import alpha_bar, at_level
 from seal_sdk.config import Structure
 from seal_sdk.evaluation import triples
-from seal_sdk.evaluation.baselines import BASELINES, Baseline, Question, draw
+from seal_sdk.evaluation.baselines import BASELINES, Baseline, draw
 from seal_sdk.evaluation.baselines.baseline import REFERENCE, Step
 from seal_sdk.evaluation.baselines.drf import Drf, generation_weight
 
@@ -43,20 +44,7 @@ def session(tiny_pipeline, tmp_path):
 
 @pytest.fixture
 def question(session, triple):
-    identity = session.register(
-        triple.reference.image, prompt=triple.reference_prompt, name="it", mask=triple.reference.mask, timesteps=1
-    )
-    return Question(
-        structure=triple.structure.image,
-        prompt=triple.prompt,
-        identity=identity,
-        structure_prompt=triple.structure_prompt,
-        structure_mask=triple.structure.mask,
-        seed=5,
-        size=(64, 64),
-        steps=3,
-        guidance_scale=3.0,
-    )
+    return ask(session, triple, 64)
 
 
 class Watching(Drf):

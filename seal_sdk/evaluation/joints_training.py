@@ -8,13 +8,14 @@ from typing import NamedTuple
 import click
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seal_sdk.evaluation.joints import CELL, CELLS, CHANNELS, JOINTS, WEIGHTS, JointFinder, decode
 from seal_sdk.evaluation.keypoints import joint_distances
 from seal_sdk.evaluation.training import BATCH, fit, renderings, save, spoil
 from seal_sdk.evaluation.unet import SIZE, to_input
 from seal_sdk.pocket import world
+from seal_sdk.pocket.train.loop import norms_in_fp32
 
 _SPREAD = 0.8  # cells: the heatmaps' standard deviation around a true joint
 NEAR = 6.0  # pixels of `SIZE` within which a joint counts as found
@@ -88,11 +89,9 @@ def train(data: Photos, steps: int, *, batch: int = BATCH, seed: int = 0) -> Joi
 
 
 def _fast() -> JointFinder:
-    """A network whose convolutions are fast in bfloat16 on a CPU, while its norms stay in float32."""
+    """A network that is fast in bfloat16 on a CPU."""
     model = JointFinder().to(memory_format=torch.channels_last)
-    for module in model.modules():
-        if isinstance(module, nn.GroupNorm):
-            module.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))
+    norms_in_fp32(model)
     return model
 
 

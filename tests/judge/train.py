@@ -17,6 +17,7 @@ from torch.nn.functional import avg_pool2d, cross_entropy, interpolate
 from judge.classifier import WEIGHTS, Judge, judge, to_tensor
 from seal_sdk.pocket import world
 from seal_sdk.pocket.train.data import TrainingSet
+from seal_sdk.pocket.train.loop import norms_in_fp32
 
 BATCH, RATE = 64, 3e-3
 
@@ -35,20 +36,13 @@ def roughened(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return images + strength * torch.randn(images.shape, generator=generator)
 
 
-def _fast(model: Judge) -> Judge:
-    """Convolutions are fast in bfloat16 on a CPU, group norms in float32."""
-    for module in model.modules():
-        if isinstance(module, torch.nn.GroupNorm):
-            module.register_forward_pre_hook(lambda _, given: (given[0].float(),))
-    return model.to(memory_format=torch.channels_last)
-
-
 def train(folder: Path, minutes: float) -> Judge:
     data, parts = TrainingSet.open(folder), np.load(folder / "classes.npy", mmap_mode="r")
     photos = np.flatnonzero(data.kinds[: len(data)] == world.KINDS.index("photo"))
     truth = labels(photos)
     torch.manual_seed(0)
-    model, generator, rng = _fast(Judge()), torch.Generator().manual_seed(0), np.random.default_rng(0)
+    model, generator, rng = Judge(), torch.Generator().manual_seed(0), np.random.default_rng(0)
+    norms_in_fp32(model.to(memory_format=torch.channels_last))
     optimizer = torch.optim.AdamW(model.parameters(), RATE, weight_decay=0.05)
     started = time.monotonic()
     while (progress := (time.monotonic() - started) / 60 / minutes) < 1:

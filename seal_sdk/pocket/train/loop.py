@@ -47,6 +47,13 @@ def share_first(tensors: list[Tensor]) -> None:
             tensor.copy_(dense)
 
 
+def norms_in_fp32(model: nn.Module) -> None:
+    """Let group norms see float32 under autocast: on a CPU bfloat16 makes matrix products three times faster, but norms slower."""
+    for module in model.modules():
+        if isinstance(module, nn.GroupNorm):
+            module.register_forward_pre_hook(lambda _, given: (given[0].float(),))
+
+
 @dataclass(frozen=True)
 class Recipe:
     """steps or minutes end the training, whichever comes first; the learning rate is flat until ``flat`` of that, then decays."""

@@ -21,7 +21,7 @@ from transformers import CLIPTokenizer
 
 from seal_sdk.pocket.models import LATENT_CHANNELS, VAE_FACTOR, Denoiser, build_scheduler
 from seal_sdk.pocket.train.data import BODY_CLASSES, HELD_BACK, TrainingSet
-from seal_sdk.pocket.train.loop import Recipe, Training
+from seal_sdk.pocket.train.loop import Recipe, Training, norms_in_fp32
 from seal_sdk.pocket.train.shipped import load_start
 from seal_sdk.pocket.train.vae import save_sheet
 
@@ -65,10 +65,8 @@ class Learner(Denoiser):
         self._prefer_fast_kernels()
 
     def _prefer_fast_kernels(self) -> None:
-        """On a CPU, bf16 makes matrix products three times faster, but group norms and fused attention slower: those are avoided."""
-        for module in self.modules():
-            if isinstance(module, nn.GroupNorm):
-                module.register_forward_pre_hook(lambda _, given: (given[0].float(),))
+        """For bfloat16 on a CPU; fused attention, too, is slower there than plain matrix products."""
+        norms_in_fp32(self)
         self.unet.set_attn_processor(AttnProcessor())
         for encoder in (self.text_encoder, self.text_encoder_2):
             encoder.set_attn_implementation("eager")
