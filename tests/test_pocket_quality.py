@@ -20,7 +20,7 @@ def test_the_judge_is_right_about_held_out_pictures():
 
 def test_plain_prompts_draw_the_species_the_scene_and_the_colour():
     found, _ = rates(40)
-    assert found["species"] >= 0.6 and found["scene"] >= 0.8 and found["color"] >= 0.6, found
+    assert found["species"] >= 0.9 and found["scene"] >= 0.95 and found["color"] >= 0.8, found
 
 
 @pytest.fixture(scope="module")
