@@ -59,7 +59,7 @@ class Planner:
             generation=generation,
             uncond=uncond,
             appearance=self._single(shown) if bridged else None,
-            edits=tuple(map(self._single, single_edits(shown, request.prompt))) if bridged else (),
+            edits=self._edits(shown, request.prompt) if bridged and uncond is not None else (),
             structure=self._structure_row(request, placed),
             control_image=self._control_image(placed),
             infusions=tuple(
@@ -101,6 +101,11 @@ class Planner:
         return self._once(
             ("single", prompt), lambda: encode(self.pipe, prompt, self.sampling.size, clip_skip=self.sampling.clip_skip)
         )
+
+    def _edits(self, shown: str, asked: str) -> tuple[Conditioning, ...]:
+        """The differences between the prompts, none where they override nothing."""
+        edits = single_edits(shown, asked) if self.method.delta_bridge.override > 0 else ()
+        return tuple(map(self._single, edits))
 
     def _structure_row(self, request: Request, placed: Placed | None) -> StructureRow | None:
         if placed is None or self.method.structure.control != "inject":

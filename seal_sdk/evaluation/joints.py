@@ -7,11 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
-from seal_sdk.errors import WeightsNotFound
-from seal_sdk.evaluation.unet import SIZE, UNet, seen
+from seal_sdk.evaluation.unet import SIZE, UNet, load, seen
 
 WEIGHTS = Path(__file__).parent / "assets" / "joints.safetensors"
 CELL = 4  # pixels of `SIZE` that a heatmap's cell is wide
@@ -85,11 +83,7 @@ def decode(logits: Tensor) -> tuple[Tensor, Tensor]:
 
 def load_joint_finder(path: Path = WEIGHTS) -> JointFinder:
     """The trained network. Raises WeightsNotFound."""
-    if not path.is_file():
-        raise WeightsNotFound(f"There is no {path}: train it with python -m seal_sdk.evaluation.joints_training.")
-    model = JointFinder()
-    model.load_state_dict({name: value.float() for name, value in load_file(path).items()})
-    return model.eval()
+    return load(JointFinder(), path, "seal_sdk.evaluation.joints_training")
 
 
 def find_joints(finder: JointFinder, image: np.ndarray, species: str) -> Joints:

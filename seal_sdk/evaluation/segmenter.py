@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import interpolate, pixel_shuffle
 
-from seal_sdk.errors import WeightsNotFound
-from seal_sdk.evaluation.unet import UNet, seen
+from seal_sdk.evaluation.unet import UNet, load, seen
 
 WEIGHTS = Path(__file__).parent / "assets" / "segmenter.safetensors"
 _CHANNELS, _SQUARES = (16, 32, 48, 64), 2
@@ -36,11 +34,7 @@ class Segmenter(UNet):
 
 def load_segmenter(path: Path = WEIGHTS) -> Segmenter:
     """The trained segmenter. Raises WeightsNotFound."""
-    if not path.is_file():
-        raise WeightsNotFound(f"There is no {path}: train it with python -m seal_sdk.evaluation.segmenter_training.")
-    model = Segmenter()
-    model.load_state_dict({name: value.float() for name, value in load_file(path).items()})
-    return model.eval()
+    return load(Segmenter(), path, "seal_sdk.evaluation.segmenter_training")
 
 
 def subject_mask(segmenter: Segmenter, image: np.ndarray) -> np.ndarray:

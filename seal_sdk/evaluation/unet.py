@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, pixel_unshuffle
 
+from seal_sdk.errors import WeightsNotFound
+
 SIZE = 128  # pixels a side that the networks see
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class UNet(nn.Module):
@@ -53,6 +60,14 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
         nn.GroupNorm(8, outputs),
         nn.SiLU(),
     )
+
+
+def load(model: Model, path: Path, training: str) -> Model:
+    """The model with the weights of a file, ready to be asked. Raises WeightsNotFound, which names the ``training``."""
+    if not path.is_file():
+        raise WeightsNotFound(f"There is no {path}: train it with python -m {training}.")
+    model.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    return model.eval()
 
 
 def to_input(pictures: np.ndarray) -> Tensor:

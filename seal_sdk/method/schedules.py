@@ -6,9 +6,7 @@ EARLY_DELTA = 0.5  # share of delta at gamma = 0 under "dynamic" (ours)
 EARLY_TAU = 0.15  # what "dynamic" adds to tau at gamma = 0 (ours)
 
 DETAIL_START, DETAIL_END = 0.1, 0.9  # progress between which details are transferred (ours)
-TEXT_END = (
-    0.11  # progress until which the text's change is measured: the noise shows nothing of the reference yet (ours)
-)
+TEXT_END = 0.11  # progress until which the text's change is measured: while noise hides the reference (ours)
 
 
 def tau_at(gamma: float, tau: float, schedule: str) -> float:

@@ -15,7 +15,6 @@ from seal_sdk.method.detail import region_mean
 
 SMOOTHING = 2  # 3x3 averages: the change is one of whole parts (ours)
 DOUBTFUL, CERTAIN = 1.0, 2.0  # of `evidence`: no change is believed up to the first, all from the second on (ours)
-
 LIKE = 0.5  # of the length of a change: looks that differ by less than this are alike (ours)
 
 

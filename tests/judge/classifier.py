@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from seal_sdk.evaluation.unet import to_input
 from seal_sdk.pocket import world
 from seal_sdk.pocket.train.data import BODY_CLASSES
 
@@ -49,17 +50,12 @@ def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequentia
     )
 
 
-def to_tensor(images: np.ndarray) -> Tensor:
-    """(B, H, W, 3) uint8 to (B, 3, H, W) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
 @torch.no_grad()
 def judge(images: np.ndarray) -> list[tuple[str, str]]:
     """The species and the scene of each image (B, 128, 128, 3) uint8."""
     model = Judge()
     model.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()})
-    species, scenes = model(to_tensor(images))
+    species, scenes = model(to_input(images))
     return [
         (world.SPECIES[one], world.SCENES[other])
         for one, other in zip(species.argmax(1).tolist(), scenes.argmax(1).tolist(), strict=True)

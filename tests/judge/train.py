@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import avg_pool2d, cross_entropy, interpolate
 
-from judge.classifier import WEIGHTS, Judge, judge, to_tensor
+from judge.classifier import WEIGHTS, Judge, judge
+from seal_sdk.evaluation.unet import to_input
 from seal_sdk.pocket import world
 from seal_sdk.pocket.train.data import TrainingSet
 from seal_sdk.pocket.train.loop import norms_in_fp32
@@ -49,7 +50,7 @@ def train(folder: Path, minutes: float) -> Judge:
         for group in optimizer.param_groups:
             group["lr"] = RATE * (1 - progress)
         picked = np.sort(rng.integers(0, len(photos), BATCH))
-        images = roughened(to_tensor(data.images[photos[picked]]), generator)
+        images = roughened(to_input(data.images[photos[picked]]), generator)
         bodies = torch.from_numpy(parts[photos[picked]].astype(np.int64))
         if rng.random() < 0.5:
             images, bodies = images.flip(-1), bodies.flip(-1)
