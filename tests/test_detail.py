@@ -14,33 +14,11 @@ from seal_sdk.backbone.detail import TONE, transfer_detail
 from seal_sdk.backbone.step import Correspondence, Forward
 from seal_sdk.errors import ConfigError
 from seal_sdk.identity import Identity
-from seal_sdk.method.detail import clean, mean_shift, place_latents, steer
+from seal_sdk.method.detail import clean, mean_shift, steer
 from seal_sdk.method.schedules import detail_at
 
 BOX = (20.0, 20.0, 100.0, 110.0)
 FAST = dict(seed=3, num_inference_steps=6)
-
-
-def test_every_token_matched_with_itself_gives_the_reference():
-    reference, tokens = torch.randn(1, 4, 8, 6), torch.arange(12)
-    placed, covered = place_latents(reference, tokens, tokens, (4, 3), (4, 3), (8, 6))
-    assert torch.equal(placed, reference) and covered.all()
-
-
-def test_a_token_takes_the_cells_of_its_match():
-    reference = torch.arange(16.0).view(1, 1, 4, 4)
-    placed, covered = place_latents(reference, torch.tensor([3]), torch.tensor([1]), (2, 2), (2, 2), (4, 4))
-    assert placed[0, 0, 2:, 2:].tolist() == [[2, 3], [6, 7]] and covered.sum() == 4
-    assert placed[0, 0, :2].eq(0).all() and covered[0, 0, 2:, 2:].all()
-
-
-@pytest.mark.parametrize("size", [(5, 7), (4, 4), (9, 3)])
-def test_grids_that_do_not_divide_the_latents_stay_inside(size):
-    reference, every = torch.randn(1, 2, 7, 5), torch.arange(6)
-    placed, covered = place_latents(reference, every, every.flip(0), (2, 3), (3, 2), size)
-    assert placed.shape == (1, 2, *size) and covered.all()
-    known = {tuple(cell) for cell in reference[0].flatten(1).T.tolist()}
-    assert {tuple(cell) for cell in placed[0].flatten(1).T.tolist()} <= known
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
@@ -54,11 +32,11 @@ def test_a_steered_prediction_stands_for_the_changed_latents(kind):
 def test_whole_strength_predicts_the_reference_where_tokens_were_infused():
     torch.manual_seed(0)
     prediction, noisy, reference = torch.randn(3, 1, 4, 8, 8)
-    every, similarity = torch.arange(16), 2 * torch.eye(16)  # the sum of two layers
-    similarity[5] *= 0.1  # below tau
+    every, best = torch.arange(16), torch.full((16,), 1.2)  # the sum of two layers
+    best[5] = 0.9  # below tau
     forward = Forward(("generation",), tau=0.5, detail=1.0)
     given = SimpleNamespace(reference=reference, region=None)
-    forward.correspondences[0] = Correspondence(similarity, torch.full((16,), 2.0), every, 16)
+    forward.correspondences[0] = {16: Correspondence(torch.eye(16), best, torch.full((16,), 2.0), every, 16)}
     meant = clean(transfer_detail(forward, prediction, noisy, [given], 0.3, "epsilon"), noisy, 0.3, "epsilon")
     before = clean(prediction, noisy, 0.3, "epsilon")
     spared = torch.zeros(8, 8, dtype=torch.bool)
@@ -74,17 +52,38 @@ def test_whole_strength_predicts_the_reference_where_tokens_were_infused():
 def test_one_match_moves_the_mean_of_the_whole_subject_and_none_moves_nothing(matched):
     torch.manual_seed(0)
     prediction, noisy, reference = torch.randn(3, 1, 4, 8, 8)
-    every, region, similarity = torch.arange(16), torch.zeros(1, 1, 8, 8), torch.zeros(16, 16)
+    every, region, best = torch.arange(16), torch.zeros(1, 1, 8, 8), torch.zeros(16)
     region[..., 2:6, 2:6] = 1.0
-    similarity[0, 0] = float(matched)  # a corner, outside of the subject
+    best[0] = float(matched)  # a corner, outside of the subject
     forward = Forward(("generation",), tau=0.5, detail=1.0)
-    forward.correspondences[0] = Correspondence(similarity, torch.ones(16), every, 16)
+    forward.correspondences[0] = {16: Correspondence(torch.eye(16), best, torch.ones(16), every, 16)}
     given = SimpleNamespace(reference=reference, region=region, subject=torch.ones(1, 1, 8, 8))
     moved = transfer_detail(forward, prediction, noisy, [given], 0.3, "epsilon")
     before, after = (clean(each, noisy, 0.3, "epsilon")[..., 2:6, 2:6].mean((-2, -1)) for each in (prediction, moved))
     share = TONE * matched
     assert torch.allclose(after, before + share * (reference.mean((-2, -1)) - before), atol=1e-5)
     assert torch.equal(moved[..., 6:, :], prediction[..., 6:, :])
+
+
+def test_coarse_grids_tell_look_alikes_apart():
+    """Every fine token looks like two of the reference's, one in each half; the coarse ones know which half is which."""
+    torch.manual_seed(0)
+    prediction, noisy, reference = torch.randn(3, 1, 4, 8, 8)
+    every, ones, best = torch.arange(16), torch.ones(16), torch.ones(16)
+    fine = torch.eye(16) + 1.1 * torch.eye(16).roll(8, dims=1)  # the wrong one slightly more
+    forward = Forward(("generation",), tau=0.5, detail=1.0)
+    given = SimpleNamespace(reference=reference, region=None)
+    coarse = Correspondence(torch.eye(4), torch.ones(4), torch.ones(4), torch.arange(4), 4)
+
+    def meant(grids):
+        forward.correspondences[0] = grids
+        moved = transfer_detail(forward, prediction, noisy, [given], 0.3, "epsilon")
+        return clean(moved, noisy, 0.3, "epsilon")
+
+    finest = Correspondence(fine, best, ones, every, 16)
+    alone, together = meant({16: finest}), meant({4: coarse, 16: finest})
+    assert torch.allclose(alone, reference.roll(4, dims=2), atol=1e-5)
+    assert (together - reference).abs().mean() < 0.03  # some peaks lie a little beside a token
 
 
 @pytest.mark.parametrize("region", [torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)])

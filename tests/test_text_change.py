@@ -137,7 +137,7 @@ def test_transferred_latents_are_changed(region):
     prediction, noisy, reference = torch.randn(3, *SHAPE)
     every = torch.arange(16)
     forward = Forward(("generation",), tau=0.5, detail=1.0)
-    forward.correspondences[0] = Correspondence(torch.eye(16), torch.ones(16), every, 16)
+    forward.correspondences[0] = {16: Correspondence(torch.eye(16), torch.ones(16), torch.ones(16), every, 16)}
     given = SimpleNamespace(reference=reference, region=region, subject=region)
     text = SimpleNamespace(over=lambda region, latents: 0.5 * region)
     plain, changed = (

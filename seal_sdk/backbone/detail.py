@@ -1,8 +1,8 @@
-"""Detail transfer inside the denoising loop: the matches on the finest infused grid move the prediction."""
+"""Detail transfer inside the denoising loop: what is alike in image and reference moves the prediction."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -12,7 +12,9 @@ from seal_sdk.backbone.plan import Infusion
 from seal_sdk.backbone.step import Correspondence, Forward
 from seal_sdk.backbone.text_change import TextChange
 from seal_sdk.method.coherence import coherent
-from seal_sdk.method.detail import clean, mean_shift, place_latents, steer
+from seal_sdk.method.detail import clean, mean_shift, steer
+from seal_sdk.method.flow import interpolate, peaks, sample
+from seal_sdk.method.likeness import COARSE, Grid, enlarge, standardized
 
 TONE = 0.5  # share of the mean's remaining difference that is made up for; the benchmark prefers it (ours)
 
@@ -27,8 +29,8 @@ def transfer_detail(
     text: TextChange | None = None,
 ) -> Tensor:
     """The guided prediction (1, C, h, w), moved by ``forward.detail`` towards the references' latents where tokens were
-    infused; with any infused, each subject's mean also moves towards its reference's. All layers of the finest grid find
-    the matches together. noisy: the UNet's input at alpha_bar ``level``; kind: prediction type; text: changes the references."""
+    infused; with any infused, each subject's mean also moves towards its reference's. noisy: the UNet's input at
+    alpha_bar ``level``; kind: prediction type; text: changes the references."""
     if not forward.correspondences or level >= 1:
         return prediction
     before = clean(prediction, noisy, level, kind)
@@ -44,12 +46,31 @@ def transfer_detail(
     return steer(prediction, (after - before).to(prediction.dtype), level, kind)
 
 
-def _place(found: Correspondence, reference: Tensor, size: tuple[int, int], tau: float) -> tuple[Tensor, Tensor]:
-    """`place_latents` of the coherent matches whose own mean similarity exceeds tau."""
-    grid = token_grid(found.tokens, size)
-    source_grid = token_grid(found.source_tokens, (reference.shape[-2], reference.shape[-1]))
-    targets = torch.nonzero(found.layers).squeeze(1)
-    similarity = found.similarity[targets] / found.layers[targets, None]
-    best = coherent(similarity, targets, found.sources, grid, source_grid).argmax(-1)
-    infused = similarity.gather(-1, best[:, None])[:, 0] > tau
-    return place_latents(reference, targets[infused], found.sources[best[infused]], grid, source_grid, size)
+def _place(found: Mapping[int, Correspondence], reference: Tensor, size: Grid, tau: float) -> tuple[Tensor, Tensor]:
+    """The reference's latents where they belong, and where that is (`flow.sample`). found: by number of tokens.
+
+    Coherent matches that all grids find together; on the finest, tokens that queries find nothing like above tau take none.
+    """
+    finest = found[max(found)]
+    sizes = size, (reference.shape[-2], reference.shape[-1])
+    grid, source_grid = grids = _grids(finest, sizes)
+    targets = torch.nonzero(finest.layers).squeeze(1)
+    alike = standardized(_mean(finest)[targets])
+    for coarse in found.values():
+        if coarse is not finest:
+            whole = torch.zeros(coarse.tokens, coarse.source_tokens, device=alike.device)
+            whole.index_copy_(1, coarse.sources, _mean(coarse))
+            alike = alike + COARSE * enlarge(whole, targets, finest.sources, grids, _grids(coarse, sizes))
+    alike = coherent(alike, targets, finest.sources, grid, source_grid)
+    infused = (finest.best / finest.layers)[targets] > tau
+    positions = peaks(alike[infused], finest.sources, source_grid)
+    return sample(reference, interpolate(positions, targets[infused], grid, size), source_grid)
+
+
+def _mean(found: Correspondence) -> Tensor:
+    """(tokens, Nk): likeness per layer, zero where no layer saw the subject."""
+    return found.likeness / found.layers.clamp(min=1)[:, None]
+
+
+def _grids(found: Correspondence, sizes: tuple[Grid, Grid]) -> tuple[Grid, Grid]:
+    return token_grid(found.tokens, sizes[0]), token_grid(found.source_tokens, sizes[1])

@@ -31,6 +31,15 @@ class LayerInfusion:
 
 
 @dataclass(frozen=True)
+class Projections:
+    """What one self-attention layer makes of the image's rows: query, key and value, (B, N, C) each."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+
+
+@dataclass(frozen=True)
 class TokenMatches:
     """One layer's matches with the ``role``-th identity of the image in one forward.
 
@@ -49,13 +58,15 @@ class TokenMatches:
 
 @dataclass(frozen=True)
 class Correspondence:
-    """How similar the tokens of the generation row are to an identity's, over the layers of one grid.
+    """How alike the tokens of the generation row and an identity's are, over the layers of one grid.
 
-    similarity: (tokens, Nk), the sum of their cosines with the reference's tokens ``sources``, (Nk,). layers: (tokens,)
-    how many layers took each for the subject. tokens, source_tokens: how many tokens image and reference have.
+    likeness: (tokens, Nk), summed over layers, with the reference's tokens ``sources``, (Nk,) (`method.likeness`). best:
+    (tokens,), summed as well, the best cosine of each query with them, which tau gates. layers: (tokens,) how many layers
+    took each for the subject. tokens, source_tokens: how many tokens image and reference have.
     """
 
-    similarity: Tensor
+    likeness: Tensor
+    best: Tensor
     layers: Tensor
     sources: Tensor
     source_tokens: int
@@ -65,7 +76,12 @@ class Correspondence:
         return len(self.layers)
 
     def __add__(self, other: Correspondence) -> Correspondence:
-        return replace(self, similarity=self.similarity + other.similarity, layers=self.layers + other.layers)
+        return replace(
+            self,
+            likeness=self.likeness + other.likeness,
+            best=self.best + other.best,
+            layers=self.layers + other.layers,
+        )
 
 
 @dataclass
@@ -75,7 +91,7 @@ class Forward:
     inject: share of the structure row's features that the other rows take, 0 for none.
     infusion: per layer name, one per identity; empty when nothing is infused. tau, delta, detail: the step's. coverage
     collects, per layer, the share of tokens infused; matches, where needed, which tokens of the generation row were
-    matched with which; correspondences, where details are transferred, the similarities on the finest grid per identity.
+    matched with which; correspondences, where details are transferred, what is alike, by identity and number of tokens.
     """
 
     rows: tuple[str, ...]
@@ -86,7 +102,7 @@ class Forward:
     detail: float = 0.0
     coverage: list[Tensor] = field(default_factory=list)
     matches: list[TokenMatches] | None = None
-    correspondences: dict[int, Correspondence] = field(default_factory=dict)
+    correspondences: dict[int, dict[int, Correspondence]] = field(default_factory=dict)
 
     def indices(self, *names: str) -> list[int]:
         """Batch indices of the named rows that are present."""
