@@ -16,9 +16,10 @@ from seal_sdk.pocket.train.unet import new_denoiser
 
 
 def export(folder: Path, assets: Path) -> None:
-    """Write every trained model of ``folder`` into ``assets``."""
+    """Write the trained models of ``folder`` into ``assets``; a SAM that was not trained there stays as it is."""
     assets.mkdir(parents=True, exist_ok=True)
-    export_sam(folder, assets / "sam.safetensors")
+    if (folder / "sam.pt").is_file():
+        export_sam(folder, assets / "sam.safetensors")
     export_pipeline(folder, assets / "pipeline")
 
 
