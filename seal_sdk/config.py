@@ -65,8 +65,8 @@ class Appearance:
     tokens: which reference tokens are stored: "all", or those of the "subject" and one token around it (ours; a third of the bytes
     where the subject fills a quarter of the image). Without gating by the subject all are stored.
     quantization: "none" stores numbers as the model has them, "int8" eight bits of each (ours).
-    detail: how far, from 0 to 1, the subject's predicted latents move to those of the reference that were matched, between 10 and 90 % of
-    sampling (ours; 0 is the paper's way).
+    detail: how far, from 0 to 1, the subject's predicted latents move to those of the reference that belong there, between 10 and 90 % of
+    sampling (ours; 0 is the paper's way). Which those are is found by keys and values, see `method.likeness`.
     latents: of the reference: noise-free, "scaled" by sqrt(alpha_bar_t) or "clean" as they are, or "noised" as in training (ours).
     """
 

@@ -8,7 +8,7 @@ import torch
 from diffusers import ControlNetModel, StableDiffusionXLControlNetPipeline
 
 from seal_sdk import Alignment, Appearance, DeltaBridge, IdentitySession, Structure
-from seal_sdk.errors import ConfigError, WeightsNotFound
+from seal_sdk.errors import ConfigError, UnsupportedModel, WeightsNotFound
 
 OFF = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0), alignment=Alignment(enabled=False))
 FAST = dict(num_inference_steps=3, guidance_scale=4.0, seed=1, output_type="np")
@@ -65,3 +65,13 @@ def test_a_missing_controlnet_is_told(tiny_pipeline, tmp_path, structure_image):
     session = IdentitySession(tiny_pipeline(), store=tmp_path, **OFF)
     with pytest.raises(ConfigError, match="controlnet="):
         session.generate(structure_image, "a cat", structure_control=Structure(control="controlnet"), **FAST)
+
+
+@pytest.mark.parametrize(
+    "features, told", [("up_blocks.0.attentions.1", "not a tensor"), ("up_blocks.9", "no .*up_blocks.9")]
+)
+def test_modules_that_cannot_be_injected_are_told(tiny_pipeline, tmp_path, structure_image, features, told):
+    session = IdentitySession(tiny_pipeline(), store=tmp_path, **OFF)
+    with pytest.raises(UnsupportedModel, match=told):
+        session.generate(structure_image, "a cat", structure_control=Structure(features=features), **FAST)
+    session.generate(None, "a cat", **FAST)  # no hook was left

@@ -27,6 +27,11 @@ def install_injection(hooks: Hooks, unet: UNet2DConditionModel, stage: Stage, st
         forward = stage.forward
         if forward is None or not forward.inject:
             return None
+        if not isinstance(features, Tensor):
+            raise UnsupportedModel(
+                f"Structure(features={structure.features}): one of these modules gives a {type(features).__name__}, not a tensor; "
+                "name ResNets, or other modules of one output."
+            )
         (source,) = forward.indices(STRUCTURE)
         injected = features.clone()
         for row in forward.indices(GENERATION, APPEARANCE, SHOWN, *EDITED):
