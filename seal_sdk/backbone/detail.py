@@ -11,10 +11,10 @@ from seal_sdk.backbone.layers import token_grid
 from seal_sdk.backbone.plan import Infusion
 from seal_sdk.backbone.step import Correspondence, Forward
 from seal_sdk.backbone.text_change import TextChange
-from seal_sdk.method.coherence import coherent
+from seal_sdk.method.coherence import Grid, coherent
 from seal_sdk.method.detail import clean, mean_shift, steer
 from seal_sdk.method.flow import interpolate, peaks, sample
-from seal_sdk.method.likeness import COARSE, Grid, enlarge, standardized
+from seal_sdk.method.likeness import COARSE, enlarge, standardized
 
 TONE = 0.5  # share of the mean's remaining difference that is made up for; the benchmark prefers it (ours)
 

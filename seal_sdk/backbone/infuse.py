@@ -85,7 +85,7 @@ def _blend_one(
         targets=candidates,
         rows=rows,
         per_head=appearance.per_head,
-        on_match=observer(forward, layer.name, role, given, own, candidates),
+        on_match=observer(forward, layer.name, role, given, own, (key, value), candidates),
     )
     forward.coverage.append(coverage)
     return blended

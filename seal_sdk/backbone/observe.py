@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from seal_sdk.backbone.capture import KeyValue
 from seal_sdk.backbone.step import (
     APPEARANCE,
     GENERATION,
@@ -23,11 +24,18 @@ OnMatch = Callable[[int, int, Tensor], None]
 
 
 def observer(
-    forward: Forward, layer: str, role: int, given: LayerInfusion, own: Projections, candidates: Tensor | None
+    forward: Forward,
+    layer: str,
+    role: int,
+    given: LayerInfusion,
+    own: Projections,
+    theirs: KeyValue,
+    candidates: Tensor | None,
 ) -> OnMatch | None:
     """Takes the similarities, (Nt, Nk), of each row and head, and keeps what the forward asks for; None where it asks for nothing.
 
-    own: the layer's projections in the image's rows. candidates: (Nt,) the tokens that may be infused, None for all.
+    own: the layer's projections in the image's rows. theirs: (Nk, C) keys and values that were matched with.
+    candidates: (Nt,) the tokens that may be infused, None for all.
     """
     if forward.matches is None and not forward.detail:
         return None
@@ -37,8 +45,8 @@ def observer(
     stored = torch.arange(given.tokens, device=device) if given.positions is None else given.positions
     sources = stored if given.sources is None else stored[given.sources]
     (shown,) = forward.indices(GENERATION)[:1] or forward.indices(APPEARANCE)  # the row that makes the image
-
-    likenesses = _likenesses(own, shown, targets, sources, given) if forward.detail else None
+    paired = len(targets) and len(sources)
+    likenesses = _likenesses(own, shown, targets, theirs) if forward.detail and paired else None
 
     def observe(row: int, head: int, similarity: Tensor) -> None:
         if row != shown:
@@ -56,11 +64,10 @@ def observer(
     return observe
 
 
-def _likenesses(own: Projections, row: int, targets: Tensor, sources: Tensor, given: LayerInfusion) -> Tensor:
+def _likenesses(own: Projections, row: int, targets: Tensor, theirs: KeyValue) -> Tensor:
     """(tokens, Nk): of the targets with the reference's tokens, zero elsewhere."""
-    chosen = slice(None) if given.sources is None else given.sources
-    alike = likeness((own.key[row, targets], own.value[row, targets]), (given.key[chosen], given.value[chosen]))
-    return alike.new_zeros(own.key.shape[1], len(sources)).index_copy(0, targets, alike)
+    alike = likeness((own.key[row, targets], own.value[row, targets]), theirs)
+    return alike.new_zeros(own.key.shape[1], len(theirs[0])).index_copy(0, targets, alike)
 
 
 def _keep(forward: Forward, role: int, found: Correspondence) -> None:

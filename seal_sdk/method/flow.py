@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Grid = tuple[int, int]
+from seal_sdk.method.coherence import Grid
+
 TORN = 2.0  # tokens: matches of neighbours that are further apart belong to different parts (ours)
 
 

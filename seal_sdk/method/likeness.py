@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from seal_sdk.method.coherence import Grid
 from seal_sdk.method.infusion import similarities
 
-Grid = tuple[int, int]
 COARSE = 0.5  # what coarser grids weigh beside the finest; the benchmark prefers it (ours)
 
 

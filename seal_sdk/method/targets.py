@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor
+
+from seal_sdk.method.infusion import similarities
 
 
 def subject_wins(query: Tensor, key: Tensor, sources: Tensor) -> Tensor:
@@ -12,5 +13,4 @@ def subject_wins(query: Tensor, key: Tensor, sources: Tensor) -> Tensor:
     query: (Nq, C). key: (Nk, C) keys of the whole reference. sources: (Nk,) bool, True on the subject. Returns (Nq,) bool: the best
     cosine match over the whole reference lies on the subject. It needs no threshold, since subject and background compete.
     """
-    similarity = F.normalize(query.float(), dim=-1) @ F.normalize(key.float(), dim=-1).T  # (Nq, Nk)
-    return sources[similarity.argmax(dim=-1)]
+    return sources[similarities(query, key).argmax(dim=-1)]
