@@ -81,7 +81,7 @@ class Appearance:
     tokens: str = "subject"
     latents: str = "scaled"
     quantization: str = "int8"
-    detail: float = 0.7
+    detail: float = 0.9
 
     def __post_init__(self) -> None:
         _require(_is_number(self.delta) and 0 <= self.delta < float("inf"), "delta", self.delta, "a finite number >= 0")

@@ -13,7 +13,7 @@ from seal_sdk.backbone.step import Correspondence, Forward
 from seal_sdk.backbone.text_change import TextChange
 from seal_sdk.method.coherence import Grid, coherent
 from seal_sdk.method.detail import clean, mean_shift, steer
-from seal_sdk.method.flow import interpolate, peaks, sample
+from seal_sdk.method.flow import continued, interpolate, peaks, sample
 from seal_sdk.method.likeness import COARSE, enlarge, standardized
 
 TONE = 0.5  # share of the mean's remaining difference that is made up for; the benchmark prefers it (ours)
@@ -37,7 +37,7 @@ def transfer_detail(
     after = before
     for role, found in forward.correspondences.items():  # their targets have nothing in common
         given = infusions[role]
-        wanted, covered = _place(found, given.reference, (prediction.shape[-2], prediction.shape[-1]), forward.tau)
+        wanted, covered = _place(found, given, (prediction.shape[-2], prediction.shape[-1]), forward.tau)
         change = text.over(given.region * covered, wanted) if text is not None and given.region is not None else 0.0
         after = after + forward.detail * covered * (wanted + change - before)
         if given.region is not None and covered.any():  # nothing alike, nothing changed
@@ -46,13 +46,13 @@ def transfer_detail(
     return steer(prediction, (after - before).to(prediction.dtype), level, kind)
 
 
-def _place(found: Mapping[int, Correspondence], reference: Tensor, size: Grid, tau: float) -> tuple[Tensor, Tensor]:
+def _place(found: Mapping[int, Correspondence], given: Infusion, size: Grid, tau: float) -> tuple[Tensor, Tensor]:
     """The reference's latents where they belong, and where that is (`flow.sample`). found: by number of tokens.
 
     Coherent matches that all grids find together; on the finest, tokens that queries find nothing like above tau take none.
     """
     finest = found[max(found)]
-    sizes = size, (reference.shape[-2], reference.shape[-1])
+    sizes = size, given.latent_size
     grid, source_grid = grids = _grids(finest, sizes)
     targets = torch.nonzero(finest.layers).squeeze(1)
     alike = standardized(_mean(finest)[targets])
@@ -61,10 +61,13 @@ def _place(found: Mapping[int, Correspondence], reference: Tensor, size: Grid, t
             whole = torch.zeros(coarse.tokens, coarse.source_tokens, device=alike.device)
             whole.index_copy_(1, coarse.sources, _mean(coarse))
             alike = alike + COARSE * enlarge(whole, targets, finest.sources, grids, _grids(coarse, sizes))
-    alike = coherent(alike, targets, finest.sources, grid, source_grid)
+    alike, mirrored = coherent(alike, targets, finest.sources, grid, source_grid)
     infused = (finest.best / finest.layers)[targets] > tau
     positions = peaks(alike[infused], finest.sources, source_grid)
-    return sample(reference, interpolate(positions, targets[infused], grid, size), source_grid)
+    where = interpolate(positions, targets[infused], grid, size, mirrored)
+    gated = given.sources is not None  # otherwise the scene is matched as well
+    reference = continued(given.reference, given.subject) if gated else given.reference
+    return sample(reference, where, source_grid)
 
 
 def _mean(found: Correspondence) -> Tensor:

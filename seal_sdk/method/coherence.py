@@ -16,15 +16,30 @@ ROUNDS = 2  # each reaches one token further; the benchmark prefers these (ours)
 
 def coherent(
     similarity: Tensor, targets: Tensor, sources: Tensor, grid: Grid, source_grid: Grid, rounds: int = ROUNDS
-) -> Tensor:
+) -> tuple[Tensor, bool]:
     """Similarities of matches averaged, ``rounds`` times, with those of the same match of their eight neighbours.
 
     similarity: (Nt, Nk) of the image's tokens ``targets``, (Nt,), on a grid of (rows, columns), with the reference's
     tokens ``sources``, (Nk,), on ``source_grid``. A match and the mean of its neighbours weigh the same; pairs that are
-    not among targets and sources do not take part.
+    not among targets and sources do not take part. True says that the subject faces the other way than its reference: what
+    is to the left of a token is then matched with what is to the right of its match. Whichever finds more alike counts.
     """
+    straight, mirrored = (
+        _averaged(similarity, targets, sources, grid, source_grid, rounds, right) for right in (1, -1)
+    )
+    turned = bool(mirrored.amax(-1).mean() > straight.amax(-1).mean())
+    return (mirrored if turned else straight), turned
+
+
+def _averaged(
+    similarity: Tensor, targets: Tensor, sources: Tensor, grid: Grid, source_grid: Grid, rounds: int, right: int
+) -> Tensor:
+    """right: where the match of a token's right neighbour is looked for, in columns from the match of its own."""
     steps = [step for step in product((-1, 0, 1), repeat=2) if step != (0, 0)]
-    neighbours = [(_beside(targets, grid, step), _beside(sources, source_grid, step)) for step in steps]
+    neighbours = [
+        (_beside(targets, grid, (row, column)), _beside(sources, source_grid, (row, right * column)))
+        for row, column in steps
+    ]
     count = sum(torch.outer(target >= 0, source >= 0).to(similarity.dtype) for target, source in neighbours)
     for _ in range(rounds):
         padded = torch.nn.functional.pad(similarity, (0, 1, 0, 1))  # row and column -1: no such token

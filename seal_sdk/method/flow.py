@@ -13,8 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seal_sdk.method.coherence import Grid
+from seal_sdk.method.delta_bridge import low_pass
 
 TORN = 2.0  # tokens: matches of neighbours that are further apart belong to different parts (ours)
+WHOLE = 0.9  # a latent that the subject covers more of is all its own (ours)
+RINGS = 4  # latents: two tokens of the finest grid (ours)
 
 
 def peaks(likeness: Tensor, sources: Tensor, grid: Grid) -> Tensor:
@@ -40,12 +43,12 @@ def _parabola(before: Tensor, middle: Tensor, after: Tensor) -> Tensor:
     return torch.where(offset.isfinite(), offset.clamp(-0.5, 0.5), 0.0)
 
 
-def interpolate(positions: Tensor, targets: Tensor, grid: Grid, size: Grid) -> Tensor:
+def interpolate(positions: Tensor, targets: Tensor, grid: Grid, size: Grid, mirrored: bool = False) -> Tensor:
     """(h, w, 2): where each latent comes from, NaN where its token has no match.
 
     positions: (Nt, 2) of the matches of the tokens ``targets``, (Nt,), on a grid of (rows, columns). size: (h, w) of the
     latents. Bilinear between tokens; a neighbour without a match, or with one of another part, counts as one whose match
-    lies beside the token's own.
+    lies beside the token's own: on the same side, or on the other where the subject is ``mirrored``.
     """
     field = positions.new_full((grid[0] * grid[1], 2), float("nan"))
     field[targets] = positions
@@ -57,7 +60,7 @@ def interpolate(positions: Tensor, targets: Tensor, grid: Grid, size: Grid) -> T
     for beside, below in product((0, 1), repeat=2):
         step_down, step_right = (below * down.sign()).long(), (beside * right.sign()).long()
         found = field[(row + step_down)[:, None] + 1, column + step_right + 1]
-        step = torch.stack(torch.broadcast_tensors(step_down[:, None], step_right), -1)
+        step = torch.stack(torch.broadcast_tensors(step_down[:, None], -step_right if mirrored else step_right), -1)
         near = (found - own).norm(dim=-1, keepdim=True) < TORN  # not so where it is NaN
         weight = _share(down, below)[:, None] * _share(right, beside)
         where = where + weight[..., None] * torch.where(near, found, own + step)
@@ -73,6 +76,21 @@ def _nearest(cells: int, tokens: int, like: Tensor) -> tuple[Tensor, Tensor]:
 
 def _share(offset: Tensor, neighbour: int) -> Tensor:
     return offset.abs() if neighbour else 1 - offset.abs()
+
+
+def continued(reference: Tensor, subject: Tensor) -> Tensor:
+    """The reference's latents, (1, C, H, W), with the subject's in place of those around it, as far as a match may lie.
+
+    A latent on the outline is of subject and scene, and matches lie there too. subject: (1, 1, H, W) in [0, 1]. What is
+    not wholly the subject's becomes the mean of its neighbours that are, ring by ring.
+    """
+    known = (subject > WHOLE).to(reference.dtype)
+    for _ in range(RINGS):
+        around = low_pass(known, 1)
+        found = (known == 0) & (around > 0)
+        reference = torch.where(found, low_pass(reference * known, 1) / around.clamp(min=1e-6), reference)
+        known = torch.where(found, 1.0, known)
+    return reference
 
 
 def sample(reference: Tensor, where: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
