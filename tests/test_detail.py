@@ -21,6 +21,18 @@ BOX = (20.0, 20.0, 100.0, 110.0)
 FAST = dict(seed=3, num_inference_steps=6)
 
 
+def whole(reference, region=None, subject=None):
+    """An identity in the loop whose tokens are all matched; with a ``subject``, (1, 1, 8, 8), that one's only."""
+    everywhere = torch.ones(1, 1, 8, 8)
+    return SimpleNamespace(
+        reference=reference,
+        region=region,
+        subject=everywhere if subject is None else subject,
+        sources=None if subject is None else {},
+        latent_size=(8, 8),
+    )
+
+
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
 def test_a_steered_prediction_stands_for_the_changed_latents(kind):
     torch.manual_seed(0)
@@ -35,17 +47,37 @@ def test_whole_strength_predicts_the_reference_where_tokens_were_infused():
     every, best = torch.arange(16), torch.full((16,), 1.2)  # the sum of two layers
     best[5] = 0.9  # below tau
     forward = Forward(("generation",), tau=0.5, detail=1.0)
-    given = SimpleNamespace(reference=reference, region=None)
+    given = whole(reference)
     forward.correspondences[0] = {16: Correspondence(torch.eye(16), best, torch.full((16,), 2.0), every, 16)}
     meant = clean(transfer_detail(forward, prediction, noisy, [given], 0.3, "epsilon"), noisy, 0.3, "epsilon")
     before = clean(prediction, noisy, 0.3, "epsilon")
     spared = torch.zeros(8, 8, dtype=torch.bool)
     spared[2:4, 2:4] = True
-    assert torch.allclose(meant[..., ~spared], reference[..., ~spared], atol=1e-5)
+    assert torch.allclose(
+        meant[..., ~spared], reference[..., ~spared], atol=0.05
+    )  # some peaks lie a little beside a token
     assert torch.equal(meant[..., spared], before[..., spared])
     assert (
         transfer_detail(replace(forward, correspondences={}), prediction, noisy, [given], 0.3, "epsilon") is prediction
     )
+
+
+def test_nothing_of_the_references_scene_is_transferred():
+    """A match on the subject's outline takes the subject's look, not what lies behind it."""
+    torch.manual_seed(0)
+    prediction, noisy = torch.randn(2, 1, 4, 8, 8)
+    subject = torch.zeros(1, 1, 8, 8)
+    subject[..., 2:6, 2:6], subject[..., 3, 1] = 1.0, 0.4
+    reference = torch.where(subject > 0.9, 1.0, -5.0).expand(1, 4, 8, 8)
+    forward = Forward(("generation",), tau=0.5, detail=1.0)
+    every, ones = torch.arange(16), torch.ones(16)
+    forward.correspondences[0] = {16: Correspondence(torch.eye(16), ones, ones, every, 16)}
+
+    def meant(given):
+        return clean(transfer_detail(forward, prediction, noisy, [given], 0.3, "epsilon"), noisy, 0.3, "epsilon")
+
+    assert torch.allclose(meant(whole(reference, subject=subject)), torch.ones(()), atol=1e-5)
+    assert torch.allclose(meant(whole(reference)), reference, atol=0.3)  # some peaks lie a little beside a token
 
 
 @pytest.mark.parametrize("matched", [True, False])
@@ -57,7 +89,7 @@ def test_one_match_moves_the_mean_of_the_whole_subject_and_none_moves_nothing(ma
     best[0] = float(matched)  # a corner, outside of the subject
     forward = Forward(("generation",), tau=0.5, detail=1.0)
     forward.correspondences[0] = {16: Correspondence(torch.eye(16), best, torch.ones(16), every, 16)}
-    given = SimpleNamespace(reference=reference, region=region, subject=torch.ones(1, 1, 8, 8))
+    given = whole(reference, region)
     moved = transfer_detail(forward, prediction, noisy, [given], 0.3, "epsilon")
     before, after = (clean(each, noisy, 0.3, "epsilon")[..., 2:6, 2:6].mean((-2, -1)) for each in (prediction, moved))
     share = TONE * matched
@@ -72,7 +104,7 @@ def test_coarse_grids_tell_look_alikes_apart():
     every, ones, best = torch.arange(16), torch.ones(16), torch.ones(16)
     fine = torch.eye(16) + 1.1 * torch.eye(16).roll(8, dims=1)  # the wrong one slightly more
     forward = Forward(("generation",), tau=0.5, detail=1.0)
-    given = SimpleNamespace(reference=reference, region=None)
+    given = whole(reference)
     coarse = Correspondence(torch.eye(4), torch.ones(4), torch.ones(4), torch.arange(4), 4)
 
     def meant(grids):

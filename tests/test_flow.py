@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seal_sdk.method.flow import TORN, interpolate, peaks, sample
+from seal_sdk.method.flow import RINGS, TORN, continued, interpolate, peaks, sample
 from seal_sdk.method.likeness import enlarge, likeness, standardized
 
 
@@ -45,6 +45,28 @@ def test_between_different_parts_nothing_is_interpolated():
     torn = torch.tensor([[0.0, 0.0], [0.0, 1.0 + 2 * TORN]])
     where = interpolate(torn, torch.tensor([0, 1]), (1, 2), (1, 4))
     assert torch.allclose(where[0, :, 1], torch.tensor([-0.25, 0.25, 2 * TORN + 0.75, 2 * TORN + 1.25]))
+
+
+def test_a_mirrored_subject_is_followed_to_its_outline():
+    reference, grid = torch.randn(1, 4, 8, 6), (4, 3)
+    mirrored = torch.stack([places(grid)[:, 0], 2 - places(grid)[:, 1]], -1)
+    placed, _ = sample(reference, interpolate(mirrored, torch.arange(12), grid, (8, 6), mirrored=True), grid)
+    assert torch.allclose(placed, reference.flip(-1), atol=1e-5)
+
+
+def test_the_subject_continues_over_its_outline():
+    subject = torch.zeros(1, 1, 16, 16)
+    subject[..., 6:9, 6:9], subject[..., 7, 9] = 1.0, 0.5
+    reference = torch.where(subject > 0.9, 3.0, -1.0).expand(1, 2, 16, 16)
+    around = continued(reference, subject)
+    reach = torch.zeros(16, 16, dtype=torch.bool)
+    reach[6 - RINGS : 9 + RINGS, 6 - RINGS : 9 + RINGS] = True
+    assert torch.allclose(around[..., reach], torch.tensor(3.0))
+    assert torch.equal(around[..., ~reach], reference[..., ~reach])
+    varied = torch.randn(1, 2, 16, 16)
+    assert torch.equal(continued(varied, subject)[..., 6:9, 6:9], varied[..., 6:9, 6:9])
+    assert torch.equal(continued(varied, torch.zeros_like(subject)), varied)
+    assert torch.equal(continued(varied, torch.ones_like(subject)), varied)
 
 
 @pytest.mark.parametrize("size", [(5, 7), (4, 4), (9, 3)])

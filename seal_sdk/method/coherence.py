@@ -20,8 +20,9 @@ def coherent(
     """Similarities of matches averaged, ``rounds`` times, with those of the same match of their eight neighbours.
 
     similarity: (Nt, Nk) of the image's tokens ``targets``, (Nt,), on a grid of (rows, columns), with the reference's
-    tokens ``sources``, (Nk,), on ``source_grid``. A match and the mean of its neighbours weigh the same; pairs that are
-    not among targets and sources do not take part. True says that the subject faces the other way than its reference: what
+    tokens ``sources``, (Nk,), on ``source_grid``, moved so that 0 is neither alike nor unlike: a neighbour whose match is
+    no source counts as that, and neighbours that are no targets do not count. A match and the mean of its neighbours weigh
+    the same. True says that the subject faces the other way than its reference: what
     is to the left of a token is then matched with what is to the right of its match. Whichever finds more alike counts.
     """
     straight, mirrored = (
@@ -40,11 +41,11 @@ def _averaged(
         (_beside(targets, grid, (row, column)), _beside(sources, source_grid, (row, right * column)))
         for row, column in steps
     ]
-    count = sum(torch.outer(target >= 0, source >= 0).to(similarity.dtype) for target, source in neighbours)
+    count = sum((target >= 0).to(similarity.dtype) for target, _ in neighbours)[:, None]  # type: ignore[index]
     for _ in range(rounds):
         padded = torch.nn.functional.pad(similarity, (0, 1, 0, 1))  # row and column -1: no such token
         around = sum(padded[target][:, source] for target, source in neighbours)
-        similarity = (similarity + around / count.clamp(min=1)) / 2  # type: ignore[union-attr]
+        similarity = (similarity + around / count.clamp(min=1)) / 2
     return similarity
 
 
