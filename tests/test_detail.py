@@ -114,7 +114,7 @@ def test_coarse_grids_tell_look_alikes_apart():
 
     finest = Correspondence(fine, best, ones, every, 16)
     alone, together = meant({16: finest}), meant({4: coarse, 16: finest})
-    assert torch.allclose(alone, reference.roll(4, dims=2), atol=1e-5)
+    assert (alone - reference).abs().mean() > 0.5
     assert (together - reference).abs().mean() < 0.03  # some peaks lie a little beside a token
 
 
