@@ -20,6 +20,11 @@ def beside(token, rows, columns, grid):
     return row * grid[1] + column if 0 <= row < grid[0] and 0 <= column < grid[1] else None
 
 
+def one(sources):
+    """All of one reference."""
+    return torch.zeros_like(sources)
+
+
 def naive(similarity, targets, sources, grid, source_grid, right=1):
     """One round, pair by pair, from the definition."""
     value = {(int(t), int(s)): float(similarity[i, j]) for i, t in enumerate(targets) for j, s in enumerate(sources)}
@@ -48,9 +53,9 @@ def test_each_round_is_the_mean_with_the_neighbours(part):
 
     expected = {1: similarity, -1: similarity}
     for rounds in (0, 1, 2):
-        found, mirrored = coherent(similarity, targets, sources, (3, 4), (4, 2), rounds)
-        assert mirrored == bool(best(expected[-1]) > best(expected[1]))
-        assert torch.allclose(found, expected[-1 if mirrored else 1])
+        found, mirrored = coherent(similarity, targets, sources, (3, 4), (4, 2), one(sources), rounds)
+        assert mirrored.eq(best(expected[-1]) > best(expected[1])).all()
+        assert torch.allclose(found, expected[-1 if mirrored.any() else 1])
         expected = {right: naive(each, targets, sources, (3, 4), (4, 2), right) for right, each in expected.items()}
 
 
@@ -60,9 +65,22 @@ def test_a_subject_may_face_the_other_way(mirrored):
     grid, columns = (2, 8), torch.arange(16) % 8
     source = 7 - columns if mirrored else columns
     looks = torch.eye(8) + 1.05 * torch.eye(8)[[3, 6, 1, 4, 7, 2, 5, 0]]
-    found, told = coherent(looks[source][:, columns], whole(*grid), whole(*grid), grid, grid, rounds=3)
-    assert told is mirrored
+    similarity = looks[source][:, columns]
+    found, told = coherent(similarity, whole(*grid), whole(*grid), grid, grid, one(columns), rounds=3)
+    assert told.eq(mirrored).all()
     assert torch.equal(found.argmax(-1) % 8, source)
+
+
+def test_each_of_several_references_faces_its_own_way():
+    """Two references, one below the other: the first shows the left half, the second the right half, mirrored."""
+    looks = torch.eye(16).view(2, 8, 16)
+    first, second = looks.clone(), looks.flip(1).clone()
+    first[:, 4:], second[:, 4:] = -1.0, -1.0
+    similarity = looks.flatten(0, 1) @ torch.cat([first, second]).flatten(0, 1).T
+    references = torch.arange(2).repeat_interleave(16)
+    found, told = coherent(similarity, whole(2, 8), whole(4, 8), (2, 8), (4, 8), references, rounds=2)
+    assert not told[:16].any() and told[16:].all()
+    assert found.argmax(-1)[:8].tolist() == [0, 1, 2, 3, 19, 18, 17, 16]
 
 
 def test_look_alikes_are_told_apart_by_what_is_around_them():
@@ -73,6 +91,6 @@ def test_look_alikes_are_told_apart_by_what_is_around_them():
     features[0] = torch.tensor([0.0, 0.0, 1.0])
     query = features[:6] + 0.01 * torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
     similarity = query @ features.T
-    found = coherent(similarity, whole(1, 6), whole(1, 8), (1, 6), (1, 8), rounds=6)[0].argmax(-1)
+    found = coherent(similarity, whole(1, 6), whole(1, 8), (1, 6), (1, 8), one(whole(1, 8)), rounds=6)[0].argmax(-1)
     assert found[:4].tolist() == [0, 1, 2, 3]
     assert similarity.argmax(-1).tolist() != list(range(6))

@@ -30,6 +30,7 @@ def whole(reference, region=None, subject=None):
         subject=everywhere if subject is None else subject,
         sources=None if subject is None else {},
         latent_size=(8, 8),
+        numbers=lambda tokens, grid: torch.zeros_like(tokens),
     )
 
 

@@ -50,7 +50,7 @@ def test_between_different_parts_nothing_is_interpolated():
 def test_a_mirrored_subject_is_followed_to_its_outline():
     reference, grid = torch.randn(1, 4, 8, 6), (4, 3)
     mirrored = torch.stack([places(grid)[:, 0], 2 - places(grid)[:, 1]], -1)
-    placed, _ = sample(reference, interpolate(mirrored, torch.arange(12), grid, (8, 6), mirrored=True), grid)
+    placed, _ = sample(reference, interpolate(mirrored, torch.arange(12), grid, (8, 6), torch.ones(12).bool()), grid)
     assert torch.allclose(placed, reference.flip(-1), atol=1e-5)
 
 

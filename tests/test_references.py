@@ -109,6 +109,8 @@ def test_tokens_keep_their_places_below_each_other():
         value[8:], second.key_values(0.0)["up"][1]
     )
     assert merged([second]) is second
+    assert both.numbers(both.positions["up"], (6, 3)).tolist() == [0] * 8 + [1] * 2
+    assert second.numbers(torch.tensor([0, 5]), (2, 3)).tolist() == [0, 0]
 
 
 def test_such_an_image_can_be_explained(session, tmp_path, structure_image, monkeypatch):

@@ -61,10 +61,12 @@ def _place(found: Mapping[int, Correspondence], given: Infusion, size: Grid, tau
             whole = torch.zeros(coarse.tokens, coarse.source_tokens, device=alike.device)
             whole.index_copy_(1, coarse.sources, _mean(coarse))
             alike = alike + COARSE * enlarge(whole, targets, finest.sources, grids, _grids(coarse, sizes))
-    alike, mirrored = coherent(alike, targets, finest.sources, grid, source_grid)
+    numbers = given.numbers(finest.sources, source_grid)
+    alike, turned = coherent(alike, targets, finest.sources, grid, source_grid, numbers)
     infused = (finest.best / finest.layers)[targets] > tau
-    positions = peaks(alike[infused], finest.sources, source_grid)
-    where = interpolate(positions, targets[infused], grid, size, mirrored)
+    alike = alike[infused]
+    positions = peaks(alike, finest.sources, source_grid)
+    where = interpolate(positions, targets[infused], grid, size, turned[alike.argmax(-1)])
     gated = given.sources is not None  # otherwise the scene is matched as well
     reference = continued(given.reference, given.subject) if gated else given.reference
     return sample(reference, where, source_grid)

@@ -34,7 +34,7 @@ class Infusion:
     positions: layer name -> which of them are stored, None for all.
     sources, targets: layer name -> bool token masks of the reference's and the image's subject; None: no gating, no known target.
     subject, region: (1, 1, h, w) in [0, 1], how much of each latent of the reference and of the image belongs to the
-    subject; region is None where nobody knows.
+    subject; region is None where nobody knows. heights: rows of latents of each of several references (`merged`).
     """
 
     name: str
@@ -46,6 +46,13 @@ class Infusion:
     targets: Mapping[str, Tensor] | None
     subject: Tensor
     region: Tensor | None
+    heights: tuple[int, ...] = ()
+
+    def numbers(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Which of several references, from 0, each of the tokens, (N,), of a grid of (rows, columns) is of."""
+        rows = tokens // grid[1] * self.latent_size[0] // grid[0]
+        tops = torch.tensor(self.heights, device=tokens.device, dtype=tokens.dtype).cumsum(0)
+        return torch.bucketize(rows, tops, right=True)
 
     @property
     def latent_size(self) -> tuple[int, int]:
@@ -72,6 +79,7 @@ def merged(references: Sequence[Infusion]) -> Infusion:
         key_values=key_values,
         reference=below([each.reference for each in references]),
         subject=below([each.subject for each in references]),
+        heights=tuple(each.latent_size[0] for each in references),
         tokens={name: _tokens(references, name) for name in first.tokens},
         positions={name: _below_each_other(references, name) for name in first.tokens},
         sources={name: torch.cat([each[name] for each in sources]) for name in first.tokens} if sources else None,

@@ -15,21 +15,30 @@ ROUNDS = 2  # each reaches one token further; the benchmark prefers these (ours)
 
 
 def coherent(
-    similarity: Tensor, targets: Tensor, sources: Tensor, grid: Grid, source_grid: Grid, rounds: int = ROUNDS
-) -> tuple[Tensor, bool]:
+    similarity: Tensor,
+    targets: Tensor,
+    sources: Tensor,
+    grid: Grid,
+    source_grid: Grid,
+    references: Tensor,
+    rounds: int = ROUNDS,
+) -> tuple[Tensor, Tensor]:
     """Similarities of matches averaged, ``rounds`` times, with those of the same match of their eight neighbours.
 
-    similarity: (Nt, Nk) of the image's tokens ``targets``, (Nt,), on a grid of (rows, columns), with the reference's
-    tokens ``sources``, (Nk,), on ``source_grid``, moved so that 0 is neither alike nor unlike: a neighbour whose match is
-    no source counts as that, and neighbours that are no targets do not count. A match and the mean of its neighbours weigh
-    the same. True says that the subject faces the other way than its reference: what
-    is to the left of a token is then matched with what is to the right of its match. Whichever finds more alike counts.
+    similarity: (Nt, Nk) of the image's tokens ``targets``, (Nt,), on a grid of (rows, columns), with tokens ``sources``,
+    (Nk,), of ``references``, (Nk,) their numbers, on ``source_grid``; moved so that 0 is neither alike nor unlike. A match
+    and the mean of its neighbours weigh the same; a neighbour whose match is no source counts as 0, and one that is no
+    target does not count. Also (Nk,) bool, whether the subject faces the other way than in that reference: what is to the
+    left of a token is then matched with what is to the right of its match. Whichever finds more alike counts.
     """
     straight, mirrored = (
         _averaged(similarity, targets, sources, grid, source_grid, rounds, right) for right in (1, -1)
     )
-    turned = bool(mirrored.amax(-1).mean() > straight.amax(-1).mean())
-    return (mirrored if turned else straight), turned
+    turned = torch.zeros(len(sources), dtype=torch.bool, device=similarity.device)
+    for number in references.unique():
+        its = references == number
+        turned[its] = mirrored[:, its].amax(-1).mean() > straight[:, its].amax(-1).mean()
+    return torch.where(turned, mirrored, straight), turned
 
 
 def _averaged(

@@ -43,12 +43,12 @@ def _parabola(before: Tensor, middle: Tensor, after: Tensor) -> Tensor:
     return torch.where(offset.isfinite(), offset.clamp(-0.5, 0.5), 0.0)
 
 
-def interpolate(positions: Tensor, targets: Tensor, grid: Grid, size: Grid, mirrored: bool = False) -> Tensor:
+def interpolate(positions: Tensor, targets: Tensor, grid: Grid, size: Grid, mirrored: Tensor | None = None) -> Tensor:
     """(h, w, 2): where each latent comes from, NaN where its token has no match.
 
     positions: (Nt, 2) of the matches of the tokens ``targets``, (Nt,), on a grid of (rows, columns). size: (h, w) of the
     latents. Bilinear between tokens; a neighbour without a match, or with one of another part, counts as one whose match
-    lies beside the token's own: on the same side, or on the other where the subject is ``mirrored``.
+    lies beside the token's own: on the same side, or on the other for tokens that are ``mirrored``, (Nt,) bool.
     """
     field = positions.new_full((grid[0] * grid[1], 2), float("nan"))
     field[targets] = positions
@@ -56,11 +56,15 @@ def interpolate(positions: Tensor, targets: Tensor, grid: Grid, size: Grid, mirr
     row, down = _nearest(size[0], grid[0], positions)
     column, right = _nearest(size[1], grid[1], positions)
     own = field[row[:, None] + 1, column + 1]
+    sides = positions.new_ones(grid[0] * grid[1])
+    if mirrored is not None:
+        sides[targets] = torch.where(mirrored, -1.0, 1.0).to(sides)
+    side = sides.view(grid)[row[:, None], column]
     where = torch.zeros_like(own)
     for beside, below in product((0, 1), repeat=2):
         step_down, step_right = (below * down.sign()).long(), (beside * right.sign()).long()
         found = field[(row + step_down)[:, None] + 1, column + step_right + 1]
-        step = torch.stack(torch.broadcast_tensors(step_down[:, None], -step_right if mirrored else step_right), -1)
+        step = torch.stack(torch.broadcast_tensors(step_down[:, None], side * step_right), -1)
         near = (found - own).norm(dim=-1, keepdim=True) < TORN  # not so where it is NaN
         weight = _share(down, below)[:, None] * _share(right, beside)
         where = where + weight[..., None] * torch.where(near, found, own + step)
