@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from tiny_infusion import whole
 
 from seal_sdk import Appearance, IdentitySession
 from seal_sdk.backbone.detail import TONE, transfer_detail
@@ -19,19 +19,6 @@ from seal_sdk.method.schedules import detail_at
 
 BOX = (20.0, 20.0, 100.0, 110.0)
 FAST = dict(seed=3, num_inference_steps=6)
-
-
-def whole(reference, region=None, subject=None):
-    """An identity in the loop whose tokens are all matched; with a ``subject``, (1, 1, 8, 8), that one's only."""
-    everywhere = torch.ones(1, 1, 8, 8)
-    return SimpleNamespace(
-        reference=reference,
-        region=region,
-        subject=everywhere if subject is None else subject,
-        sources=None if subject is None else {},
-        latent_size=(8, 8),
-        numbers=lambda tokens, grid: torch.zeros_like(tokens),
-    )
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
@@ -77,7 +64,7 @@ def test_nothing_of_the_references_scene_is_transferred():
     def meant(given):
         return clean(transfer_detail(forward, prediction, noisy, [given], 0.3, "epsilon"), noisy, 0.3, "epsilon")
 
-    assert torch.allclose(meant(whole(reference, subject=subject)), torch.ones(()), atol=1e-5)
+    assert torch.allclose(meant(whole(reference, subject=subject, gated=True)), torch.ones(()), atol=1e-5)
     assert torch.allclose(meant(whole(reference)), reference, atol=0.3)  # some peaks lie a little beside a token
 
 

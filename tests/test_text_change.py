@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from tiny_infusion import whole
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession
 from seal_sdk.backbone.detail import TONE, transfer_detail
@@ -138,14 +139,7 @@ def test_transferred_latents_are_changed(region):
     every = torch.arange(16)
     forward = Forward(("generation",), tau=0.5, detail=1.0)
     forward.correspondences[0] = {16: Correspondence(torch.eye(16), torch.ones(16), torch.ones(16), every, 16)}
-    given = SimpleNamespace(
-        reference=reference,
-        region=region,
-        subject=region,
-        sources=None,
-        latent_size=(8, 8),
-        numbers=lambda tokens, grid: torch.zeros_like(tokens),
-    )
+    given = whole(reference, region, region)
     text = SimpleNamespace(over=lambda region, latents: 0.5 * region)
     plain, changed = (
         clean(transfer_detail(forward, prediction, noisy, [given], 0.3, "epsilon", each), noisy, 0.3, "epsilon")

@@ -13,7 +13,7 @@ from seal_sdk.backbone.step import Correspondence, Forward
 from seal_sdk.backbone.text_change import TextChange
 from seal_sdk.method.coherence import Grid, coherent
 from seal_sdk.method.detail import clean, mean_shift, steer
-from seal_sdk.method.flow import continued, interpolate, peaks, sample
+from seal_sdk.method.flow import interpolate, peaks, sample
 from seal_sdk.method.likeness import COARSE, enlarge, standardized
 
 TONE = 0.5  # share of the mean's remaining difference that is made up for; the benchmark prefers it (ours)
@@ -67,9 +67,7 @@ def _place(found: Mapping[int, Correspondence], given: Infusion, size: Grid, tau
     alike = alike[infused]
     positions = peaks(alike, finest.sources, source_grid)
     where = interpolate(positions, targets[infused], grid, size, turned[alike.argmax(-1)])
-    gated = given.sources is not None  # otherwise the scene is matched as well
-    reference = continued(given.reference, given.subject) if gated else given.reference
-    return sample(reference, where, source_grid)
+    return sample(given.look, where, source_grid)
 
 
 def _mean(found: Correspondence) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.layers import token_grid
 from seal_sdk.backbone.step import LayerInfusion
 from seal_sdk.config import Appearance, DeltaBridge, Structure
+from seal_sdk.method.flow import continued
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,21 @@ class Infusion:
     region: Tensor | None
     heights: tuple[int, ...] = ()
 
+    @property
+    def latent_size(self) -> tuple[int, int]:
+        """(height, width) of the reference's latents."""
+        return self.reference.shape[-2], self.reference.shape[-1]
+
+    @cached_property
+    def look(self) -> Tensor:
+        """The latents that matches take: the subject's alone, where only the subject is matched."""
+        return self.reference if self.sources is None else continued(self.reference, self.subject)
+
     def numbers(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Which of several references, from 0, each of the tokens, (N,), of a grid of (rows, columns) is of."""
         rows = tokens // grid[1] * self.latent_size[0] // grid[0]
         tops = torch.tensor(self.heights, device=tokens.device, dtype=tokens.dtype).cumsum(0)
         return torch.bucketize(rows, tops, right=True)
-
-    @property
-    def latent_size(self) -> tuple[int, int]:
-        """(height, width) of the reference's latents."""
-        return self.reference.shape[-2], self.reference.shape[-1]
 
 
 def merged(references: Sequence[Infusion]) -> Infusion:
