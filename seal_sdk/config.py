@@ -122,8 +122,8 @@ class DeltaBridge:
     low_pass: how often the 3x3 average pooling is applied (ours: the paper says "iterative").
     quality: words appended to the generation prompt only, while the bridge is on (paper).
     override: how far the look that the prompt gives the subject, and the reference's prompt does not, changes the details
-    that are transferred; 0 never, and never where strength is 0 (ours). Where there is guidance it is measured in the first
-    tenth of sampling, in two more rows and one for each difference between the prompts.
+    that are transferred; 0 never, and never where strength is 0 (ours). Where there is guidance it is measured on the reference
+    before sampling, in four more rows and two for each difference between the prompts.
     """
 
     strength: float = 0.1
@@ -132,7 +132,7 @@ class DeltaBridge:
     end: float = 0.6
     low_pass: int = 3
     quality: str = ""
-    override: float = 1.8
+    override: float = 3.0
 
     def __post_init__(self) -> None:
         for name in ("strength", "override"):

@@ -95,6 +95,7 @@ class Drawing:
                     on_step_end=on_step_end,
                     keep_matches=self.keep_matches,
                 )
+            run.unet_rows += self.planner.unet_rows
             check_finite(latents, "the denoised latents", self.pipe)
             images = self._decode(latents, output_type)
         self.clock.seconds["store_wait"] = sum(reader.waited for reader in readers.values())

@@ -16,6 +16,7 @@ from seal_sdk.backbone.conditioning import Conditioning, encode, encode_pair
 from seal_sdk.backbone.latents import encode_image
 from seal_sdk.backbone.layers import SelfAttentionLayer, token_grid
 from seal_sdk.backbone.plan import ImagePlan, Infusion, Method, StructureRow, merged
+from seal_sdk.backbone.text_change import DRAWS, reworded
 from seal_sdk.casting import Cast, alone, regions
 from seal_sdk.identity import Identity
 from seal_sdk.method.infusion import token_mask
@@ -29,7 +30,10 @@ KeyValues = Callable[[float], Mapping[str, KeyValue]]
 
 
 class Planner:
-    """Makes the plans of one call's images; what is the same for several of them is made once."""
+    """Makes the plans of one call's images; what is the same for several of them is made once.
+
+    unet_rows: rows that this took of the UNet.
+    """
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class Planner:
     ) -> None:
         self.pipe, self.method, self.sampling, self.layers = pipe, method, sampling, layers
         self.clock, self.restore = clock, restore
+        self.unet_rows = 0
         self._kept: dict[Any, Any] = {}
 
     def __call__(
@@ -59,11 +64,15 @@ class Planner:
             generation=generation,
             uncond=uncond,
             appearance=self._single(shown) if bridged else None,
-            edits=self._edits(shown, request.prompt) if bridged and uncond is not None else (),
             structure=self._structure_row(request, placed),
             control_image=self._control_image(placed),
             infusions=tuple(
-                merged([self._infusion(each, mask, readers[each.digest]) for each in role.references])
+                merged(
+                    [
+                        self._infusion(each, mask, readers[each.digest], shown, request.prompt)
+                        for each in role.references
+                    ]
+                )
                 for role, mask in zip(cast, masks, strict=True)
                 if readers
             ),
@@ -90,22 +99,21 @@ class Planner:
         return covered.to(self.pipe._execution_device, self.pipe.unet.dtype)
 
     def _pair(self, prompt: str, negative: str | None) -> tuple[Conditioning | None, Conditioning]:
-        if self.sampling.guidance_scale <= 1 or self.pipe.unet.config.time_cond_proj_dim is not None:
+        if not self._guided:
             return None, self._single(prompt)
         return self._once(
             ("pair", prompt, negative),
             lambda: encode_pair(self.pipe, prompt, negative, self.sampling.size, clip_skip=self.sampling.clip_skip),
         )
 
+    @property
+    def _guided(self) -> bool:
+        return self.sampling.guidance_scale > 1 and self.pipe.unet.config.time_cond_proj_dim is None
+
     def _single(self, prompt: str) -> Conditioning:
         return self._once(
             ("single", prompt), lambda: encode(self.pipe, prompt, self.sampling.size, clip_skip=self.sampling.clip_skip)
         )
-
-    def _edits(self, shown: str, asked: str) -> tuple[Conditioning, ...]:
-        """The differences between the prompts, none where they override nothing."""
-        edits = single_edits(shown, asked) if self.method.delta_bridge.override > 0 else ()
-        return tuple(map(self._single, edits))
 
     def _structure_row(self, request: Request, placed: Placed | None) -> StructureRow | None:
         if placed is None or self.method.structure.control != "inject":
@@ -123,7 +131,9 @@ class Planner:
         pixels = self.pipe.image_processor.preprocess(placed.image) / 2 + 0.5  # ControlNet takes [0, 1]
         return pixels.to(self.pipe._execution_device, self.pipe.unet.dtype)
 
-    def _infusion(self, identity: Identity, mask: np.ndarray | None, reader: KeyValues) -> Infusion:
+    def _infusion(
+        self, identity: Identity, mask: np.ndarray | None, reader: KeyValues, shown: str, asked: str
+    ) -> Infusion:
         gated = self.method.appearance.gating == "subject"
         height, width = self.sampling.size
         positions = self._positions(identity)
@@ -132,11 +142,14 @@ class Planner:
             sources = {name: mask[positions[name]] for name, mask in sources.items()}
         targets = self._token_masks(mask, (height, width)) if gated and mask is not None else None
         latent_size = self._latent_size(identity.size[::-1])
-        reference = self._once(("reference", identity.digest), lambda: self._reference(identity))
         tokens = {name: count for name, (count, _) in kv_shapes(self.pipe, self.layers, latent_size).items()}
         subject = self._covered(self._mask(identity), latent_size)
+        reference, changed = self._once(
+            ("reworded", identity.digest, shown, asked), lambda: self._reworded(identity, subject, shown, asked)
+        )
+        kept = None if changed is None else self._kept_tokens(changed, subject, positions)
         region = None if mask is None else self._covered(mask, self._latent_size((height, width)))
-        return Infusion(identity.name, reader, reference, tokens, positions, sources, targets, subject, region)
+        return Infusion(identity.name, reader, reference, tokens, positions, sources, targets, kept, subject, region)
 
     def _positions(self, identity: Identity) -> dict[str, Tensor] | None:
         if identity.tokens is None:
@@ -153,6 +166,21 @@ class Planner:
             return identity.mask
         except StoreCorruption as error:
             return self.restore(identity, error).mask
+
+    def _reworded(self, identity: Identity, subject: Tensor, shown: str, asked: str) -> tuple[Tensor, Tensor | None]:
+        """The reference's clean latents, its subject as the prompt says it is and the reference's does not; which are changed."""
+        latents = self._once(("reference", identity.digest), lambda: self._reference(identity))
+        bridge = self.method.delta_bridge
+        follows = bridge.strength > 0 and bridge.override > 0 and self.method.appearance.detail > 0
+        edits = single_edits(shown, asked) if follows and self._guided else ()
+        if not edits:
+            return latents, None
+        size, clip_skip = identity.size[::-1], self.sampling.clip_skip
+        with self.clock("text_change"):
+            neither, first = encode_pair(self.pipe, shown, None, size, clip_skip=clip_skip)
+            rows = [encode(self.pipe, each, size, clip_skip=clip_skip) for each in edits]
+            self.unet_rows += DRAWS * (2 + len(rows))
+            return reworded(self.pipe, latents, subject, first, neither, rows, bridge.override)
 
     def _reference(self, identity: Identity) -> Tensor:
         try:
@@ -171,6 +199,18 @@ class Planner:
         return {
             name: token_mask(mask, token_grid(tokens, latent_size)).to(device) for name, (tokens, _) in shapes.items()
         }
+
+    def _kept_tokens(
+        self, changed: Tensor, subject: Tensor, positions: Mapping[str, Tensor] | None
+    ) -> dict[str, Tensor]:
+        """layer name -> (stored tokens,) in [0, 1]: how much of the subject in each token the text leaves as it is."""
+        kept = {}
+        for name, (tokens, _) in kv_shapes(self.pipe, self.layers, (subject.shape[-2], subject.shape[-1])).items():
+            grid = token_grid(tokens, (subject.shape[-2], subject.shape[-1]))
+            part, whole = (F.interpolate(each, grid, mode="area").flatten() for each in (changed * subject, subject))
+            share = 1 - part / whole.clamp(min=1e-6)
+            kept[name] = share if positions is None else share[positions[name]]
+        return kept
 
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         if key not in self._kept:

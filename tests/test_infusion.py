@@ -60,6 +60,20 @@ def test_per_head_is_each_head_alone(top_k):
     assert not torch.equal(together, run(base, query, key, value, top_k=top_k, tau=0.2)[0])
 
 
+@pytest.mark.parametrize("top_k", [1, 3, 5])
+def test_a_token_that_is_not_kept_gives_nothing_where_it_is_the_best_match(top_k):
+    base, query, key, value = tensors()
+    whole, coverage = run(base, query, key, value, top_k=top_k)
+    assert torch.equal(run(base, query, key, value, top_k=top_k, kept=torch.ones(5))[0], whole)
+    best = match(similarities(query[0], key), 1)[1][:, 0]
+    kept = torch.ones(5)
+    kept[best[0]] = 0.0
+    blended, same = run(base, query, key, value, top_k=top_k, kept=kept)
+    gone = best == best[0]
+    assert torch.equal(blended[0, gone], base[0, gone]) and torch.equal(blended[0, ~gone], whole[0, ~gone])
+    assert same == coverage  # they are matched all the same
+
+
 def test_matches_can_be_watched():
     seen = {}
     base, query, key, value = tensors()

@@ -83,15 +83,24 @@ def test_a_tuple_that_names_nobody_is_refused(session):
         session.generate(None, "a photo", identity=("front", "fornt"), **FAST)
 
 
-def infusion(size, stored=None):
-    kept = None if stored is None else {"up": torch.tensor(stored)}
+def infusion(size, stored=None, left=None):
+    positions = None if stored is None else {"up": torch.tensor(stored)}
     tokens = size[0] * size[1] // 4
     count = tokens if stored is None else len(stored)
     values, sources = torch.randn(count, 8), {"up": torch.ones(count, dtype=torch.bool)}
     latents = torch.randn(1, 4, *size)
     subject = torch.ones(1, 1, *size)
     return Infusion(
-        "one", lambda timestep: {"up": (values, values)}, latents, {"up": tokens}, kept, sources, None, subject, None
+        "one",
+        lambda timestep: {"up": (values, values)},
+        latents,
+        {"up": tokens},
+        positions,
+        sources,
+        None,
+        left,
+        subject,
+        None,
     )
 
 
@@ -108,7 +117,10 @@ def test_tokens_keep_their_places_below_each_other():
     assert torch.equal(key[:8], first.key_values(0.0)["up"][0]) and torch.equal(
         value[8:], second.key_values(0.0)["up"][1]
     )
-    assert merged([second]) is second
+    assert merged([second]) is second and both.kept is None
+    left = [{"up": torch.rand(8)}, {"up": torch.rand(2)}]
+    changed = merged([infusion((8, 4), left=left[0]), infusion((4, 6), stored=[1, 5], left=left[1])])
+    assert torch.equal(changed.kept["up"], torch.cat([each["up"] for each in left]))
     assert both.numbers(both.positions["up"], (6, 3)).tolist() == [0] * 8 + [1] * 2
     assert second.numbers(torch.tensor([0, 5]), (2, 3)).tolist() == [0, 0]
 

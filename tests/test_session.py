@@ -91,11 +91,15 @@ def test_rows_are_computed_only_where_they_are_used(session, reference_image, st
     off, none = DeltaBridge(strength=0), Structure(control="none")
     assert rows(guidance_scale=4.0, delta_bridge=off, structure_control=none) == 20
     assert rows(guidance_scale=1.0, delta_bridge=off, structure_control=none) == 10
-    early = rows(guidance_scale=4.0, delta_bridge=DeltaBridge(strength=1, end=0.5), structure_control=none)
+    early = rows(guidance_scale=4.0, delta_bridge=DeltaBridge(strength=1, end=0.5, override=0), structure_control=none)
     assert 20 < early < 30
     whole = rows(guidance_scale=4.0, delta_bridge=off, structure_control=Structure(end=1.0))
     assert 20 < rows(guidance_scale=4.0, delta_bridge=off, structure_control=Structure(end=0.5)) < whole == 30
-    app = rows(guidance_scale=4.0, delta_bridge=DeltaBridge(strength=1, base="app", end=0.5), structure_control=none)
+    app = rows(
+        guidance_scale=4.0,
+        delta_bridge=DeltaBridge(strength=1, base="app", end=0.5, override=0),
+        structure_control=none,
+    )
     assert app == early  # late in sampling the generation row is the one that nothing uses
 
 

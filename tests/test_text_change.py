@@ -7,16 +7,23 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny_infusion import whole
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession
-from seal_sdk.backbone.detail import TONE, transfer_detail
-from seal_sdk.backbone.step import EDITED, NEITHER, SHOWN, Correspondence, Forward
-from seal_sdk.backbone.text_change import TextChange
+from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.text_change import DRAWS, reworded
 from seal_sdk.errors import ConfigError
-from seal_sdk.method.detail import clean
-from seal_sdk.method.schedules import text_change_at
-from seal_sdk.method.text_change import CERTAIN, DOUBTFUL, bearers, believed_change, evidence
+from seal_sdk.method.infusion import infuse
+from seal_sdk.method.text_change import (
+    CERTAIN,
+    COMPARED,
+    DOUBTFUL,
+    LEAD,
+    LIKE,
+    bearers,
+    belief,
+    evidence,
+    text_change,
+)
 
 BOX = (20.0, 20.0, 100.0, 110.0)
 SHAPE = (1, 4, 8, 8)
@@ -29,124 +36,146 @@ def region():
     return region
 
 
-def predictions(region, subject, scene):
-    """Clean latents for the edited and for the reference's prompt; they differ by so much in subject and scene."""
+@pytest.fixture
+def left(region):
+    left = torch.zeros_like(region)
+    left[..., 2:6, 2:4] = 1.0
+    return left
+
+
+def direction(channel):
+    way = torch.zeros(1, 4, 1, 1)
+    way[:, channel] = 1.0
+    return way
+
+
+def readings(region, subject, scene):
+    """Clean latents as read with the edited and with the reference's prompt; they differ by so much in subject and scene."""
     torch.manual_seed(0)
     shown = torch.randn(SHAPE)
     return shown + subject * region + scene * (1 - region), shown
 
 
-def test_another_look_is_believed_where_the_subject_is(region):
-    change = believed_change(*predictions(region, subject=0.5, scene=0.2), region)
-    assert torch.allclose(change, (0.5 * region).expand(SHAPE), atol=1e-6)
-
-
-def test_another_scene_alone_changes_nothing_of_the_subject(region):
-    edited, shown = predictions(region, subject=0.3, scene=0.5)
-    assert evidence(edited - shown, region) < DOUBTFUL
-    assert not believed_change(edited, shown, region).any()
-
-
-def test_an_edit_without_effect_changes_nothing(region):
-    edited, shown = predictions(region, subject=0.0, scene=0.0)
-    assert not believed_change(edited, shown, region).any()
-
-
 def test_belief_grows_with_the_evidence(region):
-    strength = [
-        float(believed_change(*predictions(region, subject=subject, scene=0.2), region).abs().max()) / subject
-        for subject in (0.1, 0.25, 0.3, 0.6)
-    ]
-    assert strength[0] == 0 and strength == sorted(strength) and strength[-1] == pytest.approx(1.0, abs=1e-4)
-    assert 0 < strength[1] < strength[2] < 1
+    """From none, where the scene is changed more, to a whole one."""
+    found = []
+    for subject in (0.1, 0.25, 0.3, 0.6):
+        edited, shown = readings(region, subject=subject, scene=0.2)
+        assert evidence(edited - shown, region) == pytest.approx(subject / 0.2, rel=1e-4)
+        found.append(float(belief(edited - shown, region)))
+    assert found[0] == 0 and 0 < found[1] < found[2] < 1 and found[3] == 1
     assert DOUBTFUL < CERTAIN
 
 
-def test_a_change_is_borne_by_what_has_the_changed_look(region):
-    """Half of the subject has the look that the reference's text names, half is as far along as the new look."""
-    left = torch.zeros_like(region)
-    left[..., 2:6, 2:4] = 1.0
-    named = torch.zeros(1, 4, 1, 1)
-    named[:, 0] = 1.0
-    change = torch.zeros(1, 4, 1, 1)
-    change[:, 1] = 1.0
-    latents = left * named + (region - left) * change
-    shown, neither = (named * region).expand(SHAPE), torch.zeros(SHAPE)
-    taken = bearers(latents, region, (change * region).expand(SHAPE), shown, neither)
-    assert taken[left > 0].min() > 1.5 and taken[(region - left) > 0].max() < 0.8
+def test_another_scene_alone_changes_nothing_of_the_subject(region):
+    edited, shown = readings(region, subject=0.3, scene=0.5)
+    change, changed = text_change(torch.randn(SHAPE), region, shown, torch.zeros(SHAPE), edited)
+    assert not change.any() and not changed.any()
+
+
+def test_an_edit_without_effect_changes_nothing(region):
+    edited, shown = readings(region, subject=0.0, scene=0.0)
+    change, changed = text_change(torch.randn(SHAPE), region, shown, torch.zeros(SHAPE), edited)
+    assert not change.any() and not changed.any()
+
+
+def striped(region, left, answer):
+    """A coat of two looks, as read with the prompt that names the left one's and with another look asked for.
+
+    answer: how much of the change shows on the right, where it does not belong.
+    """
+    latents = direction(0) * left + direction(2) * (region - left)
+    shown = (direction(0) * region).expand(SHAPE)
+    edited = shown + direction(1) * (left + answer * (region - left))
+    return latents, region, shown, torch.zeros(SHAPE), edited
+
+
+def test_of_two_looks_the_one_that_is_spoken_of_changes(region, left):
+    change, changed = text_change(*striped(region, left, answer=0.3))
+    assert changed[left > 0].min() > 0.9 and changed[(region - left) > 0].max() < 0.7
+    assert not (change * (1 - region)).any()
+    asked = change[:, 1:2][left > 0]
+    assert asked.min() > 0.8 and torch.allclose(asked, asked[0].expand(8))
+
+
+def test_the_answer_of_the_model_tells_which_look_is_meant(region, left):
+    shares = [
+        float(text_change(*striped(region, left, answer))[1][(region - left) > 0].max()) for answer in (0.1, 0.5, 1)
+    ]
+    assert shares == sorted(shares) and shares[0] < 0.5 * shares[2]
 
 
 def test_a_subject_of_one_look_takes_the_change_everywhere_alike(region):
-    change, shown = torch.randn(2, *SHAPE)
-    taken = bearers(shown.mean((-2, -1), keepdim=True) * region, region, change, shown, torch.zeros(SHAPE))[region > 0]
-    assert torch.allclose(taken, taken[0].expand(16), atol=1e-4)
+    shown = (direction(0) * region).expand(SHAPE)
+    edited = shown + 0.5 * direction(1) * region
+    change, changed = text_change(direction(0) * region, region, shown, torch.zeros(SHAPE), edited)
+    assert torch.allclose(changed, region, atol=1e-4)
+    way, left = 0.5 * direction(1), 0.5 * direction(1)  # the readings' difference, and what is left to the edited one
+    assert torch.allclose(change, (way + LEAD * left) * region, atol=1e-4)
+
+
+def test_where_the_prompt_leads_counts_for_no_more_than_half_of_the_change(region):
+    """A subject that is far from what the model draws for its prompt stays what it is."""
+    shown = torch.zeros(SHAPE)
+    edited = 0.1 * direction(1).expand(SHAPE) * region
+    change, _ = text_change(100 * direction(2) * region, region, shown, shown, edited)
+    assert torch.linalg.vector_norm(change[:, :, 3, 3]) == pytest.approx(0.1 * (1 + LIKE**2) ** 0.5, rel=0.05)
+
+
+def test_places_that_look_alike_share_what_is_found(region, left):
+    """Noise in the readings does not make the change patchy."""
+    torch.manual_seed(0)
+    latents, _, shown, neither, edited = striped(region, left, answer=0.0)
+    noisy = edited + 0.3 * torch.rand(1, 1, 8, 8) * direction(1) * region
+    changed = bearers(latents, region, noisy - shown, shown, neither)[left > 0]
+    assert torch.allclose(changed, changed[0].expand(8), atol=1e-3)
 
 
 @pytest.mark.parametrize("region", [torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)])
 def test_no_subject_and_nothing_but_the_subject_stay_finite(region):
-    edited, shown, neither = torch.randn(3, *SHAPE)
-    assert torch.isfinite(believed_change(edited, shown, region)).all()
-    assert torch.isfinite(bearers(edited, region, edited, shown, neither)).all()
+    latents, edited, shown, neither = torch.randn(4, *SHAPE)
+    for each in text_change(latents, region, shown, neither, edited):
+        assert torch.isfinite(each).all()
+    assert not text_change(latents, torch.zeros_like(region), shown, neither, edited)[0].any()
 
 
-def test_it_is_measured_while_the_noise_hides_the_subject():
-    assert [text_change_at(gamma) for gamma in (0.0, 0.1, 0.12, 1.0)] == [True, True, False, False]
+def test_a_subject_of_more_places_than_are_compared_changes_all_the_same():
+    region = torch.ones(1, 1, 48, 48)
+    region[..., :8, :] = 0
+    shown = (direction(0) * region).expand(1, 4, 48, 48)
+    _, changed = text_change(shown, region, shown, torch.zeros_like(shown), shown + direction(1) * region)
+    assert int(region.sum()) > COMPARED and torch.allclose(changed, region, atol=1e-3)
 
 
-def test_the_change_is_the_mean_of_the_measured_steps(region):
-    edited, shown = predictions(region, subject=0.5, scene=0.1)
-    neither, latents = torch.randn(2, *SHAPE)
-    text = TextChange(override=2.0)
-    assert text.over(region, latents) == 0.0
-    for scale in (0.5, 1.5):  # a "sample" prediction is the clean latents themselves
-        rows = {SHOWN: shown, NEITHER: neither, EDITED[0]: shown + scale * (edited - shown)}
-        text.add(rows, torch.zeros(SHAPE), 0.5, "sample")
-    text.add({"generation": edited}, torch.zeros(SHAPE), 0.5, "sample")  # a step that did not measure
-    change = believed_change(edited, shown, region)
-    expected = 2 * change * bearers(latents, region, change, shown, neither)
-    assert torch.allclose(text.over(region, latents), expected, atol=1e-5)
+def reader(change):
+    """A pipeline whose UNet reads nothing for each row but its conditioning times a field."""
+
+    def unet(noisy, timestep, encoder_hidden_states, added_cond_kwargs, return_dict):
+        unet.rows += len(noisy)
+        return (encoder_hidden_states[:, :1, :1, None] * change,)
+
+    unet.rows = 0
+    config = SimpleNamespace(num_train_timesteps=1000, prediction_type="sample")
+    return SimpleNamespace(
+        unet=unet, scheduler=SimpleNamespace(alphas_cumprod=torch.linspace(1, 0, 1000), config=config)
+    )
+
+
+def row(value):
+    return Conditioning(torch.full((1, 2, 3), value), torch.zeros(1, 3), torch.zeros(1, 6))
 
 
 def test_each_difference_counts_by_its_own_evidence(region):
     """A colour is followed although the same prompt also asks for another scene."""
-    colour, shown = predictions(region, subject=0.5, scene=0.0)
-    scene, _ = predictions(region, subject=0.2, scene=1.0)
-    neither, latents = torch.randn(2, *SHAPE)
-
-    def change(*edits):
-        text = TextChange(override=1.0)
-        rows = {SHOWN: shown, NEITHER: neither, **dict(zip(EDITED, edits))}
-        text.add(rows, torch.zeros(SHAPE), 0.5, "sample")
-        return text.over(region, latents)
-
-    assert torch.equal(change(colour, scene), change(colour))
-    assert change(colour).abs().max() > 0.2
-
-
-@pytest.mark.parametrize("missing", ["uncond", "appearance", "subject", "infusions", "edits"])
-def test_nothing_is_measured_where_nothing_can_be_told_apart(missing):
-    plan = SimpleNamespace(
-        appearance="app", uncond="none", subject="where", infusions=("one",), edits=("first", "second")
-    )
-    assert TextChange.rows(plan) == {"shown": "app", "neither": "none", "edited 0": "first", "edited 1": "second"}
-    setattr(plan, missing, () if missing in ("infusions", "edits") else None)
-    assert TextChange.rows(plan) == {}
-
-
-def test_transferred_latents_are_changed(region):
-    torch.manual_seed(0)
-    prediction, noisy, reference = torch.randn(3, *SHAPE)
-    every = torch.arange(16)
-    forward = Forward(("generation",), tau=0.5, detail=1.0)
-    forward.correspondences[0] = {16: Correspondence(torch.eye(16), torch.ones(16), torch.ones(16), every, 16)}
-    given = whole(reference, region, region)
-    text = SimpleNamespace(over=lambda region, latents: 0.5 * region)
-    plain, changed = (
-        clean(transfer_detail(forward, prediction, noisy, [given], 0.3, "epsilon", each), noisy, 0.3, "epsilon")
-        for each in (None, text)
-    )
-    assert torch.allclose(changed, plain + 0.5 * region, atol=1e-5)
-    assert 0 < TONE <= 1
+    latents = torch.zeros(SHAPE)
+    pipe = reader(direction(1) * region)
+    colour, scene = row(0.5), row(0.0)
+    one, changed = reworded(pipe, latents, region, row(0.0), row(0.0), [colour], 1.0)
+    both, _ = reworded(pipe, latents, region, row(0.0), row(0.0), [colour, scene], 1.0)
+    twice, _ = reworded(pipe, latents, region, row(0.0), row(0.0), [colour], 2.0)
+    assert pipe.unet.rows == DRAWS * (3 + 4 + 3)
+    assert torch.equal(one, both) and torch.allclose(twice, 2 * one) and one[:, 1].max() > 0.5
+    assert torch.allclose(changed, region, atol=1e-3)
 
 
 @pytest.mark.parametrize("override", [-1, float("nan"), float("inf"), "2"])
@@ -162,13 +191,17 @@ def session(tiny_pipeline, tmp_path, reference_image):
         yield session
 
 
-def test_it_costs_three_rows_of_some_steps_and_only_where_it_matters(session, structure_image):
+def test_it_costs_three_rows_for_each_noise_and_only_where_it_matters(session, structure_image):
     def rows(bridge=DeltaBridge(), **settings):
         call = dict(structure_box=BOX, seed=1, num_inference_steps=9, guidance_scale=4.0) | settings
         return session.generate(structure_image, "a red cat", delta_bridge=bridge, **call).unet_rows
 
     without = rows(replace(DeltaBridge(), override=0))
-    assert rows() == without + 3  # progress 0 alone; the prompts differ in one word
+    assert rows() == without + 3 * DRAWS  # the prompts differ in one word
+    assert rows(num_images_per_prompt=2) == 2 * without + 3 * DRAWS  # once for all images of a call
+    assert rows(appearance=Appearance(delta=0)) == rows(
+        replace(DeltaBridge(), override=0), appearance=Appearance(delta=0)
+    )
     assert rows(appearance=Appearance(detail=0)) == without
     unguided = dict(guidance_scale=1.0)
     assert rows(**unguided) == rows(replace(DeltaBridge(), override=0), **unguided)
@@ -181,3 +214,24 @@ def test_a_prompt_that_says_the_same_changes_nothing(session, structure_image):
         return session.generate(structure_image, "a blue cat", delta_bridge=bridge, appearance=appearance, **call).image
 
     assert torch.allclose(draw(0.0), draw(4.0), atol=1e-4)
+
+
+def test_what_the_text_changes_is_infused_less(session, structure_image, monkeypatch):
+    """Keys and values still have the look that the text has changed; where it has, they do not paint it back."""
+    given = []
+
+    def changed(pipe, latents, subject, *others):
+        return latents, subject * torch.linspace(0, 1, subject.shape[-1])
+
+    def watched(base, *others, kept, **settings):
+        given.append(kept)
+        return infuse(base, *others, kept=kept, **settings)
+
+    monkeypatch.setattr("seal_sdk.backbone.infuse.infuse", watched)
+    call = dict(structure_box=BOX, seed=1, num_inference_steps=2, guidance_scale=4.0, appearance=Appearance(tau=-1.0))
+    session.generate(structure_image, "a blue cat", **call)
+    assert given and all(kept is None for kept in given)
+    given.clear()
+    monkeypatch.setattr("seal_sdk.planning.reworded", changed)
+    session.generate(structure_image, "a red cat", **call)
+    assert given and all(0 <= kept.min() < kept.max() - 0.2 < 0.8 for kept in given)

@@ -22,12 +22,11 @@ from seal_sdk.backbone.infuse import install_infusion
 from seal_sdk.backbone.layers import SelfAttentionLayer, token_grid
 from seal_sdk.backbone.noise import alpha_bar, at_level
 from seal_sdk.backbone.plan import ImagePlan, Method, layer_infusion
-from seal_sdk.backbone.step import APPEARANCE, GENERATION, SHOWN, STRUCTURE, UNCOND, Forward, Stage
+from seal_sdk.backbone.step import APPEARANCE, GENERATION, STRUCTURE, UNCOND, Forward, Stage
 from seal_sdk.backbone.structure import install_injection
-from seal_sdk.backbone.text_change import TextChange
 from seal_sdk.match_maps import LayerMatches
 from seal_sdk.method.delta_bridge import bridge
-from seal_sdk.method.schedules import active, delta_at, detail_at, lambda_at, tau_at, text_change_at
+from seal_sdk.method.schedules import active, delta_at, detail_at, lambda_at, tau_at
 
 StepEnd = Callable[[int, Tensor, Tensor], Tensor]
 
@@ -111,7 +110,6 @@ class _Loop:
         self.coverage: list[list[Tensor]] = [[] for _ in plans]
         self.keep_matches = keep_matches
         self.matches: list[list[LayerMatches]] = [[] for _ in plans]
-        self.texts = [TextChange(method.delta_bridge.override) for _ in plans]
 
     def install(self, hooks: Hooks, layers: Sequence[SelfAttentionLayer]) -> None:
         if any(plan.structure for plan in self.plans):
@@ -135,11 +133,10 @@ class _Loop:
             self.matches[number] += self._matches(plan, index, forward, (scaled.shape[-2], scaled.shape[-1]))
         outputs = dict(zip(rows, output.chunk(len(rows)), strict=True))
         guided = self._guide(plan, outputs, gamma)
-        if not forward.detail and SHOWN not in rows:
+        if not forward.detail:
             return guided
         level, kind = alpha_bar(self.scheduler, timestep), self.scheduler.config.prediction_type
-        self.texts[number].add(outputs, scaled, level, kind)
-        moved = transfer_detail(forward, guided, scaled, plan.infusions, level, kind, self.texts[number])
+        moved = transfer_detail(forward, guided, scaled, plan.infusions, level, kind)
         return moved if plan.subject is None else torch.lerp(guided, moved, plan.subject)
 
     def _rows(self, plan: ImagePlan, gamma: float) -> dict[str, Conditioning]:
@@ -152,15 +149,9 @@ class _Loop:
             rows[GENERATION] = plan.generation
         if plan.appearance is not None and (base == "app" or strength):
             rows[APPEARANCE] = plan.appearance
-        if UNCOND in rows and self._measures_text(gamma):
-            rows |= TextChange.rows(plan)
         if plan.structure is not None and active(gamma, self.method.structure.end):
             rows[STRUCTURE] = plan.structure.conditioning
         return rows
-
-    def _measures_text(self, gamma: float) -> bool:
-        settings = self.method
-        return settings.delta_bridge.override > 0 and settings.appearance.detail > 0 and text_change_at(gamma)
 
     def _lambda(self, plan: ImagePlan, gamma: float) -> float:
         settings = self.method.delta_bridge

@@ -10,7 +10,6 @@ from torch import Tensor
 from seal_sdk.backbone.layers import token_grid
 from seal_sdk.backbone.plan import Infusion
 from seal_sdk.backbone.step import Correspondence, Forward
-from seal_sdk.backbone.text_change import TextChange
 from seal_sdk.method.coherence import Grid, coherent
 from seal_sdk.method.detail import clean, mean_shift, steer
 from seal_sdk.method.flow import interpolate, peaks, sample
@@ -26,11 +25,10 @@ def transfer_detail(
     infusions: Sequence[Infusion],
     level: float,
     kind: str,
-    text: TextChange | None = None,
 ) -> Tensor:
     """The guided prediction (1, C, h, w), moved by ``forward.detail`` towards the references' latents where tokens were
     infused; with any infused, each subject's mean also moves towards its reference's. noisy: the UNet's input at
-    alpha_bar ``level``; kind: prediction type; text: changes the references."""
+    alpha_bar ``level``; kind: prediction type."""
     if not forward.correspondences or level >= 1:
         return prediction
     before = clean(prediction, noisy, level, kind)
@@ -38,10 +36,9 @@ def transfer_detail(
     for role, found in forward.correspondences.items():  # their targets have nothing in common
         given = infusions[role]
         wanted, covered = _place(found, given, (prediction.shape[-2], prediction.shape[-1]), forward.tau)
-        change = text.over(given.region * covered, wanted) if text is not None and given.region is not None else 0.0
-        after = after + forward.detail * covered * (wanted + change - before)
+        after = after + forward.detail * covered * (wanted - before)
         if given.region is not None and covered.any():  # nothing alike, nothing changed
-            shift = mean_shift(after - change, given.region, given.reference, given.subject)
+            shift = mean_shift(after, given.region, given.reference, given.subject)
             after = after + TONE * given.region * shift
     return steer(prediction, (after - before).to(prediction.dtype), level, kind)
 

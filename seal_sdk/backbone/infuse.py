@@ -65,13 +65,14 @@ def _blend_one(
     given: LayerInfusion,
 ) -> Tensor:
     rows = forward.indices(*ROWS[appearance.rows])
-    key, value = given.key, given.value
+    key, value, kept = given.key, given.value, given.kept
     targets = given.targets
     if given.sources is not None:
         if targets is None:
             generation = forward.indices(GENERATION, APPEARANCE)[0]
             targets = subject_wins(own.query[generation], key, given.sources)
         key, value = key[given.sources], value[given.sources]
+        kept = None if kept is None else kept[given.sources]
     candidates = None if targets is None else torch.nonzero(targets).squeeze(1)
     blended, coverage = infuse(
         base,
@@ -83,6 +84,7 @@ def _blend_one(
         delta=forward.delta,
         top_k=appearance.top_k or len(key),
         targets=candidates,
+        kept=kept,
         rows=rows,
         per_head=appearance.per_head,
         on_match=observer(forward, layer.name, role, given, own, (key, value), candidates),

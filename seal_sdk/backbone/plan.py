@@ -32,9 +32,10 @@ class Infusion:
     """An identity in the loop.
 
     key_values: timestep -> layer name -> (K, V), each (tokens, channels) on the model's device and dtype.
-    name: of the identity. reference: its clean latents (1, C, h, w). tokens: layer name -> how many tokens it has there.
-    positions: layer name -> which of them are stored, None for all.
+    name: of the identity. reference: its clean latents (1, C, h, w), as the prompt would have them.
+    tokens: layer name -> how many tokens it has there. positions: layer name -> which of them are stored, None for all.
     sources, targets: layer name -> bool token masks of the reference's and the image's subject; None: no gating, no known target.
+    kept: layer name -> (stored tokens,) in [0, 1], how much of each one's look the text leaves; None: all of it.
     subject, region: (1, 1, h, w) in [0, 1], how much of each latent of the reference and of the image belongs to the
     subject; region is None where nobody knows. heights: rows of latents of each of several references (`merged`).
     """
@@ -46,6 +47,7 @@ class Infusion:
     positions: Mapping[str, Tensor] | None
     sources: Mapping[str, Tensor] | None
     targets: Mapping[str, Tensor] | None
+    kept: Mapping[str, Tensor] | None
     subject: Tensor
     region: Tensor | None
     heights: tuple[int, ...] = ()
@@ -81,6 +83,7 @@ def merged(references: Sequence[Infusion]) -> Infusion:
         return {name: tuple(map(torch.cat, zip(*(each[name] for each in read)))) for name in read[0]}  # type: ignore[misc]
 
     sources = [each.sources for each in references if each.sources is not None]
+    kept = [each.kept for each in references if each.kept is not None]
     return replace(
         first,
         key_values=key_values,
@@ -90,6 +93,7 @@ def merged(references: Sequence[Infusion]) -> Infusion:
         tokens={name: _tokens(references, name) for name in first.tokens},
         positions={name: _below_each_other(references, name) for name in first.tokens},
         sources={name: torch.cat([each[name] for each in sources]) for name in first.tokens} if sources else None,
+        kept={name: torch.cat([each[name] for each in kept]) for name in first.tokens} if kept else None,
     )
 
 
@@ -123,6 +127,7 @@ def layer_infusion(given: Infusion, layer: str, key_value: KeyValue) -> LayerInf
         given.targets and given.targets[layer],
         given.positions and given.positions[layer],
         given.tokens[layer],
+        given.kept and given.kept[layer],
     )
 
 
@@ -130,14 +135,12 @@ def layer_infusion(given: Infusion, layer: str, key_value: KeyValue) -> LayerInf
 class ImagePlan:
     """One image: its rows' conditioning and what steers it. What is None does not take part.
 
-    edits: appearance with one of generation's differences to it each.
     subject: (1, 1, h, w) in [0, 1], how much of each latent the structure's subject covers; None: nobody knows.
     """
 
     generation: Conditioning
     uncond: Conditioning | None = None
     appearance: Conditioning | None = None
-    edits: tuple[Conditioning, ...] = ()
     structure: StructureRow | None = None
     control_image: Tensor | None = None
     infusions: tuple[Infusion, ...] = ()

@@ -6,11 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from seal_sdk.method.prompt_edits import MOST_EDITS
-
 UNCOND, GENERATION, APPEARANCE, STRUCTURE = "uncond", "generation", "appearance", "structure"
-SHOWN, NEITHER = "shown", "neither"  # appearance and uncond once more, with nothing infused
-EDITED = tuple(f"edited {number}" for number in range(MOST_EDITS))  # shown, with one difference to generation each
 
 
 @dataclass(frozen=True)
@@ -19,6 +15,7 @@ class LayerInfusion:
 
     key, value: (Nk, C) tokens of the reference. sources: (Nk,) bool, the reference's subject tokens, or None for all.
     positions: (Nk,) where the stored tokens are in the reference's grid, None where all are stored. tokens: how many that grid has.
+    kept: (Nk,) in [0, 1], how much of each token's look the text leaves as it is, None for all of it.
     targets: (Nq,) bool, the tokens that may be infused, or None where no structure image says where the subject is.
     """
 
@@ -28,6 +25,7 @@ class LayerInfusion:
     targets: Tensor | None
     positions: Tensor | None
     tokens: int
+    kept: Tensor | None = None
 
 
 @dataclass(frozen=True)

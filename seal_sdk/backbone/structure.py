@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.layers import self_attention_layers
-from seal_sdk.backbone.step import APPEARANCE, EDITED, GENERATION, SHOWN, STRUCTURE, Stage
+from seal_sdk.backbone.step import APPEARANCE, GENERATION, STRUCTURE, Stage
 from seal_sdk.config import Structure
 from seal_sdk.errors import UnsupportedModel
 
@@ -34,7 +34,7 @@ def install_injection(hooks: Hooks, unet: UNet2DConditionModel, stage: Stage, st
             )
         (source,) = forward.indices(STRUCTURE)
         injected = features.clone()
-        for row in forward.indices(GENERATION, APPEARANCE, SHOWN, *EDITED):
+        for row in forward.indices(GENERATION, APPEARANCE):
             injected[row] = features[row].lerp(features[source], forward.inject)
         return injected
 

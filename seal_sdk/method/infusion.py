@@ -55,13 +55,15 @@ def infuse(
     targets: Tensor | None,
     rows: Sequence[int],
     per_head: bool = False,
+    kept: Tensor | None = None,
     on_match: Callable[[int, int, Tensor], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Blend appearance attention into the base attention: ``(A_base + delta A_app) / (1 + delta)`` where the similarity exceeds tau.
 
     base: (B, N, C) attention output before ``to_out``. query: (B, N, C). key, value: (Nk, C) of the reference. targets: (Nt,) indices of
     the tokens that may be infused, None for all. rows: batch rows to infuse. per_head: each head finds matches of its own and is gated
-    by them, instead of one match for all (ours). on_match: called with row, head (0 unless per_head) and all similarities, (Nt, Nk).
+    by them, instead of one match for all (ours). kept: (Nk,) in [0, 1], what a token's share in the blend is multiplied by
+    where it is the best match (ours). on_match: called with row, head (0 unless per_head) and all similarities, (Nt, Nk).
     Returns the blended (B, N, C), and the share of the candidate tokens that were infused, a number from 0 to 1 on the
     same device. Everything else stays bit for bit the base.
     """
@@ -81,17 +83,17 @@ def infuse(
                 on_match(row, head, similarity)
             best, index = match(similarity, 1 if every else top_k)
             valid = best[:, :1] > tau
-            mixed.append(
-                torch.where(valid, _blend(before, attend(q, k, v, None if every else index, heads), delta), before)
-            )
+            share = delta / (1 + delta) if kept is None else delta / (1 + delta) * kept[index[:, :1]]
+            appearance = attend(q, k, v, None if every else index, heads)
+            mixed.append(torch.where(valid, _blend(before, appearance, share), before))
             shares.append(valid.float().mean())
         blended[at] = torch.cat(mixed, -1)
     return blended, torch.stack(shares).mean()
 
 
-def _blend(base: Tensor, appearance: Tensor, delta: float) -> Tensor:
+def _blend(base: Tensor, appearance: Tensor, share: float | Tensor) -> Tensor:
     """``(A_base + delta A_app) / (1 + delta)``, in fp32 and as an interpolation: ``delta A_app`` would overflow half precision."""
-    return torch.lerp(base.float(), appearance.float(), delta / (1 + delta)).to(base.dtype)
+    return torch.lerp(base.float(), appearance.float(), share).to(base.dtype)
 
 
 def token_mask(mask: np.ndarray, grid: tuple[int, int], coverage: float = 0.15) -> Tensor:

@@ -6,7 +6,6 @@ EARLY_DELTA = 0.5  # share of delta at gamma = 0 under "dynamic" (ours)
 EARLY_TAU = 0.15  # what "dynamic" adds to tau at gamma = 0 (ours)
 
 DETAIL_START, DETAIL_END = 0.1, 0.9  # progress between which details are transferred (ours)
-TEXT_END = 0.11  # progress until which the text's change is measured: while noise hides the reference (ours)
 
 
 def tau_at(gamma: float, tau: float, schedule: str) -> float:
@@ -22,11 +21,6 @@ def delta_at(gamma: float, delta: float, schedule: str) -> float:
 def detail_at(gamma: float, detail: float) -> float:
     """Detail transfer's strength: once the layout stands, and until the last steps, which make one picture of it (ours)."""
     return detail if DETAIL_START <= gamma <= DETAIL_END else 0.0
-
-
-def text_change_at(gamma: float) -> bool:
-    """Whether the text's change is measured: before the noise tells what the subject looks like (ours)."""
-    return gamma <= TEXT_END
 
 
 def lambda_at(gamma: float, strength: float, end: float) -> float:

@@ -1,8 +1,8 @@
 """What the text says of the subject and the reference does not show (ours): another colour of its coat, say.
 
-Transferred details would paint the reference's own colours over it. So, early in sampling, the change that each
-difference between the two prompts makes is measured, in rows that nothing of the reference is infused into, and the
-transferred latents are changed as much.
+Transferred details would paint the reference's own colours over it, so the reference's latents are changed first. Under noise
+that hides its colours but not its shapes, the model is asked how it reads the reference with one prompt and with the other;
+where the two readings differ is what the words speak of (as DiffEdit finds its mask, Couairon et al., arXiv 2210.11427).
 """
 
 from __future__ import annotations
@@ -10,63 +10,108 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seal_sdk.method.delta_bridge import low_pass
 from seal_sdk.method.detail import region_mean
 
-SMOOTHING = 2  # 3x3 averages: the change is one of whole parts (ours)
 DOUBTFUL, CERTAIN = 1.0, 2.0  # of `evidence`: no change is believed up to the first, all from the second on (ours)
 LIKE = 0.5  # of the length of a change: looks that differ by less than this are alike (ours)
+LEAD = 0.125  # share of the way to where the edited prompt leads, as long as that is no more than `LIKE` of the change (ours)
+ALIKE = 0.1  # of the latents' variance: places closer than this take the same share of a change (ours)
+COMPARED = 1024  # latents of the subject that others are compared with, evenly spread (ours)
+TINY = 1e-6
 
 
-def believed_change(edited: Tensor, shown: Tensor, region: Tensor) -> Tensor:
-    """How one edit of the text changes the subject's clean latents, (1, C, h, w); zero outside of the region.
+def text_change(
+    latents: Tensor, subject: Tensor, shown: Tensor, neither: Tensor, edited: Tensor
+) -> tuple[Tensor, Tensor]:
+    """How one edit of the text changes the subject's latents, (1, C, h, w), and which, (1, 1, h, w) from 0 to 1.
 
-    edited, shown: (1, C, h, w), clean latents as predicted for the reference's prompt with and without the edit, from the
-    same noise. region: (1, 1, h, w), how much of each latent belongs to the subject, from 0 to 1. Zero, too, where the
-    edit speaks of the scene.
+    latents: (1, C, h, w), the reference's. subject: (1, 1, h, w) in [0, 1], how much of each is the subject's. shown, neither,
+    edited: the latents as predicted from under noise with the reference's prompt, with no prompt, and with the edited one.
+    One change for all places that bear it: the readings' difference, and some of what is left to where the edited prompt leads,
+    since a reading that trusts the picture changes it too little. Zero outside of the subject, and where the edit speaks of the
+    scene (`belief`).
     """
     change = edited - shown
-    weight = (evidence(change, region) - DOUBTFUL) / (CERTAIN - DOUBTFUL)
-    return _inside(change, region) * weight.clamp(0.0, 1.0)
+    borne = bearers(latents, subject, change, shown, neither)
+    where = borne * subject
+    way, left = (region_mean(each, where) for each in (change, edited - latents))
+    changed = belief(change, subject) * borne
+    return changed * (way + _at_most(LEAD * left, LIKE * _norm(way))), changed
 
 
-def bearers(latents: Tensor, region: Tensor, change: Tensor, shown: Tensor, neither: Tensor) -> Tensor:
-    """How much of a change each place takes, (1, 1, h, w) from 0 to 2: most where the look is that the text has changed.
+def bearers(latents: Tensor, subject: Tensor, change: Tensor, shown: Tensor, neither: Tensor) -> Tensor:
+    """How much of a change each place takes, (1, 1, h, w) from 0 to 1: of a striped coat's two colours, one is spoken of.
 
-    latents: (1, C, h, w), what is to be changed. region: (1, 1, h, w) in [0, 1]. shown, neither: clean latents as
-    predicted for the reference's prompt and for no text. A striped coat has two colours, and a ``change`` is of one: of
-    the one that lies far to where the reference's prompt leads, and far from where the change does. A coat of one colour
-    has only that, so the first is counted from midway between the coat and what no text leads to.
+    Two things tell which: the look, which lies far to where the reference's prompt leads and far from where the change does,
+    and how much of the change the model shows there. Places that look alike share what was found. The rest is `text_change`'s.
     """
-    mean = region_mean(latents, region)
-    midway = (mean + region_mean(neither, region)) / 2
-    away = _along(latents, midway, shown - neither, region) - _along(latents, mean, change, region)
-    return 2 * torch.sigmoid(away)
+    told = _meant(latents, subject, change, shown, neither) * _answer(change, subject).sqrt()
+    shared = _shared(told, latents, subject)
+    whole = region_mean(shared.square(), subject) / region_mean(shared, subject).clamp(min=TINY)
+    return torch.where(subject > 0, shared / whole.clamp(min=TINY), 0.0).clamp(max=1.0)
 
 
-def _along(latents: Tensor, origin: Tensor, field: Tensor, region: Tensor) -> Tensor:
-    """(1, 1, h, w): how far latents lie from the origin along a field's mean, in standard deviations over the region.
+def _meant(latents: Tensor, subject: Tensor, change: Tensor, shown: Tensor, neither: Tensor) -> Tensor:
+    """(1, 1, h, w) in [0, 1]: how much each place has the look that the changed words of the reference's prompt name.
+
+    A coat of one colour has only that, so the way to where that prompt leads is counted from midway between the coat and
+    what no prompt leads to.
+    """
+    mean = region_mean(latents, subject)
+    midway = (mean + region_mean(neither, subject)) / 2
+    return torch.sigmoid(_along(latents, midway, shown - neither, subject) - _along(latents, mean, change, subject))
+
+
+def _along(latents: Tensor, origin: Tensor, field: Tensor, subject: Tensor) -> Tensor:
+    """(1, 1, h, w): how far latents lie from the origin along a field's mean, in standard deviations over the subject.
 
     What differs by less than half the field's mean hardly counts as different.
     """
-    way = region_mean(field, region)
-    length = torch.linalg.vector_norm(way).clamp(min=1e-6)
+    way = region_mean(field, subject)
+    length = _norm(way).clamp(min=TINY)
     along = ((latents - origin) * way / length).sum(1, keepdim=True)
-    variance = region_mean((along - region_mean(along, region)).square(), region)
-    return along / (variance + (LIKE * length) ** 2).sqrt()
+    variance = region_mean((along - region_mean(along, subject)).square(), subject)
+    return along / (variance + (LIKE * length) ** 2).clamp(min=TINY**2).sqrt()
 
 
-def evidence(change: Tensor, region: Tensor) -> Tensor:
-    """How sure it is that a change is one of the subject: how many times further its mean is moved than its surroundings'."""
-    return _length(change, region) / _length(change, 1 - region).clamp(min=1e-6)
+def _answer(change: Tensor, subject: Tensor) -> Tensor:
+    """(1, 1, h, w) >= 0: how much of its mean over the subject the change is at each place."""
+    mean = region_mean(change, subject)
+    return ((change * mean).sum(1, keepdim=True) / mean.square().sum().clamp(min=TINY**2)).clamp(min=0.0)
+
+
+def _shared(field: Tensor, latents: Tensor, subject: Tensor) -> Tensor:
+    """A field (1, 1, h, w) averaged over the subject's places that look like each place: noise goes, colours' borders stay."""
+    places = torch.nonzero(subject.flatten()).squeeze(1)
+    if not len(places):
+        return field
+    some = places[torch.linspace(0, len(places) - 1, min(len(places), COMPARED), device=places.device).round().long()]
+    looks, weight = latents[0].flatten(1).T, subject.flatten()[some]
+    variance = region_mean((latents - region_mean(latents, subject)).square(), subject).sum()
+    apart = torch.cdist(looks, looks[some]).square() / (ALIKE * variance).clamp(min=TINY**2)
+    nearness = torch.softmax(weight.log() - apart, dim=1)
+    return (nearness @ field.flatten()[some]).view_as(field)
+
+
+def belief(change: Tensor, subject: Tensor) -> Tensor:
+    """From 0 to 1, how far a change is one of the subject's."""
+    return ((evidence(change, subject) - DOUBTFUL) / (CERTAIN - DOUBTFUL)).clamp(0.0, 1.0)
+
+
+def evidence(change: Tensor, subject: Tensor) -> Tensor:
+    """How many times further a change moves the subject's mean than its surroundings'."""
+    return _length(change, subject) / _length(change, 1 - subject).clamp(min=TINY)
 
 
 def _length(field: Tensor, region: Tensor) -> Tensor:
     """Of the mean over a region."""
-    return torch.linalg.vector_norm(region_mean(field, region))
+    return _norm(region_mean(field, region))
 
 
-def _inside(field: Tensor, region: Tensor) -> Tensor:
-    """A field smoothed over the region alone; zero outside."""
-    weight = low_pass(region, SMOOTHING)
-    return region * low_pass(field * region, SMOOTHING) / weight.clamp(min=1e-6)
+def _norm(vector: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(vector)
+
+
+def _at_most(vector: Tensor, length: Tensor) -> Tensor:
+    """The vector, shortened to a length if it is longer."""
+    return vector * (length / _norm(vector).clamp(min=TINY)).clamp(max=1.0)
