@@ -9,6 +9,7 @@ from judge.train import accuracy
 
 from seal_sdk import IdentitySession
 from seal_sdk.evaluation.bench import run
+from seal_sdk.evaluation.conflicts import recoloured
 from seal_sdk.evaluation.methods import parse_methods
 from seal_sdk.evaluation.triples import triples
 
@@ -43,3 +44,12 @@ def test_the_identity_is_kept(scores):
 def test_the_structure_image_is_followed(scores):
     assert scores("structure", "structure_iou") >= 0.5
     assert scores("seal", "structure_iou") >= scores("structure", "structure_iou") - 0.06
+
+
+def test_a_prompt_changes_the_colour_it_names_and_leaves_the_rest(tmp_path):
+    asked = recoloured(triples(range(400_100, 400_106), ("mesh",)))
+    with IdentitySession("pocket", store=tmp_path, enable_progress_bar=False) as session:
+        found = [score.values for score in run(session, asked, parse_methods("seal"))]
+    assert np.mean([each["color_change"] for each in found]) >= 0.6
+    assert np.mean([each["color_rest"] for each in found]) <= 28
+    assert np.mean([each["color_success"] for each in found]) >= 0.6
