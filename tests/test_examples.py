@@ -39,6 +39,12 @@ def test_limits_are_shown_on_one_sheet(monkeypatch, tmp_path):
     assert Image.open(tmp_path / "limits.png").width > 6 * 256
 
 
+def test_another_colour_is_shown_on_one_sheet(monkeypatch, tmp_path):
+    arguments = ("--out", tmp_path / "colour.png", "--store", tmp_path / "store", "--steps", 1, "--rows", 2)
+    run(monkeypatch, "another_colour.py", *arguments)
+    assert Image.open(tmp_path / "colour.png").width > 5 * 256
+
+
 def test_an_identity_is_read_with_zarr(monkeypatch, tmp_path, capsys):
     run(monkeypatch, "register_and_generate.py", "--out", tmp_path, "--store", tmp_path / "store", "--steps", 1)
     run(monkeypatch, "read_identity_with_zarr.py", "example", "--store", tmp_path / "store")

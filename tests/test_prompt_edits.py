@@ -23,7 +23,14 @@ def test_articles_align_nothing():
 
 def test_words_that_only_one_prompt_has():
     assert single_edits("a cat", "a cat with a hat") == ("a cat with a hat",)
-    assert single_edits("a cat with a hat", "a cat") == ("a cat",)
+
+
+def test_what_is_left_out_is_no_difference():
+    """Whoever does not repeat a reference's colour does not ask for another."""
+    assert single_edits("a cat with a hat", "a cat") == ()
+    assert single_edits("a photo of an orange cat in a room", "a photo of a cat on snow") == (
+        "a photo of an orange cat on snow",
+    )
 
 
 def test_the_same_words_make_no_difference():

@@ -10,15 +10,16 @@ ARTICLES = ("a", "an", "the")  # alike wherever they stand, so nothing is aligne
 
 
 def single_edits(shown: str, asked: str) -> tuple[str, ...]:
-    """The prompt ``shown`` with one of the differences to ``asked`` each: together they would make ``asked``.
+    """The prompt ``shown`` with one of the things each that ``asked`` says otherwise.
 
     From "a photo of a red cat in a forest" to "a photo of a green cat on snow" these are "a photo of a green cat in a
-    forest" and "a photo of a red cat on snow". A difference is a run of words that were replaced, inserted or removed;
-    with more than `MOST_EDITS`, or where nothing is alike, ``asked`` is one difference as a whole. None for the same words.
+    forest" and "a photo of a red cat on snow". A difference is a run of words that were replaced or inserted: what ``asked``
+    leaves out is not denied. With more than `MOST_EDITS`, or where nothing is alike, ``asked`` is one difference as a whole.
     """
     before, after = _words(shown), _words(asked)
     matcher = SequenceMatcher(ARTICLES.__contains__, before, after, autojunk=False)
-    edits = [(start, end, after[low:high]) for kind, start, end, low, high in matcher.get_opcodes() if kind != "equal"]
+    runs = [(start, end, after[low:high]) for kind, start, end, low, high in matcher.get_opcodes() if kind != "equal"]
+    edits = [(start, end, words) for start, end, words in runs if set(words) - set(ARTICLES)]
     if len(edits) > MOST_EDITS or matcher.ratio() == 0.0:
         return (asked,)
     return tuple(" ".join([*before[:start], *words, *before[end:]]) for start, end, words in edits)
