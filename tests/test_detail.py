@@ -68,6 +68,28 @@ def test_nothing_of_the_references_scene_is_transferred():
     assert torch.allclose(meant(whole(reference)), reference, atol=0.3)  # some peaks lie a little beside a token
 
 
+def test_where_nobody_knows_the_subject_all_layers_have_to_see_it():
+    """Or what one of them takes for the subject becomes the subject, step by step, until it fills the image."""
+    torch.manual_seed(0)
+    prediction, noisy, reference = torch.randn(3, 1, 4, 8, 8)
+    every, layers = torch.arange(16), torch.full((16,), 3.0)
+    layers[8:] = 2.0  # the lower half
+    forward = Forward(("generation",), tau=0.5, detail=1.0)
+    forward.correspondences[0] = {16: Correspondence(torch.eye(16), layers, layers, every, 16)}
+    given = whole(reference, subject=torch.ones(1, 1, 8, 8))
+    moved = transfer_detail(forward, prediction, noisy, [given], 0.3, "epsilon") != prediction
+    assert moved[..., :3, :].all() and not moved[..., 5:, :].any()
+
+
+def test_where_nobody_knows_the_subject_its_outline_is_the_references():
+    subject = torch.zeros(1, 1, 8, 8)
+    subject[..., 2:6, 2:6] = 1.0
+    given = whole(torch.randn(1, 4, 8, 8), subject=subject, gated=True)
+    assert not torch.equal(given.look, given.reference)
+    unknown = replace(given, targets=None)
+    assert torch.equal(unknown.look, unknown.reference)
+
+
 @pytest.mark.parametrize("matched", [True, False])
 def test_one_match_moves_the_mean_of_the_whole_subject_and_none_moves_nothing(matched):
     torch.manual_seed(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from judge.classifier import judge
 from judge.draw import rates
 from judge.train import accuracy
 
@@ -11,6 +12,7 @@ from seal_sdk import IdentitySession
 from seal_sdk.evaluation.bench import run
 from seal_sdk.evaluation.conflicts import recoloured
 from seal_sdk.evaluation.methods import parse_methods
+from seal_sdk.evaluation.segmenter import load_segmenter, subject_mask
 from seal_sdk.evaluation.triples import triples
 
 
@@ -53,3 +55,20 @@ def test_a_prompt_changes_the_colour_it_names_and_leaves_the_rest(tmp_path):
     assert np.mean([each["color_change"] for each in found]) >= 0.6
     assert np.mean([each["color_rest"] for each in found]) <= 28
     assert np.mean([each["color_success"] for each in found]) >= 0.6
+
+
+def test_without_a_structure_image_the_subject_still_stands_on_its_scene(tmp_path):
+    """Six pictures: the species and the scene are there, and the subject neither fills the picture nor is lost."""
+    asked = list(triples(range(400_100, 400_106), ("mesh",)))
+    images = []
+    with IdentitySession("pocket", store=tmp_path, enable_progress_bar=False) as session:
+        for each in asked:
+            photo = each.reference
+            session.register(photo.image, prompt=each.reference_prompt, mask=photo.mask)
+            images.append(np.asarray(session.generate(None, each.prompt, seed=each.seed).image))
+    told = judge(np.stack(images))
+    assert np.mean([scene == each.scene.name for (_, scene), each in zip(told, asked, strict=True)]) >= 0.8
+    assert np.mean([species == each.identity.species for (species, _), each in zip(told, asked, strict=True)]) >= 0.6
+    segmenter = load_segmenter()
+    shares = [subject_mask(segmenter, image).mean() for image in images]
+    assert 0.03 <= min(shares) and max(shares) <= 0.45, shares

@@ -16,7 +16,7 @@ def whole(reference, region=None, subject=None, gated=False):
         tokens={},
         positions=None,
         sources={} if gated else None,
-        targets=None,
+        targets={} if gated else None,
         kept=None,
         subject=torch.ones(1, 1, *reference.shape[-2:]) if subject is None else subject,
         region=region,

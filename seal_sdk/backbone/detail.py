@@ -46,12 +46,13 @@ def transfer_detail(
 def _place(found: Mapping[int, Correspondence], given: Infusion, size: Grid, tau: float) -> tuple[Tensor, Tensor]:
     """The reference's latents where they belong, and where that is (`flow.sample`). found: by number of tokens.
 
-    Coherent matches that all grids find together; on the finest, tokens that queries find nothing like above tau take none.
+    Coherent matches that all grids find together, of the tokens that all layers of the finest take for the subject; those that
+    queries find nothing like above tau take none.
     """
     finest = found[max(found)]
     sizes = size, given.latent_size
     grid, source_grid = grids = _grids(finest, sizes)
-    targets = torch.nonzero(finest.layers).squeeze(1)
+    targets = torch.nonzero((finest.layers > 0) & (finest.layers == finest.layers.max())).squeeze(1)
     alike = standardized(_mean(finest)[targets])
     for coarse in found.values():
         if coarse is not finest:

@@ -59,8 +59,12 @@ class Infusion:
 
     @cached_property
     def look(self) -> Tensor:
-        """The latents that matches take: the subject's alone, where only the subject is matched."""
-        return self.reference if self.sources is None else continued(self.reference, self.subject)
+        """The latents that matches take: the subject's alone, where only the subject is matched.
+
+        Where nobody knows the image's subject, its outline is the reference's, or the subject would grow step by step.
+        """
+        known = self.sources is not None and self.targets is not None
+        return continued(self.reference, self.subject) if known else self.reference
 
     def numbers(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Which of several references, from 0, each of the tokens, (N,), of a grid of (rows, columns) is of."""
