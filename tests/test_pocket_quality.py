@@ -71,4 +71,4 @@ def test_without_a_structure_image_the_subject_still_stands_on_its_scene(tmp_pat
     assert np.mean([species == each.identity.species for (species, _), each in zip(told, asked, strict=True)]) >= 0.6
     segmenter = load_segmenter()
     shares = [subject_mask(segmenter, image).mean() for image in images]
-    assert 0.03 <= min(shares) and max(shares) <= 0.45, shares
+    assert min(shares) >= 0.03 and max(shares) <= 0.45, shares
