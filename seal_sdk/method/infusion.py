@@ -93,7 +93,8 @@ def infuse(
 
 def _blend(base: Tensor, appearance: Tensor, share: float | Tensor) -> Tensor:
     """``(A_base + delta A_app) / (1 + delta)``, in fp32 and as an interpolation: ``delta A_app`` would overflow half precision."""
-    return torch.lerp(base.float(), appearance.float(), share).to(base.dtype)
+    weight = share.float() if isinstance(share, Tensor) else share
+    return torch.lerp(base.float(), appearance.float(), weight).to(base.dtype)
 
 
 def token_mask(mask: np.ndarray, grid: tuple[int, int], coverage: float = 0.15) -> Tensor:
