@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,10 +58,17 @@ def scheduler_recipe(scheduler: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    """A value of a configuration as a recipe can hold it: infinities and NaN by their names, arrays as lists."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(float(value))
     if isinstance(value, (str, int, float, bool, type(None))):
         return value
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):  # arrays, tensors and numpy's numbers, of which str() would show a part
+        return _plain(value.tolist())
     return str(value)
 
 
