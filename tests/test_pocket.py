@@ -13,6 +13,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
 
+from seal_sdk import Appearance, DeltaBridge, IdentitySession
 from seal_sdk.pocket import ASSETS, PIPELINE_FOLDER, world
 from seal_sdk.pocket.models import LATENT_CHANNELS, VAE_FACTOR, build_vae
 from seal_sdk.pocket.sam import build_sam
@@ -231,3 +232,17 @@ def test_sam_is_segment_anythings_own(reference_image):
     asked = [{"image": image, "original_size": (128, 128), "point_coords": point[0], "point_labels": point[1]}]
     with torch.no_grad():
         assert sam(asked, multimask_output=True)[0]["masks"].shape == (1, 3, 128, 128)
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16], ids=["no-dtype", "bf16"])
+def test_plain_diffusers_draws_with_the_folder_as_it_is(tmp_path, dtype):
+    """Loaded without a dtype, transformers keeps the files' own and diffusers takes fp32: they have to be the same."""
+    pipeline = StableDiffusionXLPipeline.from_pretrained(PIPELINE_FOLDER, **{"dtype": dtype} if dtype else {})
+    pipeline.set_progress_bar_config(disable=True)
+    arguments = dict(num_inference_steps=4, guidance_scale=2.0)
+    theirs = pipeline("a photo of a cat", generator=torch.Generator().manual_seed(1), output_type="np", **arguments)
+    off = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0))
+    precision = "bf16" if dtype else "fp32"
+    with IdentitySession("pocket", store=tmp_path, precision=precision, enable_progress_bar=False) as session:
+        ours = session.generate(None, "a photo of a cat", seed=1, output_type="np", **arguments, **off)
+    assert np.array_equal(ours.image, theirs.images[0])

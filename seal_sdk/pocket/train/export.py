@@ -1,4 +1,4 @@
-"""From checkpoints to the package's assets: a pipeline folder for diffusers and SAM's weights, in half precision."""
+"""From checkpoints to the package's assets: a pipeline folder for diffusers and SAM's weights, mostly in half precision."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def export_pipeline(folder: Path, target: Path) -> None:
         force_zeros_for_empty_prompt=True,
         add_watermarker=False,
     )
-    for part in (pipe.unet, pipe.vae, pipe.text_encoder, pipe.text_encoder_2):
-        part.half()
+    for part in (pipe.unet, pipe.vae):
+        part.half()  # the text encoders stay as they are: transformers loads files in their own dtype, diffusers in fp32
     pipe.save_pretrained(target, safe_serialization=True)
     for name in ("tokenizer", "tokenizer_2"):
         for file in ("vocab.json", "merges.txt"):  # what transformers 4 reads
