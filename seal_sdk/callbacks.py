@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
@@ -43,20 +44,20 @@ class ProgressBar(Callback):
     """A bar per register and generate on stderr; quiet when that is not a terminal."""
 
     def __init__(self) -> None:
-        self._bar: tqdm | None = None
+        self._bars: dict[int, tqdm] = {}  # by thread: a call that fails in one leaves another's bar alone
 
     def _open(self, total: int, what: str) -> None:
         self._close()
-        self._bar = tqdm(total=total, desc=what, leave=False, disable=not sys.stderr.isatty())
+        self._bars[get_ident()] = tqdm(total=total, desc=what, leave=False, disable=not sys.stderr.isatty())
 
     def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-        self._bar = None
+        bar = self._bars.pop(get_ident(), None)
+        if bar is not None:
+            bar.close()
 
     def _advance(self) -> None:
-        if self._bar is not None:
-            self._bar.update()
+        if get_ident() in self._bars:
+            self._bars[get_ident()].update()
 
     def on_register_start(self, session: IdentitySession, name: str, total: int) -> None:
         self._open(total, f"register {name}")

@@ -10,11 +10,12 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from seal_sdk.backbone.conditioning import warn_if_truncated
 from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.loading import load_controlnet, load_pipeline
+from seal_sdk.backbone.lock import exclusive
 from seal_sdk.backbone.plan import Method
 from seal_sdk.callbacks import Callback, ProgressBar
 from seal_sdk.casting import Cast, cast_of
@@ -142,19 +143,20 @@ class IdentitySession:
             chosen = choose_timesteps(
                 self.pipe, timesteps, num_inference_steps or self.sampling_defaults.num_inference_steps
             )
-            registrar = Registrar(self.pipe, self.store, self._fingerprints)
-            stored, hit = registrar.register(
-                reference,
-                name,
-                lambda: self.finder,
-                chosen,
-                appearance or self.appearance,
-                on_start=lambda total: tell("on_register_start", name, total),
-                on_step=lambda index, timestep: tell("on_register_step", index, timestep),
-            )
-            self._in_use = Identity(stored, name)
-            tell("on_register_end", self._in_use, hit)
-            return self._in_use
+            with self._model():
+                registrar = Registrar(self.pipe, self.store, self._fingerprints)
+                stored, hit = registrar.register(
+                    reference,
+                    name,
+                    lambda: self.finder,
+                    chosen,
+                    appearance or self.appearance,
+                    on_start=lambda total: tell("on_register_start", name, total),
+                    on_step=lambda index, timestep: tell("on_register_step", index, timestep),
+                )
+                self._in_use = Identity(stored, name)
+                tell("on_register_end", self._in_use, hit)
+                return self._in_use
 
     def use(self, identity: str | Identity) -> Identity:
         """Make an identity the one that ``generate`` draws. Raises UnknownIdentity, which names the nearest ones."""
@@ -229,54 +231,56 @@ class IdentitySession:
                 images_per_prompt=num_images_per_prompt,
                 draw_seed=lambda: self._random.randrange(2**32),
             )
-            casts = [self._cast_for(request, method) for request in requests]
-            for text in {request.prompt for request in requests}:
-                warn_if_truncated(self.pipe, text)
-            restorer = Restorer(Registrar(self.pipe, self.store, self._fingerprints), lambda: self.finder)
-            tell("on_generate_start", len(requests), sampling.num_inference_steps)
-            drawing = Drawing(
-                self.pipe,
-                method,
-                alignment or self.alignment,
-                sampling,
-                lambda: self.finder,
-                self._tiers,
-                restorer,
-                self.controlnet,
-                match_maps,
-            )
+            in_use = self._in_use  # of this moment: another thread may register while this one waits for the model
+            with self._model():
+                casts = [self._cast_for(request, method, in_use) for request in requests]
+                for text in {request.prompt for request in requests}:
+                    warn_if_truncated(self.pipe, text)
+                restorer = Restorer(Registrar(self.pipe, self.store, self._fingerprints), lambda: self.finder)
+                tell("on_generate_start", len(requests), sampling.num_inference_steps)
+                drawing = Drawing(
+                    self.pipe,
+                    method,
+                    alignment or self.alignment,
+                    sampling,
+                    lambda: self.finder,
+                    self._tiers,
+                    restorer,
+                    self.controlnet,
+                    match_maps,
+                )
 
-            def on_step_end(index: int, timestep: Tensor, current: Tensor) -> Tensor:
-                if callback_on_step_end is not None:
-                    current = callback_on_step_end(self.pipe, index, timestep, {"latents": current}).get(
-                        "latents", current
-                    )
-                tell("on_step_end", index, float(timestep), current)
-                return current
+                def on_step_end(index: int, timestep: Tensor, current: Tensor) -> Tensor:
+                    if callback_on_step_end is not None:
+                        current = callback_on_step_end(self.pipe, index, timestep, {"latents": current}).get(
+                            "latents", current
+                        )
+                    tell("on_step_end", index, float(timestep), current)
+                    return current
 
-            images, run, placed, distances = drawing.draw(requests, casts, output_type, on_step_end)
-            model = model_recipe(self.pipe, self._fingerprints)
-            settings = [
-                record(request, used, where, method, alignment or self.alignment, sampling, self.pipe, model)
-                for request, used, where in zip(requests, casts, placed, strict=True)
-            ]
-            if output_type == "pil":
-                images = [attach_settings(image, each) for image, each in zip(images, settings, strict=True)]
-            generation = Generation(
-                images=images,
-                seeds=[request.seed for request in requests],
-                settings=settings,
-                timings=drawing.clock.seconds,
-                coverage=run.coverage,
-                timestep_distance=distances,
-                unet_rows=run.unet_rows,
-                aligned=[where and where.image for where in placed],
-                reads=dict(drawing.reads),
-                restored=restorer.names,
-                matches=run.matches,
-            )
-            tell("on_generate_end", generation)
-            return generation
+                images, run, placed, distances = drawing.draw(requests, casts, output_type, on_step_end)
+                model = model_recipe(self.pipe, self._fingerprints)
+                settings = [
+                    record(request, used, where, method, alignment or self.alignment, sampling, self.pipe, model)
+                    for request, used, where in zip(requests, casts, placed, strict=True)
+                ]
+                if output_type == "pil":
+                    images = [attach_settings(image, each) for image, each in zip(images, settings, strict=True)]
+                generation = Generation(
+                    images=images,
+                    seeds=[request.seed for request in requests],
+                    settings=settings,
+                    timings=drawing.clock.seconds,
+                    coverage=run.coverage,
+                    timestep_distance=distances,
+                    unet_rows=run.unet_rows,
+                    aligned=[where and where.image for where in placed],
+                    reads=dict(drawing.reads),
+                    restored=restorer.names,
+                    matches=run.matches,
+                )
+                tell("on_generate_end", generation)
+                return generation
 
     def state_dict(self) -> dict[str, Any]:
         """What a later session needs to go on: the identity in use, the method's settings, and where the drawn seeds are."""
@@ -302,7 +306,11 @@ class IdentitySession:
             setattr(self, key, value)
 
     def close(self) -> None:
-        """Let go of the model. The store keeps the identities."""
+        """Let go of the model, once calls of other threads are done. The store keeps the identities."""
+        with exclusive(self._modules()):
+            self._let_go()
+
+    def _let_go(self) -> None:
         self._in_use = None
         self._tiers.clear()
         self.__dict__.pop("finder", None)
@@ -318,8 +326,7 @@ class IdentitySession:
     @contextmanager
     def _reporting(self, callbacks: Sequence[Callback]) -> Iterator[Callable[..., None]]:
         """Yields tell(hook, *args), which calls every callback; an exception is told before it leaves."""
-        if self.pipe is None:
-            raise ConfigError("This session is closed; open a new IdentitySession.")
+        self._check_open()
         listeners = [*self.callbacks, *callbacks]
 
         def tell(hook: str, *args: Any) -> None:
@@ -332,9 +339,26 @@ class IdentitySession:
             tell("on_exception", error)
             raise
 
-    def _cast_for(self, request: Request, method: Method) -> Cast:
+    def _check_open(self) -> None:
+        if self.pipe is None:
+            raise ConfigError("This session is closed; open a new IdentitySession.")
+
+    @contextmanager
+    def _model(self) -> Iterator[None]:
+        """Inside, no other thread uses the model."""
+        with exclusive(self._modules()):
+            self._check_open()  # it may have been closed while this thread waited
+            yield
+
+    def _modules(self) -> list[nn.Module]:
+        """What a call changes while it runs."""
+        pipe = self.pipe
+        parts = () if pipe is None else (*pipe.components.values(), self.controlnet)
+        return [each for each in parts if isinstance(each, nn.Module)]
+
+    def _cast_for(self, request: Request, method: Method, in_use: Identity | None) -> Cast:
         """The request's identities, or the one in use, checked against the model; none when the settings need none."""
-        chosen = request.identity if request.identity is not None else self._in_use
+        chosen = request.identity if request.identity is not None else in_use
         if chosen is None:
             if method.appearance.delta == 0 and method.delta_bridge.strength == 0:
                 return ()

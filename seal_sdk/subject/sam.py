@@ -9,6 +9,7 @@ from PIL import Image
 from segment_anything import SamAutomaticMaskGenerator
 from segment_anything.modeling import Sam
 
+from seal_sdk.backbone.lock import exclusive
 from seal_sdk.errors import SubjectNotFound
 from seal_sdk.subject.background import foreground
 from seal_sdk.subject.subject import Box, Subject, mask_box
@@ -43,8 +44,11 @@ class SamFinder:
         nothing or something else (box IoU under 0.5). Images larger than SAM's own input are shrunk to it first.
         Raises SubjectNotFound when nobody is found.
         """
+        with exclusive([self._sam]):  # its predictor holds one image at a time
+            return self._found(image.convert("RGB"), what)
+
+    def _found(self, image: Image.Image, what: str) -> Subject:
         self.calls += 1
-        image = image.convert("RGB")
         apart = foreground(image) if what == "structure" else None
         if apart is not None and not apart.any():
             raise self._nobody(what)
