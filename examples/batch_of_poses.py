@@ -1,4 +1,4 @@
-"""One subject in several poses and scenes with a single call: lists make a batch, which draws what single calls draw."""
+"""One subject in several poses and scenes with a single call. A batch gives the same images as single calls."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from PIL import Image
 from seal_sdk import IdentitySession
 from seal_sdk.pocket import world
 
-SCENES = {"mesh": "on snow", "depth": "in a desert", "pose": "at night"}  # structure kind: scene
+SCENES = {"mesh": "on snow", "depth": "in a desert", "pose": "at night"}  # kind of structure image -> scene
 
 
 def main() -> None:
+    """Draw one subject in three poses and scenes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("."))
     parser.add_argument("--store", type=Path, default=None)

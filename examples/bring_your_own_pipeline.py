@@ -1,4 +1,4 @@
-"""Use a StableDiffusionXLPipeline that the app already has: it stays as it is, and goes on working by itself."""
+"""Use a StableDiffusionXLPipeline that the app already has. The session does not change it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from seal_sdk.pocket import PIPELINE_FOLDER, world
 
 
 def main() -> None:
+    """Use a session with a pipeline of your own, and the pipeline afterwards."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("."))
     parser.add_argument("--store", type=Path, default=None)
     parser.add_argument("--steps", type=int, default=20)
     arguments = parser.parse_args()
 
-    pipe = StableDiffusionXLPipeline.from_pretrained(PIPELINE_FOLDER, dtype=torch.float32)  # stands for your own
+    pipe = StableDiffusionXLPipeline.from_pretrained(PIPELINE_FOLDER, dtype=torch.float32)  # type: ignore[no-untyped-call]  # yours
     subject = world.sample(500_003)
     drawn = world.render(subject.identity, subject.pose, subject.scene)
     species = subject.identity.species

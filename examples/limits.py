@@ -1,78 +1,84 @@
-"""What the paper names as its limits, before and after: two subjects, a half-hidden reference, and the schedule."""
+"""The limits that the paper names, before and after: two subjects, a half-hidden reference, and the schedule."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from seal_sdk import Alignment, Appearance, IdentitySession
-from seal_sdk.demo.sheet import contact_sheet
-from seal_sdk.evaluation.pairs import pairs
-from seal_sdk.evaluation.references import further_photos
-from seal_sdk.evaluation.triples import triples
+from seal_sdk import Alignment, Appearance, Generation, IdentitySession
+from seal_sdk.demo.sheet import Row, contact_sheet
+from seal_sdk.evaluation import Triple, triples
+from seal_sdk.evaluation.questions.pairs import pairs
+from seal_sdk.evaluation.questions.references import further_photos
 
 COLUMNS = ("reference", "another", "structure", "before", "after", "truth")
 
 
-def two_subjects(session, seed, **sampling):
+def two_subjects(session: IdentitySession, seed: int, steps: int) -> Row:
+    """Two subjects in one image: one identity for both, then one for each."""
     pair = next(pairs([seed]))
     for name, photo, prompt in zip("ab", pair.references, pair.reference_prompts, strict=True):
         session.register(photo.image, prompt=prompt, name=name, mask=photo.mask)
-    call = dict(structure_prompt=pair.structure_prompt, alignment=Alignment(enabled=False), seed=seed) | sampling
-    who = ({"a": np.logical_or(*pair.masks)}, dict(zip("ab", pair.masks, strict=True)))
-    drawn = [session.generate(pair.structure, pair.prompt, identity=each, **call) for each in who]
+    regions = ({"a": np.logical_or(*pair.masks)}, dict(zip("ab", pair.masks, strict=True)))
+    call: dict[str, Any] = dict(structure_prompt=pair.structure_prompt, alignment=Alignment(enabled=False), seed=seed)
+    call["num_inference_steps"] = steps
+    drawn = [session.generate(pair.structure, pair.prompt, identity=each, **call) for each in regions]
     photos = [photo.image for photo in pair.references]
-    return "one identity for both; one for each", (*photos, pair.structure, *(e.image for e in drawn), pair.truth)
+    return _row("one identity for both; one for each", (*photos, pair.structure), drawn, pair.truth)
 
 
-def half_hidden(session, seed, **sampling):
-    asked = next(triples([seed], ("mesh",)))
-    other, prompt = further_photos(asked, 1)[0]
-    photo, mask = asked.reference.image.copy(), asked.reference.mask.copy()
+def half_hidden(session: IdentitySession, seed: int, steps: int) -> Row:
+    """A reference that shows only half of the subject: alone, then with another photo."""
+    triple = next(triples([seed], ("mesh",)))
+    other, prompt = further_photos(triple, 1)[0]
+    photo, mask = triple.reference.image.copy(), triple.reference.mask.copy()
     middle = int(np.flatnonzero(mask.any(0)).mean())
-    photo[:, middle:], mask[:, middle:] = 90, False  # something grey stands before it
-    session.register(photo, prompt=asked.reference_prompt, name="hidden", mask=mask)
+    photo[:, middle:], mask[:, middle:] = 90, False  # a grey wall in front of the subject
+    session.register(photo, prompt=triple.reference_prompt, name="hidden", mask=mask)
     session.register(other.image, prompt=prompt, name="other", mask=other.mask)
-    call = _call(asked, sampling) | dict(alignment=Alignment(enabled=False))  # half a box would be half as far
-    who = ("hidden", ("hidden", "other"))
-    drawn = [session.generate(asked.structure.image, asked.prompt, identity=each, **call) for each in who]
-    return "half of the reference hidden; with another photo", _row(asked, photo, other.image, drawn)
+    unaligned = Alignment(enabled=False)  # the box of half a subject is no place to move the structure to
+    drawn = [_draw(session, triple, steps, each, alignment=unaligned) for each in ("hidden", ("hidden", "other"))]
+    given = (photo, other.image, triple.structure.image)
+    return _row("half of the reference hidden; with another photo", given, drawn, triple.truth.image)
 
 
-def schedule(session, seed, **sampling):
-    asked = next(triples([seed], ("pose",)))
-    session.register(asked.reference.image, prompt=asked.reference_prompt, name="one", mask=asked.reference.mask)
-    call = _call(asked, sampling) | dict(identity="one")
+def schedule(session: IdentitySession, seed: int, steps: int) -> Row:
+    """A constant schedule, then one that starts with weak infusion."""
+    triple = next(triples([seed], ("pose",)))
+    photo, mask = triple.reference.image, triple.reference.mask
+    session.register(photo, prompt=triple.reference_prompt, name="one", mask=mask)
     settings = (Appearance(schedule="constant"), Appearance(schedule="dynamic"))
-    drawn = [session.generate(asked.structure.image, asked.prompt, appearance=each, **call) for each in settings]
-    return "constant tau and delta; careful early, then more", _row(asked, asked.reference.image, None, drawn)
+    drawn = [_draw(session, triple, steps, "one", appearance=each) for each in settings]
+    given = (photo, np.full_like(photo, 255), triple.structure.image)
+    return _row("constant tau and delta; careful early, then more", given, drawn, triple.truth.image)
 
 
-def _call(asked, sampling):
-    structure = dict(structure_prompt=asked.structure_prompt, structure_mask=asked.structure.mask)
-    return structure | dict(seed=asked.seed) | sampling
+def _draw(session: IdentitySession, triple: Triple, steps: int, identity: Any, **settings: Any) -> Generation:
+    settings |= dict(structure_prompt=triple.structure_prompt, structure_mask=triple.structure.mask, seed=triple.seed)
+    settings |= dict(identity=identity, num_inference_steps=steps)
+    return session.generate(triple.structure.image, triple.prompt, **settings)
 
 
-def _row(asked, photo, other, drawn):
-    other = np.full_like(photo, 255) if other is None else other
-    return photo, other, asked.structure.image, *(each.image for each in drawn), asked.truth.image
+def _row(caption: str, given: Sequence[np.ndarray], drawn: Sequence[Generation], truth: np.ndarray) -> Row:
+    return caption, (*map(Image.fromarray, given), *(each.image for each in drawn), Image.fromarray(truth))
 
 
 def main() -> None:
+    """Write one contact sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("limits.png"))
-    parser.add_argument("--store", type=Path, default=None)
+    parser.add_argument("--store", type=Path)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--seed", type=int, default=400_005)
     arguments = parser.parse_args()
-    cases, sampling = (two_subjects, half_hidden, schedule), dict(num_inference_steps=arguments.steps)
     with IdentitySession("pocket", store=arguments.store) as session:
-        shown = [case(session, arguments.seed, **sampling) for case in cases]
-    pictures = [(text, [e if isinstance(e, Image.Image) else Image.fromarray(e) for e in row]) for text, row in shown]
-    contact_sheet(COLUMNS, pictures).save(arguments.out)
+        rows = [case(session, arguments.seed, arguments.steps) for case in (two_subjects, half_hidden, schedule)]
+    contact_sheet(COLUMNS, rows).save(arguments.out)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Read a registered identity's keys and values with Zarr: neither torch nor the model is needed."""
+"""Read the keys and values of a registered identity with Zarr, without torch and without the model."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from store import IdentityStore
 
 
 def to_float(numbers: np.ndarray) -> np.ndarray:
-    """float32; what a bfloat16 model left is kept as its bits, uint16."""
+    """As float32. Zarr has no bfloat16, so such numbers are stored as uint16 with the same bits."""
     return (numbers.astype("uint32") << 16).view("float32") if numbers.dtype == "uint16" else numbers.astype("float32")
 
 
 def main() -> None:
+    """Print the arrays of an identity."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name")
     parser.add_argument("--store", type=Path, required=True, help="`seal path` prints yours")
@@ -26,7 +27,7 @@ def main() -> None:
     print(f"{identity.name}: {identity.attributes['prompt']!r}, timesteps {identity.timesteps}")
     group = zarr.open_group(identity.zarr(), mode="r")
     for name, array in sorted(group.arrays()):
-        print(name, array.shape, array.dtype, array.metadata.dimension_names)
+        print(name, array.shape, array.dtype, array.metadata.dimension_names)  # type: ignore[union-attr]  # the store writes Zarr 3
         keys = to_float(np.asarray(array[0, 0, 0]))  # first timestep, first layer, K: (token, channel)
         print(f"  mean norm of a key: {np.linalg.norm(keys, axis=1).mean():.2f}")
 

@@ -1,4 +1,4 @@
-"""Register a subject once, then draw it in another pose, on snow. The subject is of the embedded model's world."""
+"""Register a subject of the embedded model's world once, then draw it in another pose on snow."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from seal_sdk.pocket import world
 
 
 def main() -> None:
+    """Register and generate."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("."))
     parser.add_argument("--store", type=Path, default=None)
     parser.add_argument("--steps", type=int, default=20)
     arguments = parser.parse_args()
 
-    # These two pictures stand for your own photo and structure image: a path does as well.
+    # These two images stand for your own photo and structure image. You can also pass paths.
     subject = world.sample(500_003)
     species = subject.identity.species
     photo = world.render(subject.identity, subject.pose, subject.scene).image

@@ -1,4 +1,4 @@
-"""Callbacks: one of your own that watches every step, beside one of the SDK's that writes every image."""
+"""Callbacks: one of your own that watches every step, and one of the SDK's that writes every image."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import argparse
 from pathlib import Path
 
 from PIL import Image
+from torch import Tensor
 
-from seal_sdk import Callback, IdentitySession, ImageWriter
+from seal_sdk import Callback, Identity, IdentitySession, ImageWriter
 from seal_sdk.pocket import world
 
 
 class Watch(Callback):
-    """Says whether the store had the identity, and how the latents shrink from noise to an image."""
+    """Prints whether the store had the identity, and the standard deviation of the latents at each step."""
 
-    def on_register_end(self, session, identity, hit):
+    def on_register_end(self, session: IdentitySession, identity: Identity, hit: bool) -> None:
+        """Print whether the identity was in the store."""
         print(f"{identity.name}: {'from the store' if hit else 'computed'}")
 
-    def on_step_end(self, session, index, timestep, latents):
+    def on_step_end(self, session: IdentitySession, index: int, timestep: float, latents: Tensor) -> None:
+        """Print the spread of the latents."""
         print(f"step {index} at timestep {timestep:.0f}: standard deviation {latents.std():.2f}")
 
 
 def main() -> None:
+    """Register and generate with both callbacks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("."))
     parser.add_argument("--store", type=Path, default=None)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from seal_sdk.callbacks import Callback, ImageWriter, ProgressBar
     from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
     from seal_sdk.errors import SealError
-    from seal_sdk.generation import Generation
     from seal_sdk.identity import Identity
+    from seal_sdk.result import Generation
     from seal_sdk.seeding import seed_everything
     from seal_sdk.session import IdentitySession
 
@@ -22,7 +22,7 @@ _HOMES = {
     "Appearance": "config",
     "Callback": "callbacks",
     "DeltaBridge": "config",
-    "Generation": "generation",
+    "Generation": "result",
     "Identity": "identity",
     "IdentitySession": "session",
     "ImageWriter": "callbacks",

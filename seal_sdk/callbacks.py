@@ -1,42 +1,47 @@
-"""Callbacks: override the ``on_*`` methods you need, all others do nothing."""
+"""Callbacks: override the ``on_*`` methods you need, all others do nothing.
+
+They are called while the call has the model to itself, in the thread of the call; `Callback.on_exception` may be called beside another
+thread's call.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm import tqdm
 
-if TYPE_CHECKING:
-    from seal_sdk.generation import Generation
-    from seal_sdk.identity import Identity
-    from seal_sdk.session import IdentitySession
+from seal_sdk.identity import Identity
+from seal_sdk.result import Generation
+
+Session = Any
+"""An `IdentitySession`. Overriding methods may annotate it so; the two modules need not import each other."""
 
 
 class Callback:
     """Base class with every hook that the session calls."""
 
-    def on_register_start(self, session: IdentitySession, name: str, total: int) -> None:
+    def on_register_start(self, session: Session, name: str, total: int) -> None:
         """The reference is not in the store: ``total`` timesteps are about to be captured."""
 
-    def on_register_step(self, session: IdentitySession, index: int, timestep: int) -> None:
+    def on_register_step(self, session: Session, index: int, timestep: int) -> None:
         """One timestep has been captured."""
 
-    def on_register_end(self, session: IdentitySession, identity: Identity, hit: bool) -> None:
+    def on_register_end(self, session: Session, identity: Identity, hit: bool) -> None:
         """The identity is ready; ``hit`` says that nothing had to be computed."""
 
-    def on_generate_start(self, session: IdentitySession, images: int, steps: int) -> None:
+    def on_generate_start(self, session: Session, images: int, steps: int) -> None:
         """``images`` images are about to be drawn in ``steps`` steps."""
 
-    def on_step_end(self, session: IdentitySession, index: int, timestep: float, latents: Any) -> None:
+    def on_step_end(self, session: Session, index: int, timestep: float, latents: Any) -> None:
         """One denoising step is done; latents (B, C, h, w)."""
 
-    def on_generate_end(self, session: IdentitySession, generation: Generation) -> None:
+    def on_generate_end(self, session: Session, generation: Generation) -> None:
         """The images are ready."""
 
-    def on_exception(self, session: IdentitySession, error: BaseException) -> None:
+    def on_exception(self, session: Session, error: BaseException) -> None:
         """``register`` or ``generate`` is about to raise ``error``."""
 
 
@@ -44,7 +49,7 @@ class ProgressBar(Callback):
     """A bar per register and generate on stderr; quiet when that is not a terminal."""
 
     def __init__(self) -> None:
-        self._bars: dict[int, tqdm] = {}  # by thread: a call that fails in one leaves another's bar alone
+        self._bars: dict[int, tqdm[Any]] = {}  # by thread: a call that fails in one leaves another's bar alone
 
     def _open(self, total: int, what: str) -> None:
         self._close()
@@ -59,25 +64,32 @@ class ProgressBar(Callback):
         if get_ident() in self._bars:
             self._bars[get_ident()].update()
 
-    def on_register_start(self, session: IdentitySession, name: str, total: int) -> None:
+    def on_register_start(self, session: Session, name: str, total: int) -> None:
+        """Open a bar of timesteps."""
         self._open(total, f"register {name}")
 
-    def on_register_step(self, session: IdentitySession, index: int, timestep: int) -> None:
+    def on_register_step(self, session: Session, index: int, timestep: int) -> None:
+        """Advance it."""
         self._advance()
 
-    def on_register_end(self, session: IdentitySession, identity: Identity, hit: bool) -> None:
+    def on_register_end(self, session: Session, identity: Identity, hit: bool) -> None:
+        """Close it."""
         self._close()
 
-    def on_generate_start(self, session: IdentitySession, images: int, steps: int) -> None:
+    def on_generate_start(self, session: Session, images: int, steps: int) -> None:
+        """Open a bar of denoising steps."""
         self._open(steps, "generate")
 
-    def on_step_end(self, session: IdentitySession, index: int, timestep: float, latents: Any) -> None:
+    def on_step_end(self, session: Session, index: int, timestep: float, latents: Any) -> None:
+        """Advance it."""
         self._advance()
 
-    def on_generate_end(self, session: IdentitySession, generation: Generation) -> None:
+    def on_generate_end(self, session: Session, generation: Generation) -> None:
+        """Close it."""
         self._close()
 
-    def on_exception(self, session: IdentitySession, error: BaseException) -> None:
+    def on_exception(self, session: Session, error: BaseException) -> None:
+        """Close this thread's bar."""
         self._close()
 
 
@@ -88,7 +100,8 @@ class ImageWriter(Callback):
         self.folder = Path(folder)
         self._next = 0
 
-    def on_generate_end(self, session: IdentitySession, generation: Generation) -> None:
+    def on_generate_end(self, session: Session, generation: Generation) -> None:
+        """Write the images under the next free numbers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for image in generation.images:
             while (path := self.folder / f"{self._next:06d}.png").exists():

@@ -6,10 +6,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from seal_sdk.errors import ConfigError
 
 BLOCKS = ("down", "mid", "up")
+CONTROLS = {  # name -> module of seal_sdk.generation.structure_sources
+    "inject": "inject",
+    "controlnet": "controlnet",
+    "none": "none",
+}
+
+
+@dataclass(frozen=True)
+class SamplingDefaults:
+    """Steps and guidance of a model where the caller gives none; these are diffusers' own for SDXL."""
+
+    num_inference_steps: int = 50
+    guidance_scale: float = 5.0
+
+
+POCKET = SamplingDefaults(num_inference_steps=20, guidance_scale=2.0)
+
+
+def sampling_defaults(model: object) -> SamplingDefaults:
+    """Defaults for the session's ``model`` argument."""
+    return POCKET if isinstance(model, str) and model == "pocket" else SamplingDefaults()
 
 
 def _require(ok: bool, name: str, value: object, expected: str) -> None:
@@ -21,12 +43,12 @@ def _require_one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
     _require(value in choices, name, value, "one of " + ", ".join(map(repr, choices)))
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
 
 
 def _require_fraction(name: str, value: object) -> None:
-    _require(_is_number(value) and 0 <= value <= 1, name, value, "a number from 0 to 1")  # type: ignore[operator]
+    _require(_is_number(value) and 0 <= value <= 1, name, value, "a number from 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -53,8 +75,8 @@ class Alignment:
 class Appearance:
     """Capture and Reference-guided Appearance Infusion (paper, section "Reference-guided Appearance Infusion").
 
-    delta: blending strength; where infused, appearance weighs ``delta / (1 + delta)``; 0 switches infusion off. Paper: 3.0; ours is the
-    one that the benchmark prefers.
+    delta: blending strength. Where a token is infused, appearance weighs ``delta / (1 + delta)``; 0 switches infusion off. Paper: 3.0;
+    ours is what the benchmark prefers.
     tau: a token is infused when its best cosine similarity exceeds tau. Paper: 0.15.
     top_k: appearance tokens attended to by each query token; 0 means all of them, softly. Paper: 1; ours is what the benchmark prefers.
     schedule: "dynamic" runs from careful (high tau, low delta) to the values above (paper), "constant" uses them throughout.
@@ -65,9 +87,10 @@ class Appearance:
     tokens: which reference tokens are stored: "all", or those of the "subject" and one token around it (ours; a third of the bytes
     where the subject fills a quarter of the image). Without gating by the subject all are stored.
     quantization: "none" stores numbers as the model has them, "int8" eight bits of each (ours).
-    detail: how far, from 0 to 1, the subject's predicted latents move to those of the reference that belong there, between 10 and 90 % of
-    sampling (ours; 0 is the paper's way). Which those are is found by keys and values, see `method.likeness`.
-    latents: of the reference: noise-free, "scaled" by sqrt(alpha_bar_t) or "clean" as they are, or "noised" as in training (ours).
+    detail: strength of latent transfer, from 0 to 1: how far the subject's predicted latents move to the reference latents that belong
+    there, between 10 and 90 % of sampling (ours; the paper has none, 0). See `seal_sdk.method.latent_transfer`.
+    latents: what is captured: the reference's noise-free latents, "scaled" by sqrt(alpha_bar_t) or "clean" as they are, or "noised" as in
+    training (ours; the paper says noise-free).
     """
 
     delta: float = 10.0
@@ -116,14 +139,14 @@ class DeltaBridge:
     strength: lambda at the start of sampling; 0 is plain guidance. More follows the text further from the reference, and costs scene and
     subject a little where the two agree (measured).
     base: the main guidance the low-passed delta is added to: "gen" or "app" (the paper leaves it open).
-    region: where the delta is added: the "subject" of the structure image, so that a scene which the prompt asks for anyway is not asked
-    for twice (ours; without a structure image it is everywhere), or the whole "image" (paper).
+    region: where the delta is added. "image" is everywhere (paper). "subject" is the structure image's subject alone, since the prompt
+    asks for the scene anyway (ours); without a structure image it is everywhere.
     end: progress in [0, 1] at which lambda has decayed to zero (ours).
     low_pass: how often the 3x3 average pooling is applied (ours: the paper says "iterative").
     quality: words appended to the generation prompt only, while the bridge is on (paper).
-    override: how far the look that the prompt gives the subject, and the reference's prompt does not, changes the details
-    that are transferred; 0 never, and never where strength is 0 (ours). Where there is guidance it is measured on the reference
-    before sampling, in four more rows and two for each difference between the prompts.
+    override: weight of prompt edits: where the prompt gives the subject another look than the reference prompt does, the transferred
+    latents change by this many times what the model reads in the reference (ours). 0 switches prompt edits off, and so does strength 0.
+    They need guidance. Reading takes four rows of the model before sampling, and two more for each edit.
     """
 
     strength: float = 0.1
@@ -153,24 +176,26 @@ class Structure:
     control: "inject" (features and self-attention of a structure row), "controlnet" (needs ``controlnet=`` at the session), or "none".
     end: progress in [0, 1] at which control stops. Ctrl-X: 0.6; ours is what the benchmark prefers.
     scale: strength from 0 to 1 for "inject" (share of the injected feature), any number >= 0 for "controlnet".
-    features: the UNet's modules whose output is injected. Ctrl-X: the first ResNet of ``up_blocks.0``; ours, the first two, is what the
-    benchmark prefers.
-    attention: blocks ("mid", "up0", "up1", ...) of which Q and K of every self-attention are injected.
+    features: the model's modules whose output is injected. attention: blocks ("mid", "up0", "up1", ...) of which Q and K of every
+    self-attention are injected. None: what suits the model. For SDXL these are "up0" (Ctrl-X) and the first two ResNets of
+    ``up_blocks.0`` (Ctrl-X: the first; two are what the benchmark prefers).
     """
 
     control: str = "inject"
     end: float = 1.0
     scale: float = 1.0
-    features: tuple[str, ...] = ("up_blocks.0.resnets.0", "up_blocks.0.resnets.1")
-    attention: tuple[str, ...] = ("up0",)
+    features: tuple[str, ...] | None = None
+    attention: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        _require_one_of("control", self.control, ("inject", "controlnet", "none"))
+        _require_one_of("control", self.control, tuple(CONTROLS))
         _require_fraction("end", self.end)
         top = 1.0 if self.control == "inject" else float("inf")
         ok = _is_number(self.scale) and 0 <= self.scale <= top and self.scale != float("inf")
         _require(ok, "scale", self.scale, f"a number from 0 to {top:g}")
         for name in ("features", "attention"):
             given = getattr(self, name)
+            if given is None:
+                continue
             object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
-            _require(all(isinstance(each, str) for each in getattr(self, name)), name, given, "names")
+            _require(all(isinstance(each, str) for each in getattr(self, name)), name, given, "names, or None")

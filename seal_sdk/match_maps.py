@@ -99,7 +99,7 @@ def _scatter(each: LayerMatches, values: np.ndarray) -> np.ndarray:
 
 def _enlarge(grid: Grid, size: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of ``grid`` for every row and column of a finer one."""
-    return tuple(np.arange(fine) * coarse // fine for coarse, fine in zip(grid, size, strict=True))  # type: ignore[return-value]
+    return np.arange(size[0]) * grid[0] // size[0], np.arange(size[1]) * grid[1] // size[1]
 
 
 def _wheel(places: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A content-addressed, verified store of attention keys and values, readable as Zarr.
 
-It knows nothing of models or images: arrays of a fixed schema, a recipe that says what was asked, names. See
-:class:`IdentityStore`.
+It knows nothing about models or images: an identity is arrays, the recipe that they were computed from, and a name.
+Start with :class:`IdentityStore`. Everything public is importable from here.
 """
 
 from __future__ import annotations
@@ -25,21 +25,22 @@ from .errors import (
     StoreReadOnly,
     UnknownName,
 )
-from .gc import GcReport
-from .health import Health
+from .format.arrays import ArraySpec
+from .format.keys import canonical_json, recipe_key
+from .format.names import valid_name
 from .identity_store import IdentityStore
-from .keys import canonical_json, recipe_key
-from .listing import IdentityInfo
-from .manifest import ArraySpec
-from .mirrored import MirroredStore
-from .naming import Removal
-from .pruning import Pruned, PruneReport
-from .reader import StoredIdentity
-from .remote import Remote, is_remote
-from .repair import Repair
-from .transfer import Transfer
-from .usage import IdentityUsage, Usage
-from .verify import Problem, VerifyReport
+from .local.listing import IdentityInfo
+from .local.reader import StoredIdentity
+from .local.refs import Removal
+from .maintenance.gc import GcReport
+from .maintenance.health import Health
+from .maintenance.prune import Pruned, PruneReport
+from .maintenance.repair import Repair
+from .maintenance.usage import IdentityUsage, Usage
+from .maintenance.verify import Problem, VerifyReport
+from .mirrored_store import MirroredStore
+from .remote.object_store import Remote, is_remote
+from .transfer.result import Transfer
 
 __all__ = [
     "ArraySpec",
@@ -79,4 +80,5 @@ __all__ = [
     "canonical_json",
     "is_remote",
     "recipe_key",
+    "valid_name",
 ]

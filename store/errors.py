@@ -1,24 +1,24 @@
-"""Every error that the store raises on purpose.
+"""The errors that the store raises. Each is also the built-in error that it refines.
 
 ::
 
     StoreError
     ├── StoreNotFound (FileNotFoundError)   no store in this folder
-    ├── StoreFormatError                    the folder is no store, or one of a newer layout
+    ├── StoreFormatError                    the folder holds something else, or a store of a newer version
     ├── StoreCorruption                     bytes on disk are missing or wrong
-    ├── StoreFull (OSError)                 no space, or no quota, left on the disk
-    ├── OverBudget                          the store's own budget leaves no room
-    ├── StoreReadOnly (PermissionError)     this folder cannot be written
+    ├── StoreFull (OSError)                 the disk or the quota is full
+    ├── OverBudget                          an identity does not fit into the store's budget
+    ├── StoreReadOnly (PermissionError)     the store cannot be written
     ├── StoreIOError (OSError)              the disk failed in another way
     ├── RemoteError (OSError)               an object store failed, or cannot be reached
-    │   └── RemoteLoss                      what should be there is missing or has other bytes
-    ├── StoreLocked (TimeoutError)          another process held a lock for too long
-    ├── UnknownName (KeyError)              no identity of this name or digest
+    │   └── RemoteLoss                      an object is missing or damaged
+    ├── StoreLocked (TimeoutError)          another process holds a lock for too long
+    ├── UnknownName (KeyError)              no identity has this name or digest
     ├── NameInUse (FileExistsError)         the name belongs to another identity
-    ├── NamePinned                          a pinned identity is never removed
-    ├── InvalidBundle (ValueError)          a file that is no bundle of an identity, or a damaged one
-    ├── InvalidName (ValueError)            a name that cannot be a file name everywhere
-    └── InvalidValue (ValueError)           a recipe, array or attribute that the store cannot keep
+    ├── NamePinned                          the identity is pinned
+    ├── InvalidBundle (ValueError)          the file is not a bundle, or is damaged
+    ├── InvalidName (ValueError)            the name is not a file name on every system
+    └── InvalidValue (ValueError)           the store cannot keep a recipe, array or attribute
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import errno
 
 
 class StoreError(Exception):
-    """Base of every error of the store."""
+    """Base class of the store's errors."""
 
 
 class StoreNotFound(StoreError, FileNotFoundError):
@@ -35,14 +35,17 @@ class StoreNotFound(StoreError, FileNotFoundError):
 
 
 class StoreFormatError(StoreError):
-    """The folder holds something else than a store, or a store of a newer layout."""
+    """The folder holds something other than a store, or a store of a newer version."""
 
 
 class StoreCorruption(StoreError):
-    """Bytes on disk are missing or are not the bytes that were written.
+    """Bytes on disk are missing, or are not the bytes that were written.
 
-    ``identity`` is the name or digest concerned, ``timestep`` and ``layers`` say what part of it; each is None or empty
-    where it does not apply.
+    Args:
+        message: What is wrong.
+        identity: Name or digest of the identity that needs them, or None.
+        timestep: Which timestep needs them, or None.
+        layers: Which layers need them. May be empty.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class StoreCorruption(StoreError):
 
 
 class StoreFull(StoreError, OSError):
-    """No space, or no quota, is left on the store's disk."""
+    """The store's disk, or the quota on it, is full."""
 
     errno = errno.ENOSPC
 
@@ -77,25 +80,25 @@ class StoreIOError(StoreError, OSError):
 
 
 class RemoteError(StoreError, OSError):
-    """An object store failed, cannot be reached, or lacks what it should hold."""
+    """An object store failed, or cannot be reached."""
 
 
 class RemoteLoss(RemoteError):
-    """An object that should be there is missing, is not what its digests say, or was cut on its way."""
+    """An object is missing, has other bytes than its digests say, or was cut on its way."""
 
 
 class StoreLocked(StoreError, TimeoutError):
-    """Another process held a lock of the store for longer than ``lock_timeout``."""
+    """Another process holds a lock of the store for longer than ``lock_timeout``."""
 
 
 class UnknownName(StoreError, KeyError):
-    """No identity has this name or digest; the message lists the nearest names."""
+    """No identity has this name or digest. The message lists the nearest names."""
 
-    __str__ = Exception.__str__  # KeyError would print the message's repr
+    __str__ = Exception.__str__  # KeyError's would show the message's repr
 
 
 class NameInUse(StoreError, FileExistsError):
-    """The name belongs to another identity already."""
+    """The name already belongs to another identity."""
 
 
 class NamePinned(StoreError):
@@ -103,12 +106,12 @@ class NamePinned(StoreError):
 
 
 class InvalidBundle(StoreError, ValueError):
-    """The file is no bundle of an identity, or one that was damaged or made to mislead."""
+    """The file is not a bundle of an identity, or is damaged or manipulated."""
 
 
 class InvalidName(StoreError, ValueError):
-    """The name cannot serve as a file name on every system."""
+    """The name cannot be a file name on every operating system."""
 
 
 class InvalidValue(StoreError, ValueError):
-    """A recipe, an array or an attribute that the store cannot keep exactly."""
+    """The store cannot keep a recipe, an array or an attribute exactly, or an argument is not valid."""

@@ -1,49 +1,63 @@
-"""The facade: one object for one store. It owns no mechanism; each method checks and hands on."""
+"""The facade of a store in a local folder. It checks arguments and hands on to one part of the package.
+
+Its maintenance operations (verify, repair, prune, gc, health, usage) are in :mod:`store.maintenance.operations`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from . import gc, listing, pins, pruning, transfer, usage, verify
-from .blobs import BlobStore
-from .bundle import open_bundle, read_blobs, read_header, write_bundle
-from .catalog import Catalog, new_entry
-from .errors import InvalidValue, StoreCorruption, UnknownName
-from .health import Health, examine
-from .keys import canonical_json, recipe_key
-from .layout import open_layout
-from .locks import locked
-from .manifest import ArraySpec, Manifest, check_plan
-from .names import IMPORTED, valid_name
-from .naming import Naming, Removal
+from .errors import StoreCorruption, UnknownName
+from .format.arrays import ArraySpec
+from .format.keys import canonical_json, recipe_key
+from .format.manifest import IdentitySpec, Manifest
+from .format.names import IMPORTED, valid_name
+from .local.blobs import BlobStore
+from .local.catalog import Catalog
+from .local.leases import renewing, write_lease
+from .local.listing import IdentityInfo, list_identities
+from .local.locks import locked
+from .local.reader import StoredIdentity
+from .local.refs import Refs, Removal
+from .local.root import open_layout
+from .local.writer import Step, write_identity
+from .maintenance import prune
+from .maintenance.operations import MaintenanceOperations
+from .maintenance.prune import Budget, PruneReport
 from .progress import Progress, silent
-from .pruning import PruneReport
-from .reader import StoredIdentity
-from .remote import Remote
-from .repair import Repair, repair
-from .verify import VerifyReport
-from .writer import write_identity
+from .remote.catalog import RemoteCatalog
+from .remote.object_store import Remote
+from .transfer import bundle
+from .transfer.pull import pull
+from .transfer.push import push
+from .transfer.result import Transfer
 
 if TYPE_CHECKING:
-    from .zarr_view import IdentityView
+    from .local.zarr_view import IdentityView
 
 
-class IdentityStore:
-    """A content-addressed store of identities in a folder.
+class IdentityStore(MaintenanceOperations):
+    """A content-addressed store of identities in a folder. Threads and processes can share it.
 
-    ``root`` is made, empty, if it is missing; with ``create=False`` a missing store raises StoreNotFound. A store
-    that this process may only read serves every reading method. ``lock_timeout`` is how long to wait, in seconds, for
-    another process that registers the same recipe. ``budget`` bounds the bytes of all identities' arrays while something is
-    stored: ``over_budget="evict"`` then removes those not used for longest (never pinned ones or those in use), "refuse" raises
-    OverBudget. Safe to share between threads and processes.
+    Hits also work on a read-only store.
+
+    Args:
+        root: The folder. A missing one is created.
+        create: False raises StoreNotFound for a missing store instead of creating it.
+        lock_timeout: Seconds to wait for another process that registers the same recipe.
+        budget: Bytes that the arrays of all identities may take when something is stored. None for no limit.
+        over_budget: "evict" removes the identities used least recently, but none that is pinned or in use. "refuse"
+            raises OverBudget.
+
+    Raises:
+        StoreNotFound: There is no store, and ``create`` is False.
+        StoreFormatError: The folder holds something else, or a store of a newer version.
+        InvalidValue: ``budget`` or ``over_budget`` is not valid.
     """
 
-    _just_used = pruning.JUST_USED
+    _in_use_for = prune.IN_USE_FOR
 
     def __init__(
         self,
@@ -54,25 +68,23 @@ class IdentityStore:
         budget: int | None = None,
         over_budget: str = "evict",
     ) -> None:
-        if over_budget not in ("evict", "refuse") or (budget is not None and (type(budget) is not int or budget < 0)):
-            raise InvalidValue(
-                f"budget={budget!r}, over_budget={over_budget!r}: expected bytes >= 0 or None, and 'evict' or 'refuse'"
-            )
-        self._budget, self._evict = budget, over_budget == "evict"
+        self._budget = Budget(budget, over_budget, self._in_use_for)
         self.root = Path(root).expanduser().absolute()
         self._lock_timeout = lock_timeout
         self._layout = open_layout(self.root, create=create)
         self._catalog = Catalog(self._layout)
-        self._naming = Naming(self._layout, self._catalog, lock_timeout)
+        self._refs = Refs(self._layout, self._catalog, lock_timeout)
 
     def __repr__(self) -> str:
         return f"IdentityStore({str(self.root)!r})"
 
     def get(self, recipe: Mapping[str, Any]) -> StoredIdentity | None:
-        """The identity of this very recipe, or None.
+        """The identity that was computed from an equal recipe, or None.
 
-        The stored recipe is compared whole. An entry or manifest that is damaged, or a blob that is missing, makes a
-        miss: :meth:`put` then writes it anew. Raises InvalidValue where the recipe cannot be a key.
+        A damaged entry, a damaged manifest or a missing blob counts as a miss, so that :meth:`put` writes it anew.
+
+        Raises:
+            InvalidValue: The recipe holds a value that JSON cannot keep exactly.
         """
         try:
             entry = self._catalog.entry("recipe", recipe_key(recipe))
@@ -81,77 +93,74 @@ class IdentityStore:
             identity = self._open(entry.manifest)
         except StoreCorruption:
             return None
-        same = canonical_json(identity.recipe) == canonical_json(recipe)
-        return identity if same and identity.complete() else None
+        return identity if answers(identity, recipe) else None
 
     def put(
         self,
         recipe: Mapping[str, Any],
         *,
         arrays: Sequence[ArraySpec],
-        steps: Callable[[], Iterator[Mapping[str, np.ndarray]]],
+        steps: Callable[[], Iterator[Step]],
         timesteps: Sequence[int],
         attributes: Mapping[str, Any],
         attachments: Mapping[str, bytes],
         name: str | None = None,
     ) -> StoredIdentity:
-        """Look the recipe up; on a miss compute it with ``steps`` and store it; give it ``name`` either way.
+        """Look a recipe up, and compute and store the identity if it is not there. Give it a name in both cases.
 
-        ``steps()`` yields one timestep at a time, array name -> (layer, kv, token, channel), in the order of
-        ``timesteps``; it is never called on a hit, and by one process only where several ask for the same recipe at
-        once. A yielded array is not kept once the next one is asked for. ``attributes`` is JSON; ``attachments`` are
-        small files.
+        Args:
+            recipe: JSON fields. Equal recipes give equal identities.
+            arrays: What ``steps`` yields.
+            steps: Yields one timestep at a time, array name -> (layer, kv, token, channel), in the order of
+                ``timesteps``. It is not called on a hit, and if several processes ask for the same recipe at once, only
+                one of them calls it. A yielded array is not kept once the next one is asked for.
+            timesteps: Distinct integers.
+            attributes: JSON fields to keep.
+            attachments: Small files to keep, by name.
+            name: A name for the identity, or None.
 
-        Raises InvalidValue or InvalidName before anything is computed; StoreFull, StoreReadOnly, StoreIOError or
-        StoreLocked where the disk says so: nothing is published then, and trying again is safe.
+        Raises:
+            InvalidValue, InvalidName: An argument is not valid. Nothing has been computed.
+            OverBudget: The identity does not fit into the budget. Nothing has been computed.
+            StoreFull, StoreReadOnly, StoreIOError: The disk failed. Nothing has been published; it is safe to try again.
+            StoreLocked: Another process takes too long to register the same recipe.
         """
         key = recipe_key(recipe)
         name = None if name is None else valid_name(name)
-        check_plan(arrays, timesteps, attachments)
-        canonical_json(attributes)
-
-        def publish(manifest: Manifest) -> StoredIdentity:
-            digest = self._catalog.publish(manifest)
-            self._catalog.write(new_entry("recipe", key, digest, manifest))
-            return self._open(digest)
-
-        def compute() -> StoredIdentity:
-            self._make_room(sum(array.nbytes for array in arrays))
-            return write_identity(
-                self._layout,
-                recipe=recipe,
-                arrays=arrays,
-                steps=steps,
-                timesteps=timesteps,
-                attributes=attributes,
-                attachments=attachments,
-                publish=publish,
-            )
-
-        def look_up_or_compute() -> StoredIdentity:
-            return self.get(recipe) or self._alone(key, lambda: self.get(recipe) or compute())
-
-        identity = look_up_or_compute()
+        spec = IdentitySpec(recipe, arrays, timesteps, attributes, attachments)
+        identity = self._get_or_compute(key, spec, steps)
         if name is None:
             return identity
         try:
             self.tag(name, identity.digest)
-        except UnknownName:  # somebody removed and collected it at this very moment
-            identity = look_up_or_compute()
+        except UnknownName:  # somebody has removed and collected it since
+            identity = self._get_or_compute(key, spec, steps)
             self.tag(name, identity.digest)
         return identity.named(name)
 
-    def _alone(self, key: str, action: Callable[[], StoredIdentity]) -> StoredIdentity:
-        """Single flight: of several processes with the same recipe, one computes and the others then find it."""
+    def _get_or_compute(self, key: str, spec: IdentitySpec, steps: Callable[[], Iterator[Step]]) -> StoredIdentity:
+        """Of several processes with the same recipe one computes it; the others wait for it and then find it."""
+        found = self.get(spec.recipe)
+        if found:
+            return found
         with locked(self._layout.locks / key, timeout=self._lock_timeout, purpose="registering the same identity"):
-            return action()
+            return self.get(spec.recipe) or self._compute(spec, steps)
+
+    def _compute(self, spec: IdentitySpec, steps: Callable[[], Iterator[Step]]) -> StoredIdentity:
+        def publish(manifest: Manifest) -> StoredIdentity:
+            return self._open(self._catalog.publish_with_recipe(manifest))
+
+        self._make_room(spec.nbytes)
+        return write_identity(self._layout, spec, steps, publish)
 
     def resolve(self, name_or_digest: str) -> StoredIdentity:
-        """Open by name, by digest, or by a digest's first 8 or more digits.
+        """Open an identity by its name, its digest, or at least the first 8 digits of its digest.
 
-        Raises UnknownName, with the nearest names, or StoreCorruption where the name's entry or manifest is damaged.
+        Raises:
+            UnknownName: Nothing is called that. The message lists the nearest names.
+            StoreCorruption: The name's entry or the manifest is damaged.
         """
-        name, digest = self._naming.find(name_or_digest)
+        name, digest = self._refs.find(name_or_digest)
         return self._open(digest, name)
 
     def _open(self, digest: str, name: str | None = None) -> StoredIdentity:
@@ -162,63 +171,57 @@ class IdentityStore:
             raise StoreCorruption(f"identity {label!r}: {error}; register it again", identity=label) from error
 
     def zarr(self, name: str) -> IdentityView:
-        """A read-only Zarr v3 store: ``zarr.open_group(store.zarr(name), mode="r")``."""
+        """Open an identity as a read-only Zarr v3 store: ``zarr.open_group(store.zarr(name), mode="r")``."""
         return self.resolve(name).zarr()
 
-    def identities(self) -> list[listing.IdentityInfo]:
-        """Every identity, those with a name first; opens no manifest and no blob, and lists damaged ones as such."""
-        return listing.list_identities(self._layout, self._catalog)
+    def identities(self) -> list[IdentityInfo]:
+        """List every identity, those with a name first. Opens no manifest and no blob, and lists damaged ones too."""
+        return list_identities(self._layout, self._catalog)
 
     def tag(self, name: str, digest: str, *, replace: bool = True) -> None:
-        """Give an identity a name. With ``replace=False``, a name that another identity has raises NameInUse."""
-        self._naming.tag(name, digest, replace=replace)
+        """Give an identity a name.
+
+        Raises:
+            UnknownName: No identity has this digest.
+            NameInUse: Another identity has the name, and ``replace`` is False.
+        """
+        self._refs.tag(name, digest, replace=replace)
 
     def rename(self, old: str, new: str) -> None:
-        """Raises UnknownName, or NameInUse where ``new`` names something already."""
-        self._naming.rename(old, new)
+        """Change a name. Raises UnknownName, or NameInUse if something is called ``new`` already."""
+        self._refs.rename(old, new)
 
     def pin(self, name: str) -> None:
-        """Protect a name from removal until :meth:`unpin`."""
-        self._naming.set_pinned(name, True)
+        """Protect a name from removal until :meth:`unpin`. Raises UnknownName."""
+        self._refs.set_pinned(name, True)
 
     def unpin(self, name: str) -> None:
-        self._naming.set_pinned(name, False)
+        """Stop protecting a name from removal. Raises UnknownName."""
+        self._refs.set_pinned(name, False)
 
     def remove(self, name: str, *, dry_run: bool = False) -> Removal:
-        """Drop a name, and the recipe entry too once nothing else refers to the identity; gc then frees its bytes.
+        """Remove a name, or an identity without a name by its digest. :meth:`gc` then frees its bytes.
 
-        A digest removes an identity that has no name. Raises UnknownName, NamePinned, or NameInUse (a digest with a
-        name).
+        An identity that loses its last name is not found by its recipe any more either.
+
+        Raises:
+            UnknownName: Nothing is called that.
+            NamePinned: The name is pinned.
+            NameInUse: A digest was given, and the identity has a name.
         """
-        return self._naming.remove(name, dry_run=dry_run)
+        return self._refs.remove(name, dry_run=dry_run)
 
     def export(self, name: str, target: str | Path, *, progress: Progress = silent) -> None:
-        """Write an identity into one file, a bundle; ``progress(done, total)`` is called with bytes.
+        """Write an identity to one file, a bundle.
 
-        Raises UnknownName, StoreCorruption (a blob is damaged: nothing is written), StoreFull or StoreReadOnly.
+        Raises:
+            UnknownName: Nothing is called that.
+            StoreCorruption: A blob is damaged. Nothing has been written.
+            StoreFull, StoreReadOnly: ``target`` cannot be written.
         """
-        known, digest = self._naming.find(name)
-        write_bundle(
-            Path(target).absolute(), self._layout, self._catalog.manifest(digest), known or digest[:12], progress
-        )
-
-    def push(self, name: str, remote: Remote | str, *, progress: Progress = silent) -> transfer.Transfer:
-        """Bring an identity to an object store, such as "s3://bucket/prefix", under its name; only blobs missing there move.
-
-        ``digest`` of the result is what the name stands for there: another machine's identity of the same recipe, where that
-        was first. Raises UnknownName, RemoteError (what was moved stays: try again) or StoreCorruption.
-        """
-        known, digest = self._naming.find(name)
-        place = remote if isinstance(remote, Remote) else Remote(remote)
-        return transfer.push(self._layout, self._catalog, place, digest, known, progress)
-
-    def pull(self, name: str, remote: Remote | str, *, progress: Progress = silent) -> transfer.Transfer:
-        """Bring an identity here from an object store, under its name there; only blobs missing here move."""
-        name = valid_name(name)
-        place = remote if isinstance(remote, Remote) else Remote(remote)
-        moved = transfer.pull(self._layout, self._catalog, place, transfer.find(place, name), progress)
-        self._naming.tag(name, moved.digest, replace=True)
-        return moved
+        known, digest = self._refs.find(name)
+        manifest = self._catalog.manifest(digest)
+        bundle.write_bundle(Path(target).absolute(), self._layout, manifest, known or digest[:12], progress)
 
     def import_bundle(
         self,
@@ -229,89 +232,72 @@ class IdentityStore:
         replace: bool = True,
         progress: Progress = silent,
     ) -> StoredIdentity:
-        """Take an identity in from a bundle. It is called ``imported/<name>`` and answers no recipe, unless you ``trust`` it.
+        """Read an identity from a bundle.
 
-        Trusting says that it was computed as its recipe states: registering that image then finds it. ``name``: the bundle's
-        own where None. Raises InvalidBundle: nothing is named then; NameInUse with ``replace=False``.
+        Args:
+            source: The file.
+            name: A name for the identity. None takes the bundle's own.
+            trust: Whether the identity was really computed as its recipe states, so that registering the same image
+                finds it. Otherwise its name starts with ``imported/`` and no recipe finds it.
+            replace: Whether to take the name from another identity.
+            progress: Called with bytes done and in all.
+
+        Raises:
+            InvalidBundle: The file is not a bundle, or is damaged. Nothing has got a name.
+            NameInUse: Another identity has the name, and ``replace`` is False.
         """
-        with open_bundle(Path(source)) as file, pins.writing(self._layout) as heartbeat:
-            bundle = read_header(file, Path(source))
-            own = valid_name(name or bundle.name).removeprefix(f"{IMPORTED}/")
-            read_blobs(file, bundle, self._layout, lambda done, total: (heartbeat(), progress(done, total)))
-            BlobStore(self._layout).sync(bundle.manifest.blobs)
-            digest = self._catalog.publish(bundle.manifest)
-            if trust:
-                key = bundle.manifest.recipe_key
-                self._catalog.write(new_entry("recipe", key, digest, bundle.manifest))
-            called = own if trust else f"{IMPORTED}/{own}"
-            self.tag(called, digest, replace=replace)
-        return self._open(digest, called)
+        blobs = BlobStore(self._layout)
+        with bundle.open_bundle(Path(source)) as file, write_lease(self._layout) as renew:
+            header = bundle.read_header(file, Path(source))
+            base = valid_name(name or header.name).removeprefix(f"{IMPORTED}/")
+            bundle.read_blobs(file, header, blobs, renewing(renew, progress))
+            blobs.sync(header.manifest.blobs)
+            publish = self._catalog.publish_with_recipe if trust else self._catalog.publish
+            digest = publish(header.manifest)
+            full_name = base if trust else f"{IMPORTED}/{base}"
+            self.tag(full_name, digest, replace=replace)
+        return self._open(digest, full_name)
 
-    def verify(
-        self,
-        *,
-        sample: float | None = None,
-        full: bool = True,
-        progress: Callable[[int, int], object] | None = None,
-    ) -> verify.VerifyReport:
-        """Check every entry, manifest and blob; changes nothing.
+    def push(self, name: str, remote: Remote | str, *, progress: Progress = silent) -> Transfer:
+        """Copy an identity to an object store, such as "s3://bucket/prefix", under its name.
 
-        ``full`` reads and hashes every blob; ``sample`` (0 to 1) only that share of them, at random; ``full=False``
-        none, so that missing and cut blobs alone are found. ``progress(done, total)`` is called with bytes.
+        If another machine pushed an identity of the same recipe first, the name stands for that one there, and the
+        result's ``digest`` is that one's.
+
+        Raises:
+            UnknownName: Nothing is called that here.
+            RemoteError: The object store failed. What was copied stays, so that trying again continues.
+            StoreCorruption: A local blob is damaged.
         """
-        return verify.check(
-            self._layout, self._catalog, share=sample if sample is not None else float(full), progress=progress
-        )
+        known, digest = self._refs.find(name)
+        return push(self._layout, self._catalog, _as_remote(remote), digest, known, progress)
 
-    def repair(self, report: VerifyReport) -> Repair:
-        """Set aside what :meth:`verify` found damaged: it then counts as missing, and is computed anew by whoever needs it."""
-        return repair(self._layout, self._catalog, self._naming, report)
+    def pull(self, name: str, remote: Remote | str, *, progress: Progress = silent) -> Transfer:
+        """Copy an identity from an object store, under the name that it has there.
 
-    def prune(
-        self, *, older_than: float | None = None, max_bytes: int | None = None, dry_run: bool = False
-    ) -> PruneReport:
-        """Remove identities, least recently used first: those not used for ``older_than`` seconds, then until the rest holds ``max_bytes``.
-
-        Pinned identities and those in use (read or written within the hour) stay. :meth:`gc` then frees their bytes.
-        Raises InvalidValue without a scope.
+        Raises:
+            UnknownName: Nothing is called that there.
+            RemoteError: The object store failed. What was copied stays, so that trying again continues.
         """
-        if older_than is None and max_bytes is None:
-            raise InvalidValue("prune needs older_than or max_bytes: without either it would have nothing to go by")
-        report = pruning.choose(self._layout, self._catalog, older_than=older_than, max_bytes=max_bytes)
-        if not dry_run:
-            report = self._drop(report)
-        return report
-
-    def _drop(self, report: PruneReport) -> PruneReport:
-        dropped = set(self._naming.remove_all(each.digest for each in report.removed))
-        removed = tuple(each for each in report.removed if each.digest in dropped)
-        spared = report.removed_bytes - sum(each.nbytes for each in removed)
-        return PruneReport(removed, report.kept_bytes + spared, dry_run=False)
+        name, remote = valid_name(name), _as_remote(remote)
+        transfer = pull(self._layout, self._catalog, remote, RemoteCatalog(remote).find(name), progress)
+        self._refs.tag(name, transfer.digest, replace=True)
+        return transfer
 
     def _make_room(self, needed: int) -> None:
-        if self._budget is None:
-            return
+        """Evict identities until ``needed`` more bytes fit into the budget. Raises OverBudget."""
 
-        def remove(report: PruneReport) -> None:
-            self._drop(report)
-            self.gc(grace=0)  # what is being written or read holds a pin
+        def evict(report: PruneReport) -> None:
+            prune.remove(self._refs, report)
+            self.gc(grace=0)  # leases protect what is being written or read
 
-        pruning.make_room(
-            self._layout, self._catalog, needed, self._budget, remove, evict=self._evict, just_used=self._just_used
-        )
+        prune.make_room(self._layout, self._catalog, self._budget, needed, evict)
 
-    def gc(self, *, grace: float = 86400, dry_run: bool = False) -> gc.GcReport:
-        """Move what nothing refers to to the trash, and delete what has been there for ``grace`` seconds.
 
-        Only what is older than ``grace`` seconds is taken. Raises StoreCorruption where a name cannot be followed.
-        """
-        with nullcontext() if dry_run else self._naming.lock():
-            return gc.collect(self._layout, self._catalog, grace=grace, dry_run=dry_run)
+def answers(identity: StoredIdentity, recipe: Mapping[str, Any]) -> bool:
+    """Whether the identity was computed from this recipe and is complete. The recipes themselves are compared."""
+    return canonical_json(identity.recipe) == canonical_json(recipe) and identity.complete()
 
-    def health(self) -> Health:
-        """Whether the file system locks and syncs, and what dead processes left behind."""
-        return examine(self._layout)
 
-    def usage(self) -> usage.Usage:
-        """Bytes that are unique, shared and reclaimable."""
-        return usage.measure(self._layout, self._catalog)
+def _as_remote(remote: Remote | str) -> Remote:
+    return remote if isinstance(remote, Remote) else Remote(remote)

@@ -1,11 +1,11 @@
-"""How long operations tell how far they are."""
+"""Progress callbacks of long operations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-Progress = Callable[[int, int], object]  # called with bytes done and in all
+Progress = Callable[[int, int], object]  # called as progress(bytes_done, bytes_total)
 
 
 def silent(done: int, total: int) -> None:
-    """Nobody wants to know."""
+    """Ignore the progress."""

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from fixtures.disk_faults import skip_syncs
 from PIL import Image
-
-import store.files
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionXLPipeline
     from transformers import CLIPTokenizer
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models gain nothing of more threads; tests run side by side
+
 
 @pytest.fixture
 def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Syncs that cost nothing: durability is the matter of the fault tests."""
-    monkeypatch.setattr(store.files, "sync_data", lambda descriptor: None)
-    monkeypatch.setattr(store.files, "sync_directory", lambda path: None)
+    """Syncs cost nothing. Only the fault tests are about durability."""
+    skip_syncs(monkeypatch)
 
 
 @pytest.fixture
@@ -31,20 +32,9 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Tiny models gain nothing of more threads, and wait for one another's where the machine is busy."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="session")
 def tiny_tokenizer(tmp_path_factory) -> CLIPTokenizer:
-    import tiny
+    from fixtures import tiny
 
     return tiny.tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
@@ -52,7 +42,7 @@ def tiny_tokenizer(tmp_path_factory) -> CLIPTokenizer:
 @pytest.fixture
 def tiny_pipeline(tiny_tokenizer) -> Callable[..., StableDiffusionXLPipeline]:
     """tiny_pipeline(seed=0): a new pipeline of SDXL's architecture, 128 px, VAE factor 4, random weights of that seed."""
-    import tiny
+    from fixtures import tiny
 
     return partial(tiny.pipeline, tiny_tokenizer)
 

@@ -1,1 +1,35 @@
-"""The only place that knows diffusers: loading, attention layers, capture, infusion, structure and the denoising loop."""
+"""The diffusion model behind one protocol, `Backbone`: devices, latents, prompts, layers, noise levels, forwards.
+
+All that knows diffusers lives here; adding a family of models is one file and one line in `loading`.
+"""
+
+from __future__ import annotations
+
+from seal_sdk.backbone.base import (
+    Backbone,
+    Change,
+    ControlImage,
+    KeyValue,
+    Sampler,
+    SamplingState,
+    SelfAttention,
+    StructureLayers,
+)
+from seal_sdk.backbone.conditioning import Conditioning, PromptTruncated, stack
+from seal_sdk.backbone.geometry import LatentGeometry, Size
+
+__all__ = [
+    "Backbone",
+    "Change",
+    "Conditioning",
+    "ControlImage",
+    "KeyValue",
+    "LatentGeometry",
+    "PromptTruncated",
+    "Sampler",
+    "SamplingState",
+    "SelfAttention",
+    "Size",
+    "StructureLayers",
+    "stack",
+]

@@ -14,16 +14,13 @@ from torch import Tensor, nn
 def tensor_bytes(tensor: Tensor) -> memoryview:
     """The raw bytes of a tensor, whatever its dtype and device."""
     flat = tensor.detach().to("cpu").contiguous().reshape(-1)
-    return memoryview(flat.view(torch.uint8).numpy()) if flat.numel() else memoryview(b"")
+    return memoryview(flat.view(torch.uint8).numpy().data) if flat.numel() else memoryview(b"")
 
 
 def _config_json(module: nn.Module) -> str:
     """The part of a module's configuration that can change its output: no paths and no library versions."""
-    config = dict(
-        getattr(module, "config", None).to_dict()
-        if hasattr(getattr(module, "config", None), "to_dict")
-        else getattr(module, "config", {})
-    )
+    given: Any = getattr(module, "config", {})
+    config = dict(given.to_dict() if hasattr(given, "to_dict") else given)
     kept = {key: value for key, value in config.items() if not key.startswith("_") and not key.endswith("version")}
     return json.dumps(kept, sort_keys=True, default=str)
 
@@ -77,6 +74,7 @@ class Fingerprints:
         self._known: dict[int, tuple[int, str | None]] = {}
 
     def of(self, module: nn.Module | None) -> str | None:
+        """The module's fingerprint, None for no module."""
         if module is None:
             return None
         mark = stamp(module)

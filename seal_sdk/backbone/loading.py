@@ -1,4 +1,4 @@
-"""From whatever the user calls a model to a ``StableDiffusionXLPipeline`` on the right device, in the right precision."""
+"""From whatever the user calls a model to its backbone, on the right device and in the right precision."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import ControlNetModel, StableDiffusionXLPipeline
+from diffusers import ControlNetModel, DiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
+from safetensors import SafetensorError, safe_open
+from torch import nn
 from transformers.utils import logging as transformers_logging
 
+from seal_sdk.backbone.sdxl import SDXLBackbone
+from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.errors import ConfigError, UnsupportedModel, WeightsNotFound
 from seal_sdk.pocket import PIPELINE_FOLDER
 
+BACKBONES: tuple[type[UNetBackbone], ...] = (SDXLBackbone,)
+"""The families of models; a new one is a file and its name here."""
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 ACCELERATORS = ("cpu", "cuda", "mps")
 SMALL_MODEL_BYTES = 2**30  # below this, fp32 on a CPU costs nothing worth saving
@@ -51,43 +57,50 @@ def choose_dtype(precision: str, device: torch.device, weights_bytes: int) -> to
     return torch.float32 if weights_bytes < SMALL_MODEL_BYTES else torch.bfloat16
 
 
-def load_pipeline(
-    model: str | os.PathLike[str] | StableDiffusionXLPipeline,
+def load_backbone(
+    model: str | os.PathLike[str] | DiffusionPipeline,
     accelerator: str = "auto",
     precision: str = "auto",
     variant: str | None = None,
-) -> StableDiffusionXLPipeline:
-    """The pipeline of "pocket", a diffusers folder, a hub id, a single ``.safetensors`` file, or a pipeline that the app already has.
+    controlnet: str | os.PathLike[str] | nn.Module | None = None,
+) -> UNetBackbone:
+    """The backbone of "pocket", a diffusers folder, a hub id, a single ``.safetensors`` file, or a pipeline that the app already has.
 
-    variant: the weights' variant in a folder or on the hub, such as "fp16".
+    variant: the weights' variant in a folder or on the hub, such as "fp16". controlnet: a ControlNetModel, a folder or a hub id.
     A given pipeline stays on its device and in its dtype unless ``accelerator`` or ``precision`` say otherwise.
-    Raises WeightsNotFound when the model is not here and cannot be fetched, UnsupportedModel when it is not SDXL.
+    Raises ConfigError for a device or precision that is not to be had, WeightsNotFound when the model is not here and cannot be
+    fetched, and UnsupportedModel when it is of no family that is known.
     """
     device = choose_device(accelerator)
-    if not isinstance(model, (str, os.PathLike)):
-        pipe = _checked(model)
+    if isinstance(model, (str, os.PathLike)):
+        source = _source(os.fspath(model))
+        dtype = choose_dtype(precision, device, _size_on_disk(source))
+        backbone = _recognized(_read(source, dtype, variant))
+        backbone.pipe.to(device)
+    else:
+        backbone = _recognized(model)
         if accelerator != "auto":
-            pipe.to(device)
+            backbone.pipe.to(device)
         if precision != "auto":
-            pipe.to(dtype=choose_dtype(precision, device, 0))
-        return pipe
-    source = _source(os.fspath(model))
-    dtype = choose_dtype(precision, device, _size_on_disk(source))
-    pipe = _checked(_read(source, dtype, variant))
-    return pipe.to(device)
+            backbone.pipe.to(dtype=choose_dtype(precision, device, 0))
+    backbone.controlnet = load_controlnet(controlnet, backbone.device, backbone.dtype)
+    return backbone
 
 
-def load_controlnet(controlnet: Any, pipe: StableDiffusionXLPipeline) -> Any:
-    """A ``ControlNetModel`` from an object, a folder or a hub id, on the pipeline's device and in its dtype."""
+def load_controlnet(
+    controlnet: str | os.PathLike[str] | nn.Module | None, device: torch.device, dtype: torch.dtype
+) -> nn.Module | None:
+    """A ControlNet from a folder or a hub id, on this device and in this dtype; an object stays as it is. Raises WeightsNotFound."""
     if controlnet is None or not isinstance(controlnet, (str, os.PathLike)):
         return controlnet
     try:
-        loaded = ControlNetModel.from_pretrained(os.fspath(controlnet), dtype=pipe.unet.dtype)
+        load: Any = ControlNetModel.from_pretrained  # it has no types
+        loaded: nn.Module = load(os.fspath(controlnet), dtype=dtype)
     except OSError as error:
         raise WeightsNotFound(
             f"controlnet={controlnet!r} is neither a diffusers folder nor a hub id that can be reached: {error}"
         ) from error
-    return loaded.to(pipe._execution_device)
+    return loaded.to(device)
 
 
 def _source(model: str) -> str:
@@ -117,14 +130,31 @@ def _read(source: str, dtype: torch.dtype, variant: str | None) -> Any:
     try:
         with quiet_unless_terminal():
             if path.suffix == ".safetensors":
-                return StableDiffusionXLPipeline.from_single_file(source, dtype=dtype)
-            return StableDiffusionXLPipeline.from_pretrained(source, dtype=dtype, variant=variant)
-    except (OSError, ValueError) as error:
+                return _family_of_file(path).pipeline_class.from_single_file(source, dtype=dtype)
+            return _family_of_folder(source).pipeline_class.from_pretrained(source, dtype=dtype, variant=variant)
+    except (OSError, ValueError, SafetensorError) as error:
         raise WeightsNotFound(
             f"model={source!r} could not be loaded: {error}\n"
-            "Give 'pocket', a diffusers folder, a hub id, a .safetensors file or a StableDiffusionXLPipeline. Without a network, "
+            "Give 'pocket', a diffusers folder, a hub id, a .safetensors file or a pipeline of diffusers. Without a network, "
             "download the model elsewhere and give its folder."
         ) from error
+
+
+def _family_of_file(path: Path) -> type[UNetBackbone]:
+    """By how the text encoders' weights are named; the first family where nothing tells."""
+    with safe_open(path, framework="pt") as file:
+        names = tuple(file.keys())
+    return next(
+        (each for each in BACKBONES if any(name.startswith(each.single_file_keys) for name in names)), BACKBONES[0]
+    )
+
+
+def _family_of_folder(source: str) -> type[UNetBackbone]:
+    """By the class that ``model_index.json`` names; the first family where that is unknown, which then says what is wrong."""
+    load_config: Any = DiffusionPipeline.load_config  # it has no types
+    named = str(load_config(source).get("_class_name"))
+    names = {each: each.pipeline_class.__name__.removesuffix("Pipeline") for each in BACKBONES}
+    return next((each for each in BACKBONES if named.startswith(names[each])), BACKBONES[0])
 
 
 @contextmanager
@@ -142,11 +172,12 @@ def quiet_unless_terminal() -> Iterator[None]:
             library.enable_progress_bar()
 
 
-def _checked(pipe: Any) -> StableDiffusionXLPipeline:
+def _recognized(pipe: Any) -> UNetBackbone:
+    """The pipeline as a backbone of its family. Raises UnsupportedModel for other models."""
     missing = [part for part in ("unet", "vae", "scheduler", "encode_prompt") if getattr(pipe, part, None) is None]
-    if missing or getattr(pipe.unet.config, "addition_embed_type", None) != "text_time":
-        raise UnsupportedModel(
-            f"{type(pipe).__name__} is not a Stable Diffusion XL pipeline"
-            + (f" (it lacks {', '.join(missing)})." if missing else " (its UNet takes no text_time embeddings).")
-        )
-    return pipe
+    family = None if missing else next((each for each in BACKBONES if each.accepts(pipe)), None)
+    if family is None:
+        known = " or ".join(each.family for each in BACKBONES)
+        why = f"it lacks {', '.join(missing)}" if missing else "its UNet takes other conditioning"
+        raise UnsupportedModel(f"{type(pipe).__name__} is not a pipeline of {known} ({why}).")
+    return family(pipe)

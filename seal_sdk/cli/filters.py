@@ -1,4 +1,4 @@
-"""Filters of listings, as people write them: ``size>1GB``, ``age>30d``, ``name=tiger*``, ``pinned``, ``damaged``."""
+"""Filters of ``seal ls``: ``size>1GB``, ``age>30d``, ``name=tiger*``, ``pinned``, ``damaged``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 import click
 
-from seal_sdk.cli.options import parse_bytes, parse_duration
+from seal_sdk.cli.parsing import parse_bytes, parse_duration
 from store import IdentityInfo
 
 Filter = Callable[[IdentityInfo], bool]
@@ -20,7 +20,7 @@ _FLAGS: dict[str, Filter] = {"pinned": lambda info: info.pinned, "damaged": lamb
 
 
 def parse_filters(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> list[Filter]:
-    """A callback for click: what every identity has to meet."""
+    """A click callback: the conditions that every listed identity has to meet."""
     return [_parse(context, parameter, value) for value in values]
 
 

@@ -1,4 +1,4 @@
-"""The ``seal`` command: its subcommands, one file per group of them."""
+"""The ``seal`` command."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import warnings
 
 import click
 
-from seal_sdk.cli import bench, carrying, cleaning, demo, doctor, explain, listing, making, verify
-from seal_sdk.cli.outcome import SealGroup
+from seal_sdk.cli import commands
+from seal_sdk.cli.exit_codes import SealGroup
 
 EPILOG = """\b
 Examples:
@@ -26,7 +26,13 @@ Exit codes: 0 done, 1 failed or corruption found, 2 usage, 10 no store, 11 locke
 """
 
 
-@click.group(cls=SealGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=SealGroup,
+    package=commands.__name__,
+    commands=commands.NAMES,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option("--debug", is_flag=True, envvar="SEAL_DEBUG", help="Show where an error came from (or SEAL_DEBUG=1).")
 @click.version_option(package_name="seal-sdk", prog_name="seal")
 def seal(debug: bool) -> None:
@@ -36,12 +42,7 @@ def seal(debug: bool) -> None:
     """
 
 
-for module in (demo, making, explain, listing, cleaning, carrying, verify, doctor, bench):
-    for command in module.COMMANDS:
-        seal.add_command(command)
-
-
 def main() -> None:
-    """Entry point of the installed command."""
+    """The entry point of the installed command."""
     warnings.showwarning = lambda message, *_: click.echo(f"Warning: {message}", err=True)
     seal(prog_name="seal")

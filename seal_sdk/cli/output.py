@@ -1,23 +1,29 @@
-"""What commands print: JSON for scripts, aligned columns and round sizes for people."""
+"""Output of the commands: JSON for scripts, aligned columns and rounded sizes for people."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import click
 
 
-def print_json(data: Any) -> None:
+def print_json(data: object) -> None:
+    """Print data as indented JSON; what JSON does not know is printed as text."""
     click.echo(json.dumps(data, indent=2, default=str, ensure_ascii=False))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]], right: Collection[str] = ()) -> None:
-    """Columns as wide as they need, those named in ``right`` aligned there; on a terminal, lines end at its edge."""
+    """Print aligned columns. On a terminal, lines are cut at its width.
+
+    Args:
+        header: Titles of the columns.
+        rows: The cells of each row.
+        right: Titles of the columns that are aligned to the right.
+    """
     cells = [[str(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     for row in cells:
@@ -34,7 +40,7 @@ def _cut(line: str) -> str:
 
 
 def human_size(count: float) -> str:
-    """Bytes in decimal units: 1234567 -> 1.2 MB."""
+    """A number of bytes in decimal units: 1234567 -> 1.2 MB."""
     for unit in ("B", "kB", "MB", "GB"):
         if abs(count) < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -44,7 +50,7 @@ def human_size(count: float) -> str:
 
 @contextmanager
 def byte_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar of bytes on stderr, quiet when that is no terminal; yields progress(done, total)."""
+    """A progress bar of bytes on stderr, if that is a terminal. Yields ``progress(done, total)``."""
     from tqdm import tqdm
 
     with tqdm(unit="B", unit_scale=True, desc=what, leave=False, disable=None) as bar:
@@ -54,3 +60,14 @@ def byte_bar(what: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.n)
 
         yield progress
+
+
+def print_settings(settings: Mapping[str, object]) -> None:
+    """Print one setting per line; those of a group are indented."""
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            click.echo(f"{key}:")
+            for inner, setting in value.items():
+                click.echo(f"  {inner:20} {'-' if setting is None else setting}")
+        else:
+            click.echo(f"{key:22} {'-' if value is None else value}")

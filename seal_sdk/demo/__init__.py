@@ -1,4 +1,7 @@
-"""``seal demo``: two subjects of the embedded model, each kept across four poses and scenes."""
+"""``seal demo``: two subjects of the embedded model in four poses and scenes each.
+
+`run` registers and generates; `sheet` lays the images out.
+"""
 
 from __future__ import annotations
 

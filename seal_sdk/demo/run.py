@@ -1,4 +1,4 @@
-"""The demo's run: register, draw, write the pictures, and report what was cached, hit and timed."""
+"""Runs the demo: registers the subjects, generates and writes the images, and reports cache hits and timings."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from PIL import Image
 from seal_sdk.callbacks import Callback
 from seal_sdk.config import Appearance, DeltaBridge
 from seal_sdk.demo.sheet import Row, contact_sheet
-from seal_sdk.evaluation.triples import Triple, triple
-from seal_sdk.generation import Generation
+from seal_sdk.evaluation.questions.triples import Triple, triple
 from seal_sdk.identity import Identity
+from seal_sdk.result import Generation
 from seal_sdk.session import IdentitySession
 
-SUBJECTS = {"demo-horse": 500_081, "demo-person": 500_031}  # seeds of the world that training never saw
+SUBJECTS = {"demo-horse": 500_081, "demo-person": 500_031}  # seeds of the world that were not used for training
 KINDS = ("mesh", "depth", "pose", "canny")
 COLUMNS = ("reference", "structure", "plain prompt", "with identity", "ground truth")
 Result = TypeVar("Result")
@@ -26,7 +26,22 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class SubjectReport:
-    """One subject of the demo: ``images`` images drawn in ``identity_seconds``, of which ``timings`` are some by phase."""
+    """What was measured for one subject.
+
+    Attributes:
+        name: Name of the identity.
+        prompt: Prompt of the reference.
+        hit: Whether the store already had it.
+        timesteps: Number of stored timesteps.
+        nbytes: Bytes in the store.
+        register_seconds: Time to register.
+        plain_seconds: Time to generate the images from text alone.
+        identity_seconds: Time to generate them with the identity.
+        images: Number of images.
+        timings: Seconds by phase, part of ``identity_seconds``.
+        coverage: Share of tokens that were infused, 0 to 1.
+        unet_rows: Rows that the UNet computed.
+    """
 
     name: str
     prompt: str
@@ -44,7 +59,7 @@ class SubjectReport:
 
 @dataclass(frozen=True)
 class DemoReport:
-    """The whole run; ``seconds`` include loading the model."""
+    """Paths and times of a run. ``seconds`` includes loading the model."""
 
     sheet: Path
     store: Path
@@ -54,20 +69,29 @@ class DemoReport:
 
 
 class _Hits(Callback):
-    """Notes which registrations the store served."""
+    """Collects the names of registrations that were already in the store."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
 
     def on_register_end(self, session: IdentitySession, identity: Identity, hit: bool) -> None:
+        """Add the name of a hit."""
         if hit:
             self.names.add(identity.name)
 
 
 def run_demo(
-    out: Path, store: Path, *, seed: int = 1, steps: int | None = None, tell: Callable[[str], None] = print
+    out: Path, store: str | Path, *, seed: int = 1, steps: int | None = None, tell: Callable[[str], None] = print
 ) -> DemoReport:
-    """Write the images and ``contact-sheet.png`` into ``out``; ``tell`` is called with a line per phase."""
+    """Run the demo.
+
+    Args:
+        out: Folder for the images and ``contact-sheet.png``. It is created if needed.
+        store: Folder or URL of the identities.
+        seed: Seed of the first image.
+        steps: Denoising steps; None for the model's default.
+        tell: Called with a line of text per phase.
+    """
     started = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
     hits = _Hits()
@@ -83,10 +107,10 @@ def run_demo(
             tell(f"{name}, {cases[0].reference_prompt!r}, {how} ({registering:.1f} s). Drawing {len(cases)} images ...")
             seeds = [seed + number for number in range(len(cases))]
             plain, plain_seconds = _timed(_draw_plain, session, cases, seeds, steps)
-            kept, kept_seconds = _timed(_draw, session, cases, seeds, steps)
-            rows += _write(out, name, cases, plain, kept)
-            seconds = {"register": registering, "plain": plain_seconds, "identity": kept_seconds}
-            reports.append(_report(identity, name in hits.names, kept, seconds))
+            with_identity, identity_seconds = _timed(_draw, session, cases, seeds, steps)
+            rows += _write(out, name, cases, plain, with_identity)
+            seconds = {"register": registering, "plain": plain_seconds, "identity": identity_seconds}
+            reports.append(_report(identity, name in hits.names, with_identity, seconds))
     sheet = out / "contact-sheet.png"
     contact_sheet(COLUMNS, rows).save(sheet)
     return DemoReport(sheet, session.store.root, tuple(reports), loaded, time.perf_counter() - started)
@@ -102,7 +126,7 @@ def _register(session: IdentitySession, name: str, case: Triple) -> Identity:
 
 
 def _draw_plain(session: IdentitySession, cases: Sequence[Triple], seeds: list[int], steps: int | None) -> Generation:
-    """The same prompts and seeds with nothing of the method: plain diffusers, bit for bit."""
+    """The same prompts and seeds without the method: bit for bit what plain diffusers generates."""
     return session.generate(
         None,
         [case.prompt for case in cases],
@@ -123,14 +147,16 @@ def _draw(session: IdentitySession, cases: Sequence[Triple], seeds: list[int], s
     )
 
 
-def _write(out: Path, name: str, cases: Sequence[Triple], plain: Generation, kept: Generation) -> Iterator[Row]:
-    """Save every picture, and yield the sheet's row of each case."""
+def _write(
+    out: Path, name: str, cases: Sequence[Triple], plain: Generation, with_identity: Generation
+) -> Iterator[Row]:
+    """Save every image, and yield the row of each case on the contact sheet."""
     for number, case in enumerate(cases):
         pictures = (
             Image.fromarray(case.reference.image),
             Image.fromarray(case.structure.image),
             plain.images[number],
-            kept.images[number],
+            with_identity.images[number],
             Image.fromarray(case.truth.image),
         )
         for column, picture in zip(COLUMNS, pictures, strict=True):
@@ -138,7 +164,7 @@ def _write(out: Path, name: str, cases: Sequence[Triple], plain: Generation, kep
         yield f"{case.kind}: {case.prompt}", pictures
 
 
-def _report(identity: Identity, hit: bool, kept: Generation, seconds: dict[str, float]) -> SubjectReport:
+def _report(identity: Identity, hit: bool, generation: Generation, seconds: dict[str, float]) -> SubjectReport:
     return SubjectReport(
         name=identity.name,
         prompt=identity.prompt,
@@ -148,8 +174,8 @@ def _report(identity: Identity, hit: bool, kept: Generation, seconds: dict[str, 
         register_seconds=seconds["register"],
         plain_seconds=seconds["plain"],
         identity_seconds=seconds["identity"],
-        images=len(kept),
-        timings=dict(kept.timings),
-        coverage=sum(kept.coverage) / len(kept),
-        unet_rows=kept.unet_rows,
+        images=len(generation),
+        timings=dict(generation.timings),
+        coverage=sum(generation.coverage) / len(generation),
+        unet_rows=generation.unet_rows,
     )

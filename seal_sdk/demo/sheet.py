@@ -1,4 +1,4 @@
-"""The demo's contact sheet."""
+"""The contact sheet of the demo and the examples."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-Row = tuple[str, Sequence[Image.Image]]  # caption, one picture per column
+Row = tuple[str, Sequence[Image.Image]]  # caption, and one image per column
 
-CELL, GAP, HEADER, CAPTION = 256, 10, 40, 28
+CELL, GAP, HEADER, CAPTION = 256, 10, 40, 28  # pixels
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 
 def contact_sheet(columns: Sequence[str], rows: Sequence[Row]) -> Image.Image:
-    """Labelled columns of pictures, each row with its caption below; RGB, pictures scaled to 256x256."""
+    """An RGB sheet with labelled columns and a caption below each row. Images are resized to 256x256."""
     pitch = CELL + CAPTION + GAP
     sheet = Image.new("RGB", (GAP + len(columns) * (CELL + GAP), HEADER + len(rows) * pitch), PAPER)
     draw = ImageDraw.Draw(sheet)

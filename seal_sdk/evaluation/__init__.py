@@ -1,24 +1,26 @@
-"""The exact benchmark: methods scored against the true pictures of the embedded model's world.
+"""The exact benchmark: methods are scored against ground truth that the embedded model's world renders.
 
-``seal bench quality`` runs it; `triples` says what is asked, `metrics` what is measured, `methods`
-what is compared.
+``seal bench quality`` runs it. `questions` says what is asked, `methods` what is compared, `metrics` what is measured,
+`tasks` how it runs and `reports` how results are shown; `paper` scores real images with the paper's metrics.
 """
 
 from __future__ import annotations
 
-from seal_sdk.evaluation.bench import run
-from seal_sdk.evaluation.joints import find_joints, load_joint_finder
-from seal_sdk.evaluation.measures import MEASURES, measure
 from seal_sdk.evaluation.methods import METHODS, Method, parse_method, parse_methods
-from seal_sdk.evaluation.metrics import METRICS, Metric, scores
-from seal_sdk.evaluation.quality import Results, Setup, measure_quality
-from seal_sdk.evaluation.report import report
+from seal_sdk.evaluation.metrics.measures import MEASURES, measure
+from seal_sdk.evaluation.metrics.metric import Metric
+from seal_sdk.evaluation.metrics.truth import METRICS, scores
+from seal_sdk.evaluation.networks.joints import find_joints, load_joint_finder
+from seal_sdk.evaluation.networks.segmenter import load_segmenter, subject_mask
+from seal_sdk.evaluation.questions.triples import KINDS, Triple, triples
+from seal_sdk.evaluation.reports.quality import report
+from seal_sdk.evaluation.reports.sheet import contact_sheet
+from seal_sdk.evaluation.reports.table import table
 from seal_sdk.evaluation.score import Score
 from seal_sdk.evaluation.scorebook import ScoreBook
-from seal_sdk.evaluation.segmenter import load_segmenter, subject_mask
-from seal_sdk.evaluation.sheet import contact_sheet
-from seal_sdk.evaluation.summary import summarize, table
-from seal_sdk.evaluation.triples import KINDS, Triple, triples
+from seal_sdk.evaluation.statistics import summarize
+from seal_sdk.evaluation.tasks.quality import Results, Setup, measure_quality
+from seal_sdk.evaluation.tasks.scoring import run
 
 __all__ = [
     "KINDS",

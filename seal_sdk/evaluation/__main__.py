@@ -1,10 +1,11 @@
-"""``python -m seal_sdk.evaluation``: the same as ``seal bench quality``."""
+"""``python -m seal_sdk.evaluation ...`` runs ``seal bench quality ...``."""
 
 from __future__ import annotations
 
+import runpy
 import sys
 
-from seal_sdk.cli.main import seal
-
 if __name__ == "__main__":
-    seal(["bench", "quality", *sys.argv[1:]], prog_name="seal")
+    # The command line is a layer above this package, which must not import it. So its module runs as a program.
+    sys.argv[1:1] = ["bench", "quality"]
+    runpy.run_module("seal_sdk.cli", run_name="__main__")

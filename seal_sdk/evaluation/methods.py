@@ -1,4 +1,4 @@
-"""What is compared: named settings of the session, and variants of them written in one line."""
+"""Methods that are compared: named settings of the session, and variants written in one line."""
 
 from __future__ import annotations
 
@@ -15,13 +15,21 @@ from seal_sdk.evaluation.baselines import BASELINES
 
 @dataclass(frozen=True)
 class Method:
-    """One way to draw a triple.
+    """One way to generate the image of a question.
 
-    name: how results call it. uses_structure: whether the structure image is shown to it. sampling: arguments of
-    ``session.generate`` such as guidance_scale. timesteps: of ``session.register``. exact: not drawn at all but
-    rendered: the truth on another draw of the prompted scene, which shows the best value that each metric can take.
-    baseline: name of `BASELINES` that draws it in the place of the session; it heeds alignment, structure, steps and
-    guidance alone.
+    Attributes:
+        name: The name in results.
+        uses_structure: Whether it sees the structure image.
+        alignment: Alignment of the structure image.
+        appearance: Settings of the infusion.
+        delta_bridge: Settings of Delta-Bridge.
+        structure: How the structure image controls the layout.
+        sampling: Arguments of ``session.generate``, such as guidance_scale.
+        timesteps: As of ``session.register``.
+        exact: Whether the image is rendered instead of generated: the ground truth on another sample of the prompted
+            scene. It shows the best value that each metric can reach.
+        baseline: Name of the baseline that generates the image instead of the session. Baselines use only alignment,
+            structure, steps and guidance.
     """
 
     name: str
@@ -40,9 +48,9 @@ _NO_IDENTITY: dict[str, Any] = {"appearance": Appearance(delta=0), "delta_bridge
 METHODS = {
     method.name: method
     for method in (
-        Method("prompt", uses_structure=False, structure=Structure(control="none"), **_NO_IDENTITY),  # text only
-        Method("structure", **_NO_IDENTITY),  # text and the aligned structure image, nothing of the reference's looks
-        Method("seal"),  # the full method with its defaults
+        Method("prompt", uses_structure=False, structure=Structure(control="none"), **_NO_IDENTITY),  # the prompt only
+        Method("structure", **_NO_IDENTITY),  # prompt and aligned structure image, no appearance
+        Method("seal"),  # the whole method with its defaults
         Method("exact", exact=True),
         *(Method(name, baseline=name, **_NO_IDENTITY) for name in BASELINES),
     )
@@ -52,10 +60,14 @@ _SAMPLING = {"steps": "num_inference_steps", "guidance": "guidance_scale", "resc
 
 
 def parse_methods(text: str, known: Mapping[str, Method] = METHODS) -> list[Method]:
-    """Methods from words such as "prompt structure seal seal:delta=1,top_k=4", split at spaces or semicolons.
+    """Methods from a text such as "prompt structure seal seal:delta=1,top_k=4".
 
-    Commas split too where no variant follows: "prompt,structure,seal". known: name -> method to choose from. Raises
-    ConfigError for unknown names, settings and values, and for names that come twice.
+    Args:
+        text: Methods separated by spaces or semicolons, or by commas where no setting of a variant follows.
+        known: Name -> method to choose from.
+
+    Raises:
+        ConfigError: If a name, setting or value is unknown, or a name is given twice.
     """
     methods = [parse_method(word, known) for word in _words(text)]
     if not methods:
@@ -68,11 +80,18 @@ def parse_methods(text: str, known: Mapping[str, Method] = METHODS) -> list[Meth
 
 
 def parse_method(text: str, known: Mapping[str, Method] = METHODS) -> Method:
-    """A method, or a variant of it: "seal:delta=1,layers=mid+up,bridge.end=0.4,steps=10,timesteps=exact".
+    """A method, or a variant such as "seal:delta=1,layers=mid+up,bridge.end=0.4,steps=10,timesteps=exact".
 
-    A setting is a field of `Alignment`, `Appearance`, `DeltaBridge` or `Structure`; one that several of them have is
-    written with its group: alignment., appearance., bridge. or structure. Also: steps, guidance, rescale (sampling) and
-    timesteps (registration).
+    A setting is a field of `Alignment`, `Appearance`, `DeltaBridge` or `Structure`. If several of them have the field,
+    it needs the prefix ``alignment.``, ``appearance.``, ``bridge.`` or ``structure.``. Other settings: steps, guidance
+    and rescale (sampling), and timesteps (registration).
+
+    Args:
+        text: The method's name, then a colon and settings separated by commas.
+        known: Name -> method to choose from.
+
+    Raises:
+        ConfigError: If the name, a setting or a value is unknown.
     """
     name, _, settings = text.partition(":")
     if name not in known:
@@ -93,7 +112,7 @@ def parse_method(text: str, known: Mapping[str, Method] = METHODS) -> Method:
 def _words(text: str) -> list[str]:
     words: list[str] = []
     for word in text.replace(";", " ").split():
-        for piece in word.split(","):  # a setting after a comma belongs to the variant before it
+        for piece in word.split(","):  # a setting after a comma belongs to the variant before
             if words and ":" in words[-1] and "=" in piece and ":" not in piece:
                 words[-1] += "," + piece
             elif piece:
@@ -121,7 +140,7 @@ def _set(method: Method, key: str, value: Any) -> Method:
 
 
 def _homes(method: Method) -> dict[str, list[str]]:
-    """group -> the names of its settings; baselines have neither infusion nor Delta-Bridge."""
+    """Group -> names of its settings. Baselines have neither infusion nor Delta-Bridge."""
     return {
         group: [each.name for each in fields(getattr(method, attribute))]
         for group, attribute in _GROUPS.items()
@@ -140,7 +159,7 @@ def _unclear(key: str, name: str, found: list[str], homes: Mapping[str, list[str
 
 
 def _value(text: str) -> Any:
-    """A number, True or False (any case), else the text itself, such as the "none" of several settings."""
+    """A number, True or False (in any case), else the text itself, such as "none"."""
     try:
         return ast.literal_eval(text.capitalize() if text.lower() in ("true", "false") else text)
     except (ValueError, SyntaxError):

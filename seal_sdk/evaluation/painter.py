@@ -1,10 +1,10 @@
-"""Draws what is asked with any method, of the session or a baseline; what questions have in common is made once."""
+"""Generates images with any method, of the session or a baseline. What consecutive images share is computed once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,15 +13,24 @@ from seal_sdk.evaluation.baselines import BASELINES, Question, draw
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.identity import Identity
 from seal_sdk.session import IdentitySession
-from seal_sdk.sizes import check_size
 
 
 @dataclass(frozen=True, eq=False)
-class Ask:
-    """One picture to draw. name: of the identity. reference, structure: image sources. size: (height, width) in pixels.
+class Drawing:
+    """One image to generate.
 
-    reference_mask, structure_mask: (H, W) bool, where the subjects are, where that is known. told: whether the session
-    is told so from the start, or only where it finds no subject and asks for it.
+    Attributes:
+        name: Name of the identity.
+        reference: Image source of the reference.
+        reference_prompt: Prompt of the reference.
+        structure: Image source of the structure image.
+        structure_prompt: Prompt of the structure image, if it differs from the prompt.
+        prompt: Prompt of the image.
+        seed: Seed of the noise.
+        size: (height, width) in pixels; None for the model's default.
+        reference_mask: (H, W) bool, the subject's mask in the reference, if known.
+        structure_mask: (H, W) bool, the subject's mask in the structure image, if known.
+        masks_given: Whether the session gets the masks right away; otherwise only if it finds no subject.
     """
 
     name: str
@@ -34,22 +43,25 @@ class Ask:
     size: tuple[int, int] | None = None
     reference_mask: np.ndarray | None = None
     structure_mask: np.ndarray | None = None
-    told: bool = False
+    masks_given: bool = False
 
     @property
     def shared(self) -> tuple[Any, ...]:
-        """What questions have to have in common for their identity, and pictures without a structure, to be the same."""
-        return self.name, id(self.reference), self.reference_prompt, self.prompt, self.seed, self.size, self.told
+        """Two drawings that agree in this have the same identity, and the same images without a structure image."""
+        return self.name, id(self.reference), self.reference_prompt, self.prompt, self.seed, self.size, self.masks_given
 
 
 Draw = Callable[[Question], np.ndarray]
+Result = TypeVar("Result")
 
 
 class Painter:
-    """Draws questions one after the other.
+    """Generates images one after the other.
 
-    sampling: arguments of ``session.generate`` for methods without their own. more: name -> how to draw baselines
-    beside `BASELINES`; the picture is uint8 (H, W, 3).
+    Args:
+        session: Generates the images of all methods but the baselines.
+        sampling: Arguments of ``session.generate`` for methods that do not set them themselves.
+        more: Baselines besides `BASELINES`: name -> function that generates an image, uint8 (H, W, 3).
     """
 
     def __init__(
@@ -57,35 +69,41 @@ class Painter:
     ) -> None:
         self._session, self._sampling, self._more = session, sampling, more or {}
         self._shared: tuple[Any, ...] | None = None
-        self._kept: dict[Any, Any] = {}
+        self._images: dict[str, tuple[np.ndarray, bool]] = {}
+        self._identities: dict[Hashable, tuple[Identity, bool]] = {}
 
-    def draw(self, ask: Ask, method: Method) -> tuple[np.ndarray, bool]:
-        """The picture, uint8 (H, W, 3), and whether the session asked to be told where a subject is.
+    def draw(self, drawing: Drawing, method: Method) -> tuple[np.ndarray, bool]:
+        """The image, uint8 (H, W, 3), and whether the session found no subject and had to be given a mask.
 
-        Raises SubjectNotFound where it asked and nobody knows.
+        Raises:
+            SubjectNotFound: If it found none and no mask is known.
         """
-        if ask.shared != self._shared:
-            self._shared, self._kept = ask.shared, {}
+        if drawing.shared != self._shared:
+            self._shared, self._images, self._identities = drawing.shared, {}, {}
         if method.uses_structure:
-            return self._draw(ask, method)
-        return self._once(method.name, lambda: self._draw(ask, method))
+            return self._draw(drawing, method)
+        if method.name not in self._images:
+            self._images[method.name] = self._draw(drawing, method)
+        return self._images[method.name]
 
-    def _draw(self, ask: Ask, method: Method) -> tuple[np.ndarray, bool]:
-        identity, told = self._register(ask, method)
-        paint = self._baseline if method.baseline else self._generate
-        mask = ask.structure_mask if method.uses_structure else None
-        image, asked = _telling(lambda mask: paint(ask, method, identity, mask), mask, ask.told)
-        return image, told or asked
+    def _draw(self, drawing: Drawing, method: Method) -> tuple[np.ndarray, bool]:
+        identity, reference_told = self._register(drawing, method)
+        generate = self._baseline if method.baseline else self._generate
+        mask = drawing.structure_mask if method.uses_structure else None
+        image, structure_told = _with_mask(
+            lambda mask: generate(drawing, method, identity, mask), mask, drawing.masks_given
+        )
+        return image, reference_told or structure_told
 
-    def _generate(self, ask: Ask, method: Method, identity: Identity, mask: np.ndarray | None) -> np.ndarray:
-        height, width = ask.size or (None, None)
+    def _generate(self, drawing: Drawing, method: Method, identity: Identity, mask: np.ndarray | None) -> np.ndarray:
+        height, width = drawing.size or (None, None)
         generation = self._session.generate(
-            ask.structure if method.uses_structure else None,
-            ask.prompt,
+            drawing.structure if method.uses_structure else None,
+            drawing.prompt,
             identity=identity,
-            structure_prompt=ask.structure_prompt if method.uses_structure else None,
+            structure_prompt=drawing.structure_prompt if method.uses_structure else None,
             structure_mask=mask,
-            seed=ask.seed,
+            seed=drawing.seed,
             height=height,
             width=width,
             alignment=method.alignment,
@@ -96,18 +114,18 @@ class Painter:
         )
         return np.asarray(generation.image.convert("RGB"))
 
-    def _baseline(self, ask: Ask, method: Method, identity: Identity, mask: np.ndarray | None) -> np.ndarray:
+    def _baseline(self, drawing: Drawing, method: Method, identity: Identity, mask: np.ndarray | None) -> np.ndarray:
         assert method.baseline is not None
         defaults, sampling = self._session.sampling_defaults, {**self._sampling, **method.sampling}
         guidance = sampling.get("guidance_scale")
         question = Question(
-            structure=ask.structure,
-            prompt=ask.prompt,
+            structure=drawing.structure,
+            prompt=drawing.prompt,
             identity=identity,
-            structure_prompt=ask.structure_prompt or ask.prompt,
+            structure_prompt=drawing.structure_prompt or drawing.prompt,
             structure_mask=mask,
-            seed=ask.seed,
-            size=ask.size or check_size(self._session.pipe, None, None),
+            seed=drawing.seed,
+            size=drawing.size or self._session.backbone.geometry.check_size(None, None),
             steps=sampling.get("num_inference_steps") or defaults.num_inference_steps,
             guidance_scale=defaults.guidance_scale if guidance is None else float(guidance),
             alignment=method.alignment,
@@ -115,14 +133,14 @@ class Painter:
         )
         if method.baseline in self._more:
             return self._more[method.baseline](question)
-        return draw(self._session.pipe, BASELINES[method.baseline], question, lambda: self._session.finder)
+        return draw(self._session.backbone, BASELINES[method.baseline], question, lambda: self._session.segmenter)
 
-    def _register(self, ask: Ask, method: Method) -> tuple[Identity, bool]:
+    def _register(self, drawing: Drawing, method: Method) -> tuple[Identity, bool]:
         def register(mask: np.ndarray | None) -> Identity:
             return self._session.register(
-                ask.reference,
-                prompt=ask.reference_prompt,
-                name=ask.name,
+                drawing.reference,
+                prompt=drawing.reference_prompt,
+                name=drawing.name,
                 mask=mask,
                 timesteps=method.timesteps,
                 appearance=method.appearance,
@@ -130,17 +148,17 @@ class Painter:
 
         appearance = method.appearance
         stored = (appearance.layers, appearance.latents, appearance.stored_tokens, appearance.quantization)
-        return self._once((stored, str(method.timesteps)), lambda: _telling(register, ask.reference_mask, ask.told))
-
-    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
-        if key not in self._kept:
-            self._kept[key] = make()
-        return self._kept[key]
+        key = (stored, str(method.timesteps))
+        if key not in self._identities:
+            self._identities[key] = _with_mask(register, drawing.reference_mask, drawing.masks_given)
+        return self._identities[key]
 
 
-def _telling(call: Callable[[np.ndarray | None], Any], mask: np.ndarray | None, told: bool) -> tuple[Any, bool]:
-    """What the call returns when told the subject's mask, from the start or once it asks for it, and whether it asked."""
-    if told:
+def _with_mask(
+    call: Callable[[np.ndarray | None], Result], mask: np.ndarray | None, masks_given: bool
+) -> tuple[Result, bool]:
+    """The result of the call with the subject's mask, given at once or after it finds none, and whether it found none."""
+    if masks_given:
         return call(mask), False
     try:
         return call(None), False

@@ -1,4 +1,4 @@
-"""One picture and how it scored."""
+"""The score of one generated image."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """One picture and how it scored: image uint8 (H, W, 3), values by metric name.
+    """One generated image and its values.
 
-    told: whether the session found no subject and had to be told where it is.
+    Attributes:
+        seed: The question's seed.
+        kind: Kind of the structure image.
+        method: Name of the method.
+        image: uint8 (H, W, 3).
+        values: Metric name -> value.
+        told: Whether the session found no subject and had to be given its mask.
     """
 
     seed: int

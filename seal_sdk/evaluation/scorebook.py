@@ -1,4 +1,4 @@
-"""Scores in a file, one JSON object a line, so that an interrupted run goes on where it stopped."""
+"""Scores in a file, one JSON object per line, so that an interrupted run can be continued."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ import numpy as np
 from PIL import Image
 
 from seal_sdk.errors import ConfigError
-from seal_sdk.evaluation.measures import MEASURES
 from seal_sdk.evaluation.methods import Method
+from seal_sdk.evaluation.metrics.measures import MEASURES
+from seal_sdk.evaluation.questions.triples import Triple
 from seal_sdk.evaluation.score import Score
-from seal_sdk.evaluation.triples import Triple
 
 _FACTS = ("question", "seed", "kind", "method", "told", "settings")
 
 
 class ScoreBook:
-    """The scores of a file, and a place for new ones.
+    """The scores in a file.
 
-    path: the file, which is made; its pictures lie beside it in ``<path>.pictures``. setup: plain JSON that says with
-    what the pictures are drawn (model, sampling) and seen; rows that another setup or other settings of a method have
-    drawn, or that have other measures than `MEASURES`, are never mixed with new ones. A last line that was cut off is
-    dropped.
-    Raises ConfigError where the file holds something else than scores.
+    Rows of another setup, of other settings of a method, or with other measures than `MEASURES` are never mixed with
+    new ones. An incomplete last line is dropped.
+
+    Args:
+        path: The file; it is created if needed. The images are stored beside it in ``<path>.pictures``.
+        setup: Plain JSON: everything that determines the scores besides question and method.
+
+    Raises:
+        ConfigError: If the file holds something else than scores.
     """
 
     def __init__(self, path: Path, setup: Mapping[str, Any]) -> None:
@@ -39,7 +43,7 @@ class ScoreBook:
         self._pictures.mkdir(parents=True, exist_ok=True)
 
     def find(self, triple: Triple, method: Method) -> Score | None:
-        """What the file knows of this picture. Raises ConfigError where it was drawn with other settings."""
+        """The score of this question and method, None if it is not there. Raises ConfigError if its settings differ."""
         row = self._rows.get((triple.question, triple.seed, triple.kind, method.name))
         if row is None:
             return None
@@ -53,7 +57,7 @@ class ScoreBook:
         return Score(triple.seed, triple.kind, method.name, self._picture(triple, method), values, row["told"])
 
     def add(self, triple: Triple, method: Method, score: Score) -> None:
-        """Write a score and its picture, at once."""
+        """Write a score and its image immediately."""
         Image.fromarray(score.image).save(self._place(triple, method), compress_level=1)
         facts = (triple.question, score.seed, score.kind, score.method, score.told, self._digest(method))
         row = dict(zip(_FACTS, facts, strict=True)) | score.values
@@ -63,7 +67,7 @@ class ScoreBook:
 
     def _picture(self, triple: Triple, method: Method) -> np.ndarray:
         place = self._place(triple, method)
-        if not place.is_file():  # scores count without it; the contact sheet shows a grey square
+        if not place.is_file():  # scores are valid without it; the contact sheet then shows a grey square
             return np.full_like(triple.truth.image, 127)
         return np.asarray(Image.open(place).convert("RGB"))
 
@@ -77,16 +81,16 @@ class ScoreBook:
 
 
 def digest(facts: Mapping[str, Any]) -> str:
-    """64 hex digits of plain JSON."""
+    """SHA-256 of plain JSON, as 64 hex digits."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _key(row: Mapping[str, Any]) -> tuple[str, int, str, str]:
     return row["question"], row["seed"], row["kind"], row["method"]
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    """The file's whole lines; what was cut off behind them is removed from the file."""
+    """The file's complete lines. An incomplete last line is removed from the file."""
     text = path.read_text() if path.exists() else ""
     whole, newline, torn = text.rpartition("\n")
     try:

@@ -1,28 +1,31 @@
-"""AnchorAlign: scale by box heights, translate bottom centres onto each other, project onto a new canvas (paper, "AnchorAlign")."""
+"""AnchorAlign: moves the structure image so that its subject stands where the reference's does (paper, "AnchorAlign").
+
+The scale is the ratio of the box heights; the translation puts the bottom centres onto each other.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 Box = tuple[float, float, float, float]
+Fill = str | tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Transform:
-    """canvas point = scale * structure point + shift, in pixels."""
+    """Maps structure to canvas: ``canvas point = scale * structure point + shift``, points (x, y) in pixels."""
 
     scale: float
     shift: tuple[float, float]
 
 
 def anchor_transform(reference_box: Box, structure_box: Box) -> Transform:
-    """``s = h_a / h_s`` and ``t = P_a - s P_s`` with P the bottom centres (paper).
+    """``s = h_a / h_s`` and ``t = P_a - s P_s``, with heights h and bottom centres P of the boxes (paper).
 
-    Boxes are (x0, y0, x1, y1), the reference's in pixels of the canvas.
+    Boxes are (x0, y0, x1, y1); the reference's is in pixels of the canvas, the structure's in pixels of its image.
     """
     scale = (reference_box[3] - reference_box[1]) / (structure_box[3] - structure_box[1])
     (ax, ay), (sx, sy) = _bottom_centre(reference_box), _bottom_centre(structure_box)
@@ -33,20 +36,19 @@ def _bottom_centre(box: Box) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, box[3]
 
 
-def align_image(
-    image: Image.Image, transform: Transform, size: tuple[int, int], fill: str | tuple[int, int, int] = "border"
-) -> Image.Image:
-    """The structure image (RGB) on a canvas of (width, height) pixels, antialiased when it shrinks.
+def align_image(image: Image.Image, transform: Transform, size: tuple[int, int], fill: Fill = "border") -> Image.Image:
+    """Draw the structure image (RGB) on a canvas of (width, height) pixels, antialiased when it shrinks.
 
-    fill: what the uncovered canvas takes: "border" (the median colour of the image's border, ours) or an RGB triple.
+    fill: colour of the uncovered canvas, an RGB triple or "border" for the median colour of the image's border (ours).
     """
     return _project(image, transform, size, border_colour(image) if fill == "border" else fill)
 
 
 def align_mask(mask: np.ndarray, transform: Transform, size: tuple[int, int]) -> np.ndarray:
-    """The structure's subject mask (H, W) bool moved by the same transform: (height, width) bool of the canvas.
+    """Move the structure's subject mask, (H, W) bool, by the same transform. Returns the canvas's, (height, width) bool.
 
-    A pixel belongs when at least half covered, or half as much as the best covered one: thin strokes survive shrinking (ours).
+    A pixel belongs to the subject if more than half of it is covered, or more than half as much as of the pixel that is
+    covered most. So thin strokes survive shrinking (ours).
     """
     picture = Image.fromarray(np.asarray(mask, dtype=bool).astype(np.uint8) * 255)
     covered = np.asarray(_project(picture, transform, size, 0))
@@ -61,8 +63,8 @@ def border_colour(image: Image.Image) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _project(image: Image.Image, transform: Transform, size: tuple[int, int], fill: Any) -> Image.Image:
-    """PIL maps canvas points back to image points: the inverse of the transform."""
+def _project(image: Image.Image, transform: Transform, size: tuple[int, int], fill: float | Fill) -> Image.Image:
+    """Resample the image on the canvas. PIL maps canvas points back to image points, so it gets the inverse transform."""
     width, height = image.size
     if transform.scale < 1:  # affine resampling does not antialias: shrink to whole pixels first
         smaller = max(round(width * transform.scale), 1), max(round(height * transform.scale), 1)

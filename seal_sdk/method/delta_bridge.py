@@ -1,4 +1,4 @@
-"""Delta-Bridge: the low-passed difference of two guidances, added back to the main one (paper, "Delta-Bridge")."""
+"""Delta-Bridge: adds the low-passed difference of two guidance terms to the main one (paper, "Delta-Bridge")."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def low_pass(field: Tensor, iterations: int, kernel: int = 3) -> Tensor:
-    """Iterated average pooling of (B, C, H, W) at unchanged size; border pixels average what lies inside (ours)."""
+    """Average-pool (B, C, H, W) repeatedly at the same size. At the border only existing pixels count (ours)."""
     for _ in range(iterations):
         field = F.avg_pool2d(field, kernel, stride=1, padding=kernel // 2, count_include_pad=False)
     return field
@@ -24,12 +24,24 @@ def bridge(
     low_pass_iterations: int,
     region: Tensor | None = None,
 ) -> Tensor:
-    """The guided prediction (B, C, H, W) of one step.
+    """The guided prediction of one step.
 
-    With g_x = eps(z, c_x) - eps(z, empty) and Delta = g_gen - g_app (paper): ``eps(empty) + w (g_base + lambda LPF(Delta))``, where the
-    main guidance is the generation's or the appearance's (``base``, ours). uncond=None is unguided sampling: ``eps_base + lambda
-    LPF(Delta)``. What is not needed may be None; strength 0 is diffusers' own classifier-free guidance, bit for bit.
-    region: (1, 1, H, W) in [0, 1], how much of the delta each place takes (ours), None for all of it everywhere.
+    With g_x = eps(z, c_x) - eps(z, empty) and Delta = g_gen - g_app (paper) it is ``eps(empty) + w (g_base + lambda
+    LPF(Delta))``. Without ``uncond`` (unguided sampling) it is ``eps_base + lambda LPF(Delta)``. With strength 0 it is
+    diffusers' own classifier-free guidance, bit for bit.
+
+    Args:
+        uncond: (B, C, H, W), prediction with the empty or negative prompt, or None.
+        generation: (B, C, H, W), prediction with the prompt; may be None if it is not needed.
+        appearance: (B, C, H, W), prediction with the reference prompt; may be None if it is not needed.
+        guidance_scale: w.
+        strength: lambda.
+        base: which guidance is the main one, "gen" or "app" (ours).
+        low_pass_iterations: passes of `low_pass`.
+        region: (1, 1, H, W) in [0, 1], a factor on the low-passed delta (ours); None means 1 everywhere.
+
+    Returns:
+        (B, C, H, W).
     """
     main = generation if base == "gen" else appearance
     assert main is not None

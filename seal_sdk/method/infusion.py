@@ -1,40 +1,92 @@
-"""Reference-guided Appearance Infusion: match queries to cached keys, attend to the best, blend (paper, "Reference-guided ...")."""
+"""Reference-guided Appearance Infusion (paper, section of that name).
+
+Each query of the image is matched with the cached keys of the reference, attends to the best of them, and the result is
+blended into the attention output.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+OnMatch = Callable[[int, int, Tensor], None]  # called with row, head and the similarities (Nt, Nk)
 
-def similarities(query: Tensor, key: Tensor) -> Tensor:
-    """Cosines of every query, (Nq, C), with every key, (Nk, C): (Nq, Nk), fp32.
 
-    All heads' channels together decide, so that a token has one correspondence (ours).
+@dataclass(frozen=True)
+class ReferenceTokens:
+    """Cached tokens of the reference in one layer.
+
+    key, value: (Nk, C). retention: (Nk,) in [0, 1], a factor on the blending strength where a token is the best match
+    (ours); None means 1 for all.
+    """
+
+    key: Tensor
+    value: Tensor
+    retention: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class InfusionSettings:
+    """How one layer is infused at one step.
+
+    heads: attention heads of the layer. tau: cosine in [-1, 1] that a match has to exceed. delta: blending strength,
+    >= 0. top_k: how many keys a query attends to; 0 means all. per_head: each head finds its own matches and is gated
+    by them, instead of one match for all heads (ours).
+    """
+
+    heads: int
+    tau: float
+    delta: float
+    top_k: int = 0
+    per_head: bool = False
+
+
+def cosine_similarity(query: Tensor, key: Tensor) -> Tensor:
+    """Cosine of every query (Nq, C) with every key (Nk, C). Returns (Nq, Nk) in fp32.
+
+    The channels of all heads are compared together, so that a token has one match (ours).
     """
     return F.normalize(query.float(), dim=-1) @ F.normalize(key.float(), dim=-1).T
 
 
 def match(similarity: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
-    """The ``top_k`` most similar keys of every query, from (Nq, Nk): cosines and indices, (Nq, k), k = min(top_k, Nk), best first."""
+    """The most similar keys of each query, from similarities (Nq, Nk).
+
+    Returns their similarities and indices, (Nq, k) each, best first, with k = min(top_k, Nk).
+    """
     if top_k == 1:
         best, index = similarity.max(dim=-1, keepdim=True)
         return best, index
     return torch.topk(similarity, min(top_k, similarity.shape[1]), dim=-1)
 
 
+def subject_targets(query: Tensor, key: Tensor, sources: Tensor) -> Tensor:
+    """Mark the image tokens that look more like the reference's subject than like its background (ours).
+
+    It is used if no structure image says where the subject will be. A token is a target if its best match over the
+    whole reference lies on the subject. That needs no threshold, since subject and background compete.
+
+    query: (Nq, C). key: (Nk, C), keys of the whole reference. sources: (Nk,) bool, True on the subject. Returns
+    (Nq,) bool.
+    """
+    return sources[cosine_similarity(query, key).argmax(dim=-1)]
+
+
 def attend(query: Tensor, key: Tensor, value: Tensor, index: Tensor | None, heads: int) -> Tensor:
     """A_app: attention of each query over its matches, ``softmax(q K~^T / sqrt(d)) V~`` per head.
 
-    query: (Nq, C). key, value: (Nk, C). index: (Nq, k), None for all keys. Returns (Nq, C); for k = 1 simply the matched value.
+    query: (Nq, C). key, value: (Nk, C). index: (Nq, k), the matches, or None for all keys. Returns (Nq, C). With k = 1
+    that is the matched value itself.
     """
     count, channels = query.shape
     if index is None:
-        per_head = [t.view(len(t), heads, -1).transpose(0, 1) for t in (query, key, value)]  # (heads, N, d)
-        return F.scaled_dot_product_attention(*per_head).transpose(0, 1).reshape(count, channels)
+        q, k, v = (t.view(len(t), heads, -1).transpose(0, 1) for t in (query, key, value))  # (heads, N, d)
+        return F.scaled_dot_product_attention(q, k, v).transpose(0, 1).reshape(count, channels)
     if index.shape[1] == 1:
         return value[index[:, 0]]
     q = query.view(count, 1, heads, -1).transpose(1, 2)  # (Nq, heads, 1, d)
@@ -45,72 +97,83 @@ def attend(query: Tensor, key: Tensor, value: Tensor, index: Tensor | None, head
 def infuse(
     base: Tensor,
     query: Tensor,
-    key: Tensor,
-    value: Tensor,
+    reference: ReferenceTokens,
+    settings: InfusionSettings,
     *,
-    heads: int,
-    tau: float,
-    delta: float,
-    top_k: int,
-    targets: Tensor | None,
     rows: Sequence[int],
-    per_head: bool = False,
-    kept: Tensor | None = None,
-    on_match: Callable[[int, int, Tensor], None] | None = None,
+    targets: Tensor | None = None,
+    on_match: OnMatch | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Blend appearance attention into the base attention: ``(A_base + delta A_app) / (1 + delta)`` where the similarity exceeds tau.
+    """Blend appearance attention into base attention: ``(A_base + delta A_app) / (1 + delta)`` where similarity > tau.
 
-    base: (B, N, C) attention output before ``to_out``. query: (B, N, C). key, value: (Nk, C) of the reference. targets: (Nt,) indices of
-    the tokens that may be infused, None for all. rows: batch rows to infuse. per_head: each head finds matches of its own and is gated
-    by them, instead of one match for all (ours). kept: (Nk,) in [0, 1], what a token's share in the blend is multiplied by
-    where it is the best match (ours). on_match: called with row, head (0 unless per_head) and all similarities, (Nt, Nk).
-    Returns the blended (B, N, C), and the share of the candidate tokens that were infused, a number from 0 to 1 on the
-    same device. Everything else stays bit for bit the base.
+    Args:
+        base: (B, N, C), attention output before ``to_out``.
+        query: (B, N, C).
+        reference: tokens to match; K and V are converted to the query's dtype.
+        settings: thresholds and strengths.
+        rows: batch rows to infuse.
+        targets: (Nt,), indices of the tokens that may be infused; None for all.
+        on_match: called with row, head (0 unless ``per_head``) and the similarities (Nt, Nk).
+
+    Returns:
+        The blended (B, N, C), and the share of the target tokens that were infused, a scalar tensor in [0, 1]. All
+        other tokens are bit for bit those of ``base``.
     """
-    if not len(key) or not len(rows) or (targets is not None and not len(targets)):
+    if not len(reference.key) or not len(rows) or (targets is not None and not len(targets)):
         return base, torch.zeros((), device=base.device)
-    blended = base.clone()
-    key, value = key.to(query.dtype), value.to(query.dtype)
-    heads, width = (1, query.shape[-1] // heads) if per_head else (heads, query.shape[-1])
-    every = top_k >= len(key) > 1
-    shares = []
+    key, value = reference.key.to(query.dtype), reference.value.to(query.dtype)
+    reference = ReferenceTokens(key, value, reference.retention)
+    blended, coverage = base.clone(), []
     for row in rows:
         at = row if targets is None else (row, targets)
-        mixed = []
-        for head, (q, k, v, before) in enumerate(zip(*(t.split(width, -1) for t in (query[at], key, value, base[at])))):
-            similarity = similarities(q, k)
-            if on_match is not None:
-                on_match(row, head, similarity)
-            best, index = match(similarity, 1 if every else top_k)
-            valid = best[:, :1] > tau
-            share = delta / (1 + delta) if kept is None else delta / (1 + delta) * kept[index[:, :1]]
-            appearance = attend(q, k, v, None if every else index, heads)
-            mixed.append(torch.where(valid, _blend(before, appearance, share), before))
-            shares.append(valid.float().mean())
-        blended[at] = torch.cat(mixed, -1)
-    return blended, torch.stack(shares).mean()
+        observe = None if on_match is None else partial(on_match, row)
+        blended[at], shares = _infuse_row(base[at], query[at], reference, settings, observe)
+        coverage += shares
+    return blended, torch.stack(coverage).mean()
+
+
+def _infuse_row(
+    base: Tensor,
+    query: Tensor,
+    reference: ReferenceTokens,
+    settings: InfusionSettings,
+    on_match: Callable[[int, Tensor], None] | None,
+) -> tuple[Tensor, list[Tensor]]:
+    """Infuse the tokens (Nt, C) of one row, in one part or head by head. Returns them and each part's coverage."""
+    parts = settings.heads if settings.per_head else 1
+    split = (t.chunk(parts, -1) for t in (base, query, reference.key, reference.value))
+    blended, coverage = [], []
+    for head, (before, q, k, v) in enumerate(zip(*split, strict=True)):
+        similarity = cosine_similarity(q, k)
+        if on_match is not None:
+            on_match(head, similarity)
+        part = ReferenceTokens(k, v, reference.retention)
+        after, valid = _infuse_part(before, q, part, settings, similarity)
+        blended.append(after)
+        coverage.append(valid.float().mean())
+    return torch.cat(blended, -1), coverage
+
+
+def _infuse_part(
+    base: Tensor, query: Tensor, reference: ReferenceTokens, settings: InfusionSettings, similarity: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Returns the blended (Nt, C) and the gate, (Nt, 1) bool."""
+    top_k = settings.top_k or len(reference.key)
+    attend_all = top_k >= len(reference.key) > 1
+    best, index = match(similarity, 1 if attend_all else top_k)
+    valid = best[:, :1] > settings.tau
+    share: float | Tensor = settings.delta / (1 + settings.delta)
+    if reference.retention is not None:
+        share = share * reference.retention[index[:, :1]]
+    heads = 1 if settings.per_head else settings.heads
+    appearance = attend(query, reference.key, reference.value, None if attend_all else index, heads)
+    return torch.where(valid, _blend(base, appearance, share), base), valid
 
 
 def _blend(base: Tensor, appearance: Tensor, share: float | Tensor) -> Tensor:
-    """``(A_base + delta A_app) / (1 + delta)``, in fp32 and as an interpolation: ``delta A_app`` would overflow half precision."""
+    """``(A_base + delta A_app) / (1 + delta)`` with ``share = delta / (1 + delta)``.
+
+    It is computed in fp32 and as an interpolation, since ``delta A_app`` would overflow half precision.
+    """
     weight = share.float() if isinstance(share, Tensor) else share
     return torch.lerp(base.float(), appearance.float(), weight).to(base.dtype)
-
-
-def token_mask(mask: np.ndarray, grid: tuple[int, int], coverage: float = 0.15) -> Tensor:
-    """Which tokens of a (rows, columns) grid belong to the subject, from its mask (H, W) bool: (rows * columns,) bool.
-
-    A token belongs when the mask covers more than ``coverage`` of its area (ours); the best covered one always does, so that a small
-    subject is never lost.
-    """
-    area = F.interpolate(
-        torch.as_tensor(np.ascontiguousarray(mask), dtype=torch.float32)[None, None], size=grid, mode="area"
-    )
-    share = area.flatten()
-    return share > min(coverage, max(float(share.max()) * 0.999, 0.0))
-
-
-def dilate(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
-    """A token mask (rows * columns,) bool, grown by one token to every side."""
-    picture = tokens.view(1, 1, *grid).float()
-    return F.max_pool2d(picture, 3, stride=1, padding=1).flatten() > 0

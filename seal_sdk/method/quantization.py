@@ -1,4 +1,7 @@
-"""Smaller K/V: eight bits per number, with a scale and an offset per channel (ours; KIVI, arXiv 2402.02750, quantises K so too)."""
+"""K/V in eight bits per number, with one scale and one offset per channel (ours).
+
+KIVI (arXiv 2402.02750) also quantizes keys per channel.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ _LEVELS = 255
 
 
 def quantize(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Codes (N, C) uint8 and (2, C) fp32, scale and offset of each channel, of values (N, C) of any float dtype.
+    """Quantize values (N, C) of any float dtype.
 
-    ``codes * scale + offset`` is at most half a scale, 1/510 of the channel's range, away from the value.
+    Returns codes, (N, C) uint8, and the scale and offset of each channel, (2, C) fp32. ``codes * scale + offset`` differs
+    from the value by at most half a scale, which is 1/510 of the channel's range.
     """
     low, high = (bound.float() for bound in (values.amin(dim=0), values.amax(dim=0)))
     scale = ((high - low) / _LEVELS).clamp(min=torch.finfo(torch.float32).tiny)
@@ -20,6 +24,6 @@ def quantize(values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def dequantize(codes: Tensor, scale_and_offset: Tensor, dtype: torch.dtype) -> Tensor:
-    """Values (..., N, C) from codes (..., N, C) and (..., 2, C)."""
-    scale, offset = scale_and_offset.float().split(1, dim=-2)
+    """Values (..., N, C) of a dtype, from codes (..., N, C) and their scales and offsets (..., 2, C)."""
+    scale, offset = scale_and_offset.float().chunk(2, dim=-2)
     return (codes.float() * scale + offset).to(dtype)

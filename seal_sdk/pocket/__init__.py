@@ -1,4 +1,7 @@
-"""Pocket: a very small diffusion model of SDXL's architecture, and the procedural world it is trained on."""
+"""Pocket, the embedded model: a very small diffusion model of SDXL's architecture, and a segmenter.
+
+The package also holds the procedural world that both are trained on, and the training itself.
+"""
 
 from __future__ import annotations
 
@@ -7,4 +10,4 @@ from pathlib import Path
 ASSETS = Path(__file__).parent / "assets"
 PIPELINE_FOLDER = ASSETS / "pipeline"
 SAM_WEIGHTS = ASSETS / "sam.safetensors"
-IMAGE_SIZE = 128
+IMAGE_SIZE = 128  # pixels

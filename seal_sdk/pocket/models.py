@@ -1,23 +1,45 @@
-"""Pocket's models: SDXL's own classes and block types, very small."""
+"""Pocket's models: the classes and block types of SDXL, very small.
+
+The imports name the modules that define diffusers' classes: the package itself shows type checkers placeholders.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TypeVar
+
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from seal_sdk.pocket import IMAGE_SIZE
 
-VAE_FACTOR = 4
+VAE_FACTOR = 4  # pixels per latent
 LATENT_CHANNELS = 8
-TEXT_WIDTH = 64
-TIME_WIDTH = 32
+TEXT_WIDTH = 64  # channels of each text encoder
+TIME_WIDTH = 32  # channels per added time id
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def channels_last(model: Model) -> Model:
+    """Lay out a model's weights with channels last, in place. Convolutions are faster with it."""
+    nn.Module.to(model, memory_format=torch.channels_last)  # the `to` of diffusers' models has no usable type
+    return model
+
+
+def channels_first(model: Model) -> Model:
+    """Lay out a model's weights as files hold them, in place."""
+    nn.Module.to(model, memory_format=torch.contiguous_format)
+    return model
 
 
 def build_vae() -> AutoencoderKL:
-    """128 px RGB to 8x32x32 latents."""
-    return AutoencoderKL(
+    """Build the VAE: 128 px RGB images to latents (8, 32, 32)."""
+    vae: AutoencoderKL = AutoencoderKL(
         block_out_channels=(16, 32, 32),
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
@@ -29,11 +51,19 @@ def build_vae() -> AutoencoderKL:
         force_upcast=False,
         scaling_factor=1.0,
     )
+    return vae
+
+
+def load_vae(folder: Path, device: torch.device | str = "cpu") -> AutoencoderKL:
+    """Load a VAE that diffusers saved, in fp32."""
+    vae: AutoencoderKL = AutoencoderKL.from_pretrained(folder, dtype=torch.float32)
+    nn.Module.to(vae, device)
+    return vae
 
 
 def build_unet() -> UNet2DConditionModel:
-    """Self-attention at 16x16 and 8x8 tokens, two transformer layers in the inner blocks."""
-    return UNet2DConditionModel(
+    """Build the UNet: self-attention at 16x16 and 8x8 tokens, two transformer layers in the inner blocks."""
+    unet: UNet2DConditionModel = UNet2DConditionModel(
         sample_size=IMAGE_SIZE // VAE_FACTOR,
         in_channels=LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
@@ -50,10 +80,17 @@ def build_unet() -> UNet2DConditionModel:
         cross_attention_dim=2 * TEXT_WIDTH,
         norm_num_groups=24,
     )
+    return unet
 
 
 def text_config(vocabulary: int, bos: int, eos: int) -> CLIPTextConfig:
-    """Three layers, of which SDXL reads the last but one."""
+    """Configure a text encoder of three layers, of which SDXL reads the last but one.
+
+    Args:
+        vocabulary: Number of tokens.
+        bos: Id of the token that begins a text.
+        eos: Id of the token that ends and pads a text.
+    """
     return CLIPTextConfig(
         vocab_size=vocabulary,
         hidden_size=TEXT_WIDTH,
@@ -70,8 +107,11 @@ def text_config(vocabulary: int, bos: int, eos: int) -> CLIPTextConfig:
 
 
 def build_scheduler() -> DDIMScheduler:
-    """SDXL's betas, rescaled to zero terminal SNR, with v-prediction: overall colours come out right (arXiv 2305.08891)."""
-    return DDIMScheduler(
+    """Build the scheduler: SDXL's betas, rescaled to zero terminal SNR, with v-prediction.
+
+    Both together keep the overall brightness and colour right (arXiv 2305.08891, sections 3.1 and 3.2).
+    """
+    scheduler: DDIMScheduler = DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
         beta_schedule="scaled_linear",
@@ -81,31 +121,40 @@ def build_scheduler() -> DDIMScheduler:
         clip_sample=False,
         set_alpha_to_one=True,
     )
+    return scheduler
 
 
 class Denoiser(nn.Module):
-    """UNet and both text encoders, trained together."""
+    """The UNet and both text encoders, which are trained together. The arguments are those of `text_config`."""
 
     def __init__(self, vocabulary: int, bos: int, eos: int) -> None:
         super().__init__()
-        self.unet = build_unet().to(memory_format=torch.channels_last)
+        self.unet = channels_last(build_unet())
         self.text_encoder = CLIPTextModel(text_config(vocabulary, bos, eos))
         self.text_encoder_2 = CLIPTextModelWithProjection(text_config(vocabulary, bos, eos))
         for encoder in (self.text_encoder, self.text_encoder_2):
             for parameter in encoder.parameters():
                 if parameter.ndim > 1:
                     nn.init.normal_(parameter, std=0.04)
-        nn.init.zeros_(self.unet.conv_out.weight)
-        nn.init.zeros_(self.unet.conv_out.bias)
+        for parameter in self.unet.conv_out.parameters():
+            nn.init.zeros_(parameter)
 
     def encode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Token ids (B, 77) to embeddings (B, 77, 128) and pooled (B, 64), as the SDXL pipeline reads them."""
+        """Encode token ids (B, 77) to embeddings (B, 77, 128) and pooled (B, 64), as the SDXL pipeline does."""
         first = self.text_encoder(ids, output_hidden_states=True).hidden_states[-2]
         second = self.text_encoder_2(ids, output_hidden_states=True)
         return torch.cat([first, second.hidden_states[-2]], dim=-1), second.text_embeds
 
     def forward(self, latents: Tensor, timesteps: Tensor, embeds: Tensor, pooled: Tensor) -> Tensor:
-        """Predicted v (B, 8, 32, 32)."""
+        """Predict v (B, 8, 32, 32).
+
+        Args:
+            latents: (B, 8, 32, 32), noisy.
+            timesteps: (B,) in [0, 1000).
+            embeds: (B, 77, 128) of the prompts.
+            pooled: (B, 64) of the prompts.
+        """
         ids = latents.new_tensor([[IMAGE_SIZE, IMAGE_SIZE, 0, 0, IMAGE_SIZE, IMAGE_SIZE]]).expand(len(latents), 6)
         added = {"text_embeds": pooled, "time_ids": ids}
-        return self.unet(latents, timesteps, encoder_hidden_states=embeds, added_cond_kwargs=added).sample
+        velocity: Tensor = self.unet(latents, timesteps, encoder_hidden_states=embeds, added_cond_kwargs=added).sample
+        return velocity

@@ -1,4 +1,4 @@
-"""Pocket's subject finder: segment-anything's own classes, very small."""
+"""Pocket's subject segmenter: a very small Sam, built of segment-anything's own classes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import nn
 from seal_sdk.errors import WeightsNotFound
 from seal_sdk.pocket import IMAGE_SIZE, SAM_WEIGHTS
 
-PATCH = 8
-WIDTH = 64
+PATCH = 8  # pixels
+WIDTH = 64  # channels of the image embedding
 
 
 def build_sam() -> Sam:
-    """A Sam for 128 px images: four ViT layers over 16x16 patches, masks of 64x64."""
+    """Build a Sam for 128 px images: four ViT layers over 16x16 patches, masks of 64x64."""
     grid = (IMAGE_SIZE // PATCH, IMAGE_SIZE // PATCH)
     return Sam(
         ImageEncoderViT(
@@ -50,7 +50,11 @@ def build_sam() -> Sam:
 
 
 def load_pocket_sam() -> Sam:
-    """The embedded Sam with its trained weights. Raises WeightsNotFound when the package was installed without its assets."""
+    """Load the embedded Sam with its trained weights, in fp32.
+
+    Raises:
+        WeightsNotFound: If the package was installed without its assets.
+    """
     _check_assets()
     sam = build_sam()
     sam.load_state_dict({name: tensor.float() for name, tensor in load_file(SAM_WEIGHTS).items()})
@@ -58,7 +62,11 @@ def load_pocket_sam() -> Sam:
 
 
 def pocket_sam_digest() -> str:
-    """The start of the weights' SHA-256, for recipes."""
+    """Return the first 16 hexadecimal digits of the weights' SHA-256, for cache keys.
+
+    Raises:
+        WeightsNotFound: If the package was installed without its assets.
+    """
     _check_assets()
     return hashlib.sha256(SAM_WEIGHTS.read_bytes()).hexdigest()[:16]
 

@@ -43,7 +43,7 @@ def main() -> None:
                 reads[tier] += count
             if (number + 1) % max(arguments.count // 5, 1) == 0:
                 after[number + 1] = round(resident_mb(), 1)
-        report = {"resident_mb_after": after, "kept_bytes": session._tiers.nbytes, "reads": reads}
+        report = {"resident_mb_after": after, "kept_bytes": session._cache.nbytes, "reads": reads}
         report["store_bytes"] = session.store.usage().total
     print(json.dumps(report, indent=2))
 

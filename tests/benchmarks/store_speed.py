@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-import store.files
 from store import ArraySpec, IdentityStore, StoredIdentity
+from store.local import files
 
 TIMESTEPS = (999, 700)
 
@@ -85,11 +85,11 @@ def measure_reads(folder: Path, repeats: int) -> dict[str, float]:
 
 
 def measure_publication(folder: Path, repeats: int) -> dict[str, float]:
-    sync_data, sync_directory = store.files.sync_data, store.files.sync_directory
+    sync_data, sync_directory = files.sync_data, files.sync_directory
 
     def publish(number: int, durable: bool) -> float:
-        store.files.sync_data = sync_data if durable else lambda descriptor: None
-        store.files.sync_directory = sync_directory if durable else lambda path: None
+        files.sync_data = sync_data if durable else lambda descriptor: None
+        files.sync_directory = sync_directory if durable else lambda path: None
         place = IdentityStore(folder / f"published-{number}-{durable}")
         taken = seconds(lambda: put(place, arrays, number))
         shutil.rmtree(place.root)
@@ -100,7 +100,7 @@ def measure_publication(folder: Path, repeats: int) -> dict[str, float]:
     try:
         pairs = [(publish(number, True), publish(number, False)) for number in range(repeats)]
     finally:
-        store.files.sync_data, store.files.sync_directory = sync_data, sync_directory
+        files.sync_data, files.sync_directory = sync_data, sync_directory
     durable, quick = (statistics.median(each) for each in zip(*pairs, strict=True))
     return {"durable_put_s": durable, "durable_over_no_fsync": durable / quick}
 

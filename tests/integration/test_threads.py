@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 
 from seal_sdk import Callback, IdentitySession
-from seal_sdk.backbone.lock import FairLock, lock_of
+from seal_sdk.backbone.lock import lock_of
 from seal_sdk.errors import ConfigError
 
 BOX = (20.0, 20.0, 100.0, 110.0)
@@ -22,7 +21,7 @@ PATIENCE = 120
 
 
 @pytest.fixture
-def session(tiny_pipeline, tmp_path, reference_image, one_thread):
+def session(tiny_pipeline, tmp_path, reference_image):
     with IdentitySession(tiny_pipeline(), store=tmp_path / "store", enable_progress_bar=False) as session:
         session.register(reference_image, prompt="a photo of a cat", name="cat", box=BOX, timesteps=2)
         yield session
@@ -44,7 +43,7 @@ def draw(session, structure, number):
 
 def waiting(session):
     """How many threads wait for the session's model."""
-    return lock_of(session.pipe.vae).waiting + lock_of(session.pipe.unet).waiting
+    return sum(lock_of(module).waiting for module in session.backbone.modules)
 
 
 def in_threads(calls):
@@ -169,54 +168,30 @@ def test_a_callback_may_call_the_session(session):
     assert inner == [2, 2]
 
 
-@contextmanager
-def taken(lock):
-    """The lock, held by another thread until the block ends."""
-    holding, release = threading.Event(), threading.Event()
+def test_an_interrupted_call_leaves_the_model_to_the_next(session, structure_image):
+    expected = draw(session, structure_image, 1)
 
-    def hold():
-        with lock:
-            holding.set()
-            release.wait(PATIENCE)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    holding.wait(PATIENCE)
-    yield
-    release.set()
-    thread.join()
-
-
-def test_the_lock_is_given_in_the_order_of_asking():
-    lock, order = FairLock(), []
-
-    def ask(number):
-        with lock:
-            order.append(number)
-
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(20)]
-    with taken(lock):
-        for number, thread in enumerate(threads):
-            thread.start()
-            while lock.waiting <= number:
-                time.sleep(0.001)
-    for thread in threads:
-        thread.join()
-    assert order == list(range(20))
-
-
-def test_who_is_interrupted_while_waiting_leaves_the_queue(monkeypatch):
-    lock, entered = FairLock(), []
-
-    def interrupt(*_):
+    def interrupt(pipe, index, timestep, given):
         raise KeyboardInterrupt
 
-    with taken(lock):
-        with monkeypatch.context() as patched:
-            patched.setattr(lock._changed, "wait", interrupt)
-            with pytest.raises(KeyboardInterrupt), lock:
-                entered.append("never")
-        assert lock.waiting == 0
-    with lock:  # nobody is stuck behind the one who left
-        entered.append("later")
-    assert entered == ["later"]
+    def interrupted():
+        with pytest.raises(KeyboardInterrupt):
+            session.generate(None, "a cat", seed=1, num_inference_steps=2, callback_on_step_end=interrupt)
+
+    _, drawn = in_threads([interrupted, lambda: draw(session, structure_image, 1)])
+    assert np.array_equal(drawn, expected)
+    assert not any(module._forward_hooks for module in session.pipe.unet.modules())
+
+
+def test_calls_of_the_pipeline_itself_can_take_their_turn(session, structure_image):
+    """An app that also calls its pipeline holds the session's lock meanwhile."""
+    session.pipe.set_progress_bar_config(disable=True)
+
+    def plain():
+        with session.backbone.lock:
+            generator = torch.Generator().manual_seed(5)
+            return session.pipe("a cat", num_inference_steps=2, generator=generator, output_type="np").images[0]
+
+    alone = [plain(), draw(session, structure_image, 1)]
+    together = in_threads([plain, lambda: draw(session, structure_image, 1)] * 3)
+    assert all(np.array_equal(each, alone[number % 2]) for number, each in enumerate(together))

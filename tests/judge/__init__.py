@@ -1,1 +1,1 @@
-"""A small classifier that says which species and scene a picture of the embedded model's world shows: the tests' judge."""
+"""A small classifier of species and scenes in the procedural world. Tests use it to judge what the embedded model draws."""

@@ -1,4 +1,4 @@
-"""The judge itself: a small convolutional network, its weights, and how it is asked."""
+"""The classifier: a small convolutional network and its weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from seal_sdk.evaluation.unet import to_input
+from seal_sdk.evaluation.networks.unet import to_input
 from seal_sdk.pocket import world
 from seal_sdk.pocket.train.data import BODY_CLASSES
 
@@ -19,9 +19,11 @@ DEEP = 128
 
 
 class Judge(nn.Module):
-    """Logits of species (B, 5) and scenes (B, 9) of images (B, 3, 128, 128) in [-1, 1].
+    """Classifies images (B, 3, 128, 128) in [-1, 1]. Returns logits of species (B, 5) and of scenes (B, 9).
 
-    While it is trained it also names the part of the body at each of 16x16 places: ``parts``, (B, BODY_CLASSES, 16, 16).
+    Attributes:
+        parts: (B, BODY_CLASSES, 16, 16) of the last forward pass, logits of the body's part at each place. Only the
+            training uses them.
     """
 
     def __init__(self) -> None:
@@ -52,7 +54,7 @@ def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequentia
 
 @torch.no_grad()
 def judge(images: np.ndarray) -> list[tuple[str, str]]:
-    """The species and the scene of each image (B, 128, 128, 3) uint8."""
+    """Return the most likely species and scene of each image (B, 128, 128, 3) uint8."""
     model = Judge()
     model.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()})
     species, scenes = model(to_input(images))

@@ -1,4 +1,4 @@
-"""Draws plain prompts with the embedded model, and has the judge say how often species, scene and colour are right.
+"""Draws plain prompts with the embedded model, and measures how often species, scene and colour are right.
 
 PYTHONPATH=tests python -m judge.draw [--count 500] [--sheet FILE.png]
 """
@@ -14,15 +14,15 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
 from judge.classifier import judge
-from seal_sdk.defaults import POCKET
-from seal_sdk.evaluation.segmenter import load_segmenter, subject_mask
+from seal_sdk.config import POCKET
+from seal_sdk.evaluation.networks.segmenter import load_segmenter, subject_mask
 from seal_sdk.pocket import PIPELINE_FOLDER, world
 
-COLORS = ("red", "yellow", "green", "blue", "purple", "pink")  # those that shading does not turn into others
+COLORS = ("red", "yellow", "green", "blue", "purple", "pink")  # shading does not turn these into one another
 
 
-def asked(count: int) -> list[tuple[str, str, str, str]]:
-    """Prompt, species, scene and colour of so many plain prompts, seeded."""
+def draw_prompts(count: int) -> list[tuple[str, str, str, str]]:
+    """Return so many plain prompts, each with its species, scene and colour. They are the same in every run."""
     rng = np.random.default_rng(0)
     found = []
     for _ in range(count):
@@ -34,7 +34,7 @@ def asked(count: int) -> list[tuple[str, str, str, str]]:
 
 @torch.no_grad()
 def draw(prompts: list[str], batch: int = 10) -> np.ndarray:
-    """(N, 128, 128, 3) uint8, with diffusers alone; image n starts from seed n."""
+    """Draw images (N, 128, 128, 3) uint8 with plain diffusers. Image n has seed n."""
     pipe = StableDiffusionXLPipeline.from_pretrained(PIPELINE_FOLDER, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     images = []
@@ -52,7 +52,7 @@ def draw(prompts: list[str], batch: int = 10) -> np.ndarray:
 
 
 def shows(image: np.ndarray, mask: np.ndarray, color: str) -> bool:
-    """Whether the colour is one of the two that most of the subject's pixels have."""
+    """Return whether the colour is one of the two most frequent ones in the mask."""
     pixels = image[mask][::7] / 255
     names = [world.color_name(tuple(pixel)) for pixel in pixels]
     common = sorted(set(names), key=names.count)[-2:]
@@ -60,8 +60,8 @@ def shows(image: np.ndarray, mask: np.ndarray, color: str) -> bool:
 
 
 def rates(count: int) -> tuple[dict[str, float], np.ndarray]:
-    """Share of the pictures whose species, scene and colour are those asked for; and the pictures."""
-    wanted = asked(count)
+    """Return the share of images whose species, scene and colour are those of their prompts, and the images."""
+    wanted = draw_prompts(count)
     images = draw([prompt for prompt, *_ in wanted])
     told, segmenter = judge(images), load_segmenter()
     right = {

@@ -1,4 +1,4 @@
-"""Trains the judge on the training set of the embedded model, and says how often it is right about held-out pictures.
+"""Trains the judge on the training set of the embedded model, and prints its accuracy on held-out images.
 
 PYTHONPATH=tests python -m judge.train --folder RUN [--minutes 8]
 """
@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch.nn.functional import avg_pool2d, cross_entropy, interpolate
 
 from judge.classifier import WEIGHTS, Judge, judge
-from seal_sdk.evaluation.unet import to_input
+from seal_sdk.evaluation.networks.unet import to_input
 from seal_sdk.pocket import world
 from seal_sdk.pocket.train.data import TrainingSet
 from seal_sdk.pocket.train.loop import norms_in_fp32
@@ -24,13 +24,13 @@ BATCH, RATE = 64, 3e-3
 
 
 def labels(seeds: np.ndarray) -> torch.Tensor:
-    """(N, 2) indices of species and scene."""
+    """Return the indices of species and scene (N, 2) of the seeds' samples."""
     samples = [world.sample(int(seed)) for seed in seeds]
     return torch.tensor([[world.SPECIES.index(s.identity.species), world.SCENES.index(s.scene.name)] for s in samples])
 
 
-def roughened(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Some of the images blurred or noisy, as a generator draws them."""
+def degrade(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Blur some images (B, 3, H, W) and add noise, since generated images are less sharp than rendered ones."""
     blurred = interpolate(avg_pool2d(images, 2), scale_factor=2, mode="bilinear")
     images = torch.where(torch.rand(len(images), 1, 1, 1, generator=generator) < 0.3, blurred, images)
     strength = 0.25 * torch.rand(len(images), 1, 1, 1, generator=generator)
@@ -38,6 +38,7 @@ def roughened(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 
 def train(folder: Path, minutes: float) -> Judge:
+    """Train a judge on the photos of a rendered training set."""
     data, parts = TrainingSet.open(folder), np.load(folder / "classes.npy", mmap_mode="r")
     photos = np.flatnonzero(data.kinds[: len(data)] == world.KINDS.index("photo"))
     truth = labels(photos)
@@ -50,7 +51,7 @@ def train(folder: Path, minutes: float) -> Judge:
         for group in optimizer.param_groups:
             group["lr"] = RATE * (1 - progress)
         picked = np.sort(rng.integers(0, len(photos), BATCH))
-        images = roughened(to_input(data.images[photos[picked]]), generator)
+        images = degrade(to_input(data.images[photos[picked]]), generator)
         bodies = torch.from_numpy(parts[photos[picked]].astype(np.int64))
         if rng.random() < 0.5:
             images, bodies = images.flip(-1), bodies.flip(-1)
@@ -65,13 +66,14 @@ def train(folder: Path, minutes: float) -> Judge:
 
 
 def accuracy(count: int = 1000) -> tuple[float, float]:
-    """How often species and scene of held-out pictures are right."""
+    """Return the share of held-out images whose species, and whose scene, is right."""
     seeds = range(500_000, 500_000 + count)
     samples = [world.sample(seed) for seed in seeds]
     images = np.stack([world.render(s.identity, s.pose, s.scene).image for s in samples])
     told = judge(images)
-    right = [(told[i][0] == s.identity.species, told[i][1] == s.scene.name) for i, s in enumerate(samples)]
-    return tuple(float(np.mean(column)) for column in zip(*right, strict=True))  # type: ignore[return-value]
+    species = [said == sample.identity.species for (said, _), sample in zip(told, samples, strict=True)]
+    scenes = [said == sample.scene.name for (_, said), sample in zip(told, samples, strict=True)]
+    return float(np.mean(species)), float(np.mean(scenes))
 
 
 def main() -> None:

@@ -1,25 +1,27 @@
-"""What a baseline tells the loop: which rows read the reference, by what hooks, and what it does to the latents."""
+"""The base class of the baselines: which rows read the reference, with which hooks, and changes to the latents."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
 from seal_sdk.backbone.hooks import Hooks
-from seal_sdk.backbone.step import Forward, Stage
+from seal_sdk.backbone.unet import UNetBackbone
+from seal_sdk.generation.forward import CurrentForward, Forward
 
 REFERENCE, REFERENCE_UNCOND = "reference", "reference uncond"
 
 
 @dataclass
 class ReferenceForward(Forward):
-    """One UNet forward with reference rows.
+    """One UNet forward pass with reference rows.
 
-    pairs: batch index of a row that reads the reference -> that of the row it reads. done: share of the steps done
-    before this one.
+    Attributes:
+        pairs: Batch index of a row that reads the reference -> batch index of the reference row.
+        done: Share of the steps before this one, 0 to 1.
     """
 
     pairs: Mapping[int, int] | None = None
@@ -28,8 +30,12 @@ class ReferenceForward(Forward):
 
 @dataclass(frozen=True)
 class Subjects:
-    """Where the subject is, on the latents' grid: bool (h, w) of the image to draw, None where no structure image says
-    so, and of the reference."""
+    """Masks of the subject on the latent grid, bool (h, w).
+
+    Attributes:
+        image: Mask in the generated image, from the structure image; None without one.
+        reference: Mask in the reference.
+    """
 
     image: Tensor | None
     reference: Tensor
@@ -37,11 +43,15 @@ class Subjects:
 
 @dataclass(frozen=True)
 class Step:
-    """A step that was just made and will be made again. Latents are (1, C, h, w) and variance-preserving.
+    """A step that was made and will be repeated. Latents are (1, C, h, w) and variance-preserving.
 
-    level, next_level: alpha_bar where it begins and ends. reference: its clean latents. noise: draws the seed's next.
-    estimate: the clean latents that the guided model sees in latents at ``level``, under the prompt of `GENERATION` or
-    `REFERENCE` and with nothing else in the UNet; differentiable where gradients are on.
+    Attributes:
+        level: alpha_bar at the start of the step.
+        next_level: alpha_bar at its end.
+        reference: Clean latents of the reference.
+        noise: Samples the seed's next noise.
+        estimate: ``estimate(row, latents)`` predicts clean latents from latents at ``level``, with guidance, under the
+            prompt of the row (`GENERATION` or `REFERENCE`) and without other rows. It is differentiable.
     """
 
     level: float
@@ -52,33 +62,45 @@ class Step:
 
 
 class Baseline:
-    """Base of the baselines; this one shows the model nothing of the reference.
+    """Base class of the baselines. It does not use the reference.
 
-    readers: row -> which reference row it reads: `REFERENCE`, the reference under its own prompt, or
-    `REFERENCE_UNCOND`, the reference under the empty one. Both hold its latents noised to the step's level.
+    Attributes:
+        readers: Row -> the reference row that it reads: `REFERENCE`, under the reference's prompt, or
+            `REFERENCE_UNCOND`, under the empty prompt. Both hold the reference's latents, noised to the step's level.
     """
 
     readers: ClassVar[Mapping[str, str]] = {}
 
-    def install(self, hooks: Hooks, unet: Any, stage: Stage) -> None:
-        """Register the hooks; they act in forwards that are `ReferenceForward`s."""
+    def install(self, hooks: Hooks, backbone: UNetBackbone, current: CurrentForward) -> None:
+        """Register the hooks. They must act only in a `ReferenceForward`."""
 
     def settle(self, latents: Tensor, reference: Tensor, subjects: Subjects, done: float) -> Tensor | None:
-        """The latents (1, C, h, w) to go on with after a share of the steps, or None to leave them; the reference's at
-        the same noise level. Both are variance-preserving, as the UNet takes them."""
+        """Change the latents between steps.
+
+        Args:
+            latents: (1, C, h, w), variance-preserving, as the UNet takes them.
+            reference: The reference's latents, likewise, at the same noise level.
+            subjects: Where the subjects are.
+            done: Share of the steps that are done, 0 to 1.
+
+        Returns:
+            The latents to continue with, or None to keep them.
+        """
         return None
 
     def recurrences(self, done: float) -> int:
-        """How often the step after a share of the steps, unless it is the last, is made again, each time under the prompt
-        alone, from where `renoise` takes the latents that it led to."""
+        """How often to repeat the step after a share ``done`` of the steps. The last step is never repeated.
+
+        A repetition starts from `renoise` and uses neither reference nor structure image.
+        """
         return 0
 
     def renoise(self, latents: Tensor, step: Step) -> Tensor:
-        """Latents (1, C, h, w) at ``step.level`` for those at ``step.next_level``; both are variance-preserving."""
+        """Take latents (1, C, h, w) from ``step.next_level`` back to ``step.level``. Both are variance-preserving."""
         raise NotImplementedError
 
 
-def reading(stage: Stage) -> ReferenceForward | None:
-    """The running forward, where it has reference rows."""
-    forward = stage.forward
+def reading(current: CurrentForward) -> ReferenceForward | None:
+    """The running forward pass if it has reference rows, else None."""
+    forward = current.forward
     return forward if isinstance(forward, ReferenceForward) and forward.pairs else None

@@ -1,8 +1,8 @@
-"""ControlNet and IP-Adapter: the trained way to show a model a structure and a reference, by diffusers' own pipeline.
+"""ControlNet with IP-Adapter, the trained way to condition on structure and reference, by diffusers' own pipeline.
 
 Zhang et al., ICCV 2023, arXiv 2302.05543, and Ye et al., arXiv 2308.06721. The structure image is aligned as for all
-methods, the reference goes in whole, and noise, steps and guidance are those of the other methods. The ControlNet has to
-be one for the structure images' kind. Between pictures the session's UNet is as it was.
+methods. The reference is not cropped. Noise, steps and guidance are those of the other methods. The ControlNet has to fit
+the kind of the structure images. Between images the session's UNet is restored.
 """
 
 from __future__ import annotations
@@ -21,23 +21,26 @@ from safetensors import safe_open
 
 from seal_sdk.backbone.fingerprint import fingerprint
 from seal_sdk.backbone.loading import load_controlnet, quiet_unless_terminal
+from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.errors import ConfigError, WeightsNotFound
 from seal_sdk.evaluation.baselines.loop import Question
-from seal_sdk.structures import place
-from seal_sdk.subject import SubjectFinder
-from seal_sdk.subject.weight_files import file_digest
+from seal_sdk.generation.structure import StructureAligner
+from seal_sdk.segmentation import SubjectSegmenter
+from seal_sdk.segmentation.weight_files import file_digest
 
 NAME = "ip-adapter"
-FOLDER, FILE, ENCODER = "sdxl_models", "ip-adapter_sdxl.safetensors", "image_encoder"  # as in h94/IP-Adapter
+FOLDER, FILE, ENCODER = "sdxl_models", "ip-adapter_sdxl.safetensors", "image_encoder"  # layout of h94/IP-Adapter
 _SHARED = ("vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet")
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """What the baseline draws with.
+    """Weights and scale of the baseline.
 
-    controlnet: a folder or hub id. weights: an IP-Adapter's ``.safetensors`` file with its `ENCODER` folder beside it.
-    scale: how much the reference counts, 0 to 1; 0.6, as diffusers' guide suggests beside a prompt, is our choice.
+    Attributes:
+        controlnet: A folder or hub id.
+        weights: An IP-Adapter's ``.safetensors`` file, with its `ENCODER` folder beside it.
+        scale: Weight of the reference, 0 to 1. We chose 0.6, which diffusers' guide suggests together with a prompt.
     """
 
     controlnet: str
@@ -50,10 +53,11 @@ class Adapter:
 
 
 def find_adapter(path: Path) -> Path:
-    """The weights of a file, or of a folder in the layout of h94/IP-Adapter, checked as far as that can be done unloaded.
+    """The weights file at a path: a file, or a folder in the layout of h94/IP-Adapter. It is checked without loading it.
 
-    Raises WeightsNotFound where file or encoder are missing, ConfigError for what is no IP-Adapter, or one for faces,
-    whose LoRA would stay in the UNet.
+    Raises:
+        WeightsNotFound: If the file or the image encoder is missing.
+        ConfigError: If it is no IP-Adapter, or one for faces, whose LoRA could not be removed from the UNet.
     """
     file = next((each for each in (path / FOLDER / FILE, path / FILE) if each.is_file()), path)
     if not file.is_file() or file.suffix != ".safetensors":
@@ -71,18 +75,20 @@ def find_adapter(path: Path) -> Path:
 
 
 class IpAdapter:
-    """Draws questions with a pipeline that shares the session's parts. Weights are loaded with the first picture.
+    """Generates images with a pipeline that shares the session's modules. The first image loads the adapter.
 
-    Raises ConfigError where a ControlNet or an adapter does not fit the model.
+    Raises:
+        ConfigError: If the ControlNet or the adapter does not fit the model.
     """
 
-    def __init__(self, pipe: Any, finder: Callable[[], SubjectFinder], adapter: Adapter) -> None:
-        self._finder, self._adapter = finder, adapter
+    def __init__(self, backbone: UNetBackbone, segmenter: Callable[[], SubjectSegmenter], adapter: Adapter) -> None:
+        self._segmenter, self._adapter, pipe = segmenter, adapter, backbone.pipe
         shared = {name: getattr(pipe, name) for name in _SHARED}
-        self._pipeline = StableDiffusionXLControlNetPipeline(
+        make: Any = StableDiffusionXLControlNetPipeline  # diffusers does not export types for its pipelines
+        self._pipeline = make(
             **shared,
-            scheduler=copy.deepcopy(pipe.scheduler),  # a call sets its timesteps
-            controlnet=load_controlnet(adapter.controlnet, pipe),
+            scheduler=copy.deepcopy(pipe.scheduler),  # calls change its timesteps
+            controlnet=load_controlnet(adapter.controlnet, backbone.device, backbone.dtype),
             force_zeros_for_empty_prompt=pipe.config.get("force_zeros_for_empty_prompt", True),
             add_watermarker=False,
         )
@@ -90,7 +96,7 @@ class IpAdapter:
         self._loaded: _State | None = None
 
     def facts(self) -> dict[str, Any]:
-        """All of the weights and settings that a picture depends on beside the session's, by content."""
+        """The weights and scale that an image depends on besides the session's, by content."""
         encoder = sorted((self._adapter.weights.parent / ENCODER).iterdir())
         return {
             "controlnet": fingerprint(self._pipeline.controlnet),
@@ -100,21 +106,14 @@ class IpAdapter:
         }
 
     def draw(self, question: Question) -> np.ndarray:
-        """The picture, uint8 (H, W, 3). Raises SubjectNotFound as ``session.generate`` does."""
+        """The image, uint8 (H, W, 3). Raises SubjectNotFound as ``session.generate`` does."""
         height, width = question.size
-        placed = place(
-            question.structure,
-            (width, height),
-            question.identity,
-            self._finder,
-            question.alignment,
-            mask=question.structure_mask,
-            needs_mask=False,
-        )
+        aligner = StructureAligner((width, height), question.alignment, self._segmenter)
+        aligned = aligner.align(question.structure_input, question.identity, needs_mask=False)
         with self._adapted():
             drawn = self._pipeline(
                 question.prompt,
-                image=placed.image,
+                image=aligned.image,
                 ip_adapter_image=question.identity.image,
                 height=height,
                 width=width,
@@ -128,7 +127,7 @@ class IpAdapter:
 
     @contextmanager
     def _adapted(self) -> Iterator[None]:
-        """The UNet with the adapter in it, and afterwards as it was."""
+        """A context in which the UNet has the adapter. The UNet is restored afterwards."""
         unet = self._pipeline.unet
         before = _State.of(unet)
         try:
@@ -157,7 +156,7 @@ class IpAdapter:
 
 @dataclass(frozen=True)
 class _State:
-    """All that ``load_ip_adapter`` changes of a UNet. Its own way back makes new processors and forgets the user's."""
+    """What ``load_ip_adapter`` changes in a UNet. ``unload_ip_adapter`` would not restore a user's own processors."""
 
     processors: dict[str, Any]
     projection: Any

@@ -6,22 +6,21 @@ image's do. With the base `Baseline`, which reads nothing of them, it draws what
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from seal_sdk.backbone.conditioning import Conditioning, encode, encode_pair, stack
+from seal_sdk.backbone.conditioning import Conditioning, stack
+from seal_sdk.backbone.finite import check_finite
 from seal_sdk.backbone.hooks import Hooks
-from seal_sdk.backbone.latents import check_finite, decode_latents, encode_image
-from seal_sdk.backbone.noise import alpha_bar, at_level
-from seal_sdk.backbone.step import GENERATION, STRUCTURE, UNCOND, Stage
-from seal_sdk.backbone.structure import install_injection
+from seal_sdk.backbone.sampler import DiffusersSampler
+from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.config import Alignment, Structure
 from seal_sdk.evaluation.baselines.baseline import (
     REFERENCE,
@@ -31,14 +30,16 @@ from seal_sdk.evaluation.baselines.baseline import (
     Step,
     Subjects,
 )
+from seal_sdk.generation.forward import GENERATION, STRUCTURE, UNCOND, CurrentForward
+from seal_sdk.generation.settings import structure_for
+from seal_sdk.generation.structure import StructureAligner, StructureInput
+from seal_sdk.generation.structure_sources.inject import install_injection
 from seal_sdk.identity import Identity
 from seal_sdk.images import fit
 from seal_sdk.method.delta_bridge import bridge
-from seal_sdk.method.detail import clean
-from seal_sdk.method.infusion import token_mask
 from seal_sdk.method.schedules import active
-from seal_sdk.structures import place
-from seal_sdk.subject import SubjectFinder
+from seal_sdk.method.token_masks import token_mask
+from seal_sdk.segmentation import SubjectSegmenter
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,25 @@ class Question:
     alignment: Alignment = Alignment()
     control: Structure = Structure()
 
+    @property
+    def structure_input(self) -> StructureInput:
+        """The structure image with its subject, if that is known."""
+        return StructureInput(self.structure, mask=self.structure_mask)
+
 
 @torch.no_grad()
-def draw(pipe: Any, baseline: Baseline, question: Question, finder: Callable[[], SubjectFinder]) -> np.ndarray:
+def draw(
+    backbone: UNetBackbone, baseline: Baseline, question: Question, segmenter: Callable[[], SubjectSegmenter]
+) -> NDArray[np.uint8]:
     """The picture, uint8 (H, W, 3). Raises SubjectNotFound as ``session.generate`` does."""
-    loop = _Loop(pipe, baseline, question, finder)
-    with Hooks() as hooks:
-        install_injection(hooks, pipe.unet, loop.stage, question.control)
-        baseline.install(hooks, pipe.unet, loop.stage)
-        latents = loop.run()
-    check_finite(latents, "the denoised latents", pipe)
-    (image,) = decode_latents(pipe, latents, "pil")
+    with backbone.lock:
+        loop = _Loop(backbone, baseline, question, segmenter)
+        with Hooks() as hooks:
+            install_injection(hooks, backbone, loop.current, structure_for(backbone, question.control))
+            baseline.install(hooks, backbone, loop.current)
+            latents = loop.run()
+        check_finite(latents, "the denoised latents")
+        image: Image.Image = backbone.decode(latents, "pil")
     return np.asarray(image.convert("RGB"))
 
 
@@ -82,64 +91,58 @@ class _Shown:
 class _Loop:
     """Everything of one picture, prepared before the first UNet row."""
 
-    def __init__(self, pipe: Any, baseline: Baseline, question: Question, finder: Callable[[], SubjectFinder]) -> None:
-        self.pipe, self.baseline, self.question = pipe, baseline, question
-        self.stage = Stage()
-        self.scheduler = copy.deepcopy(pipe.scheduler)
-        self.scheduler.set_timesteps(question.steps, device=pipe._execution_device)
+    def __init__(
+        self,
+        backbone: UNetBackbone,
+        baseline: Baseline,
+        question: Question,
+        segmenter: Callable[[], SubjectSegmenter],
+    ) -> None:
+        self.backbone, self.baseline, self.question = backbone, baseline, question
+        self.current = CurrentForward()
         self.generator = torch.Generator("cpu").manual_seed(question.seed)
-        height, width = question.size
-        placed = place(
-            question.structure,
-            (width, height),
-            question.identity,
-            finder,
-            question.alignment,
-            mask=question.structure_mask,
-        )
-        self.latents = self._noise(pipe.unet.dtype) * self.scheduler.init_noise_sigma
-        identity, canvas = question.identity, (width, height)
-        self.shown = {STRUCTURE: self._shown(placed.image), REFERENCE: self._shown(fit(identity.image, canvas))}
+        self.sampler: DiffusersSampler = backbone.sampler(question.steps, self.generator)
+        identity, canvas = question.identity, question.size[::-1]
+        aligned = StructureAligner(canvas, question.alignment, segmenter).align(question.structure_input, identity)
+        self.latents = self._noise(backbone.dtype) * self.sampler.initial_scale
+        self.shown = {STRUCTURE: self._shown(aligned.image), REFERENCE: self._shown(fit(identity.image, canvas))}
         self.shown[REFERENCE_UNCOND] = self.shown[REFERENCE]
-        seen = Image.fromarray(identity.mask.astype(np.uint8) * 255).convert("RGB")
-        self.subjects = Subjects(self._on_grid(placed.mask), self._on_grid(np.asarray(fit(seen, canvas))[..., 0] > 127))
+        subject = fit(Image.fromarray(identity.mask.astype(np.uint8) * 255).convert("RGB"), canvas)
+        mask = None if aligned.mask is None else self._on_grid(aligned.mask)
+        self.subjects = Subjects(mask, self._on_grid(np.asarray(subject)[..., 0] > 127))
         self.conditioning = self._conditioning()
-        self.step_kwargs = pipe.prepare_extra_step_kwargs(self.generator, 0.0)
 
     def run(self) -> Tensor:
-        latents, timesteps = self.latents, self.scheduler.timesteps
+        """The denoised latents, (1, C, h, w)."""
+        latents, timesteps = self.latents, self.sampler.timesteps
         for index, timestep in enumerate(timesteps):
             done = index / len(timesteps)
             gamma = index / max(len(timesteps) - 1, 1)
-            scaled = self.scheduler.scale_model_input(latents, timestep)
+            scaled = self.sampler.model_input(latents, timestep)
             latents, scaled = self._settle(latents, scaled, self._at(REFERENCE, timestep), done)
             prediction = self._predict(scaled, timestep, gamma, done)
             again = self.baseline.recurrences(done) if index + 1 < len(timesteps) else 0
-            before = copy.deepcopy(self.scheduler) if again else None
-            latents = self._step(prediction, timestep, latents)
+            before = self.sampler.copy() if again else self.sampler
+            latents = self.sampler.step(prediction, timestep, latents)
             for _ in range(again):
                 latents = self._recur(latents, before, index)
         return self._settle(latents, latents, self.shown[REFERENCE].latents, 1.0)[0]
 
-    def _step(self, prediction: Tensor, timestep: Tensor, latents: Tensor) -> Tensor:
-        stepped = self.scheduler.step(prediction, timestep, latents, **self.step_kwargs, return_dict=False)[0]
-        return stepped.to(latents.dtype)
-
-    def _recur(self, latents: Tensor, before: Any, index: int) -> Tensor:
-        """A step made again, once its latents are back where it began; before: the scheduler as it was there."""
-        timestep, following = self.scheduler.timesteps[index : index + 2]
-        level, kind = alpha_bar(before, timestep), before.config.prediction_type
+    def _recur(self, latents: Tensor, before: DiffusersSampler, index: int) -> Tensor:
+        """A step made again, once its latents are back where it began. before: the sampler as it was there."""
+        timestep, following = self.sampler.timesteps[index : index + 2]
+        level = self.backbone.noise_level(timestep)
         step = Step(
-            level,
-            next_level=alpha_bar(before, following),
+            self.backbone.alpha_bar(timestep),
+            next_level=self.backbone.alpha_bar(following),
             reference=self.shown[REFERENCE].latents.to(latents.dtype),
             noise=lambda: self._noise(latents.dtype),
-            estimate=lambda row, noisy: clean(self._told(row, noisy, timestep), noisy, level, kind),
+            estimate=lambda row, noisy: level.clean(self._told(row, noisy, timestep), noisy),
         )
-        noisy = self.baseline.renoise(latents * _input_scale(self.scheduler, following), step)
+        noisy = self.baseline.renoise(latents * _input_scale(self.sampler, following), step)
         prediction = self._told(GENERATION, noisy, timestep)
-        self.scheduler = copy.deepcopy(before)  # as if the step had not been made: some schedulers remember theirs
-        return self._step(prediction, timestep, noisy / _input_scale(before, timestep))
+        self.sampler = before.copy()  # as if the step had not been made
+        return self.sampler.step(prediction, timestep, noisy / _input_scale(before, timestep))
 
     def _settle(self, latents: Tensor, scaled: Tensor, reference: Tensor, done: float) -> tuple[Tensor, Tensor]:
         """Latents as the scheduler and as the UNet takes them; one is a multiple of the other."""
@@ -151,11 +154,11 @@ class _Loop:
         sample = torch.cat([self._at(row, timestep) if row in self.shown else scaled for row in rows])
         inject = self.question.control.scale if STRUCTURE in rows else 0.0
         pairs = {rows.index(row): rows.index(read) for row, read in self.baseline.readers.items() if row in rows}
-        self.stage.forward = ReferenceForward(tuple(rows), inject=inject, pairs=pairs, done=done)
+        self.current.forward = ReferenceForward(tuple(rows), inject=inject, pairs=pairs, done=done)
         try:
-            output = self._unet(sample.to(scaled.dtype), timestep, stack([self.conditioning[row] for row in rows]))
+            output = self._model(sample.to(scaled.dtype), timestep, stack([self.conditioning[row] for row in rows]))
         finally:
-            self.stage.forward = None
+            self.current.forward = None
         by_row = dict(zip(rows, output.chunk(len(rows)), strict=True))
         return self._guided(by_row.get(UNCOND), by_row[GENERATION])
 
@@ -163,7 +166,7 @@ class _Loop:
         """The guided prediction under a row's prompt; neither the reference nor the structure image is in the batch."""
         rows = [UNCOND, row] if UNCOND in self.conditioning else [row]
         given = stack([self.conditioning[each] for each in rows])
-        *uncond, told = self._unet(torch.cat([scaled] * len(rows)), timestep, given).chunk(len(rows))
+        *uncond, told = self._model(torch.cat([scaled] * len(rows)), timestep, given).chunk(len(rows))
         return self._guided(uncond[0] if uncond else None, told)
 
     def _guided(self, uncond: Tensor | None, generation: Tensor) -> Tensor:
@@ -177,51 +180,45 @@ class _Loop:
             low_pass_iterations=0,
         )
 
-    def _unet(self, sample: Tensor, timestep: Tensor, given: Conditioning) -> Tensor:
-        return self.pipe.unet(
-            sample,
-            timestep,
-            encoder_hidden_states=given.embeds,
-            added_cond_kwargs={"text_embeds": given.pooled, "time_ids": given.time_ids},
-            return_dict=False,
-        )[0]
+    def _model(self, sample: Tensor, timestep: Tensor, given: Conditioning) -> Tensor:
+        return self.backbone.predict(sample, timestep, given)
 
     def _at(self, row: str, timestep: Tensor) -> Tensor:
         shown = self.shown[row]
-        return at_level(shown.latents, shown.noise, alpha_bar(self.scheduler, timestep))
+        return self.backbone.noise_level(timestep).add_noise(shown.latents, shown.noise)
 
     def _shown(self, image: Image.Image) -> _Shown:
-        latents = encode_image(self.pipe, image)
+        latents = self.backbone.encode_image(image)
         return _Shown(latents, self._noise(torch.float32).to(latents))
 
     def _noise(self, dtype: torch.dtype) -> Tensor:
         """The next noise of the seed: first the image's, then the structure's, the reference's, and those of `Step`s."""
-        height, width = (side // self.pipe.vae_scale_factor for side in self.question.size)
-        shape = (1, self.pipe.unet.config.in_channels, height, width)
-        return torch.randn(shape, generator=self.generator, dtype=dtype).to(self.pipe._execution_device)
+        geometry = self.backbone.geometry
+        shape = (1, geometry.channels, *geometry.latent_size(self.question.size))
+        return torch.randn(shape, generator=self.generator, dtype=dtype).to(self.backbone.device)
 
-    def _on_grid(self, mask: np.ndarray) -> Tensor:
+    def _on_grid(self, mask: NDArray[np.bool_]) -> Tensor:
         height, width = self.latents.shape[-2:]
         return token_mask(mask, (height, width)).view(height, width).to(self.latents.device)
 
     def _conditioning(self) -> Mapping[str, Conditioning]:
         """The rows of every step, in batch order: none is computed that nothing reads."""
-        pipe, asked = self.pipe, self.question
+        encode, asked = self.backbone.encode_prompt, self.question
         rows: dict[str, Conditioning] = {}
         if asked.guidance_scale > 1:
-            rows[UNCOND], rows[GENERATION] = encode_pair(pipe, asked.prompt, None, asked.size)
+            rows[UNCOND], rows[GENERATION] = self.backbone.encode_prompt_pair(asked.prompt, None, asked.size)
         else:
-            rows[GENERATION] = encode(pipe, asked.prompt, asked.size)
+            rows[GENERATION] = encode(asked.prompt, asked.size)
         readers = [read for row, read in self.baseline.readers.items() if row in rows]
         if REFERENCE in readers:
-            rows[REFERENCE] = encode(pipe, asked.identity.prompt, asked.size)
+            rows[REFERENCE] = encode(asked.identity.prompt, asked.size)
         if REFERENCE_UNCOND in readers:
             rows[REFERENCE_UNCOND] = rows[UNCOND]
         if asked.control.control == "inject":
-            rows[STRUCTURE] = encode(pipe, asked.structure_prompt, asked.size)
+            rows[STRUCTURE] = encode(asked.structure_prompt, asked.size)
         return rows
 
 
-def _input_scale(scheduler: Any, timestep: Tensor) -> float:
+def _input_scale(sampler: DiffusersSampler, timestep: Tensor) -> float:
     """What the scheduler's latents are multiplied by for the UNet, which takes variance-preserving ones."""
-    return float(scheduler.scale_model_input(torch.ones(()), timestep))
+    return float(sampler.model_input(torch.ones(()), timestep))

@@ -1,6 +1,6 @@
-"""The paper's benchmark on real pictures: datasets in folders, its metrics, and its table.
+"""The paper's benchmark on real images: datasets in folders, the paper's metrics, and its table.
 
-``seal bench folder`` runs it; `dataset` says what a folder holds, `scorers` what is measured, `methods` what is compared.
+``seal bench folder`` runs it. `dataset` says what a folder holds, `scorers` what is measured, `methods` what is compared.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from seal_sdk.evaluation.paper.dataset import Case, Dataset, Reference, Structur
 from seal_sdk.evaluation.paper.drawing import Setup
 from seal_sdk.evaluation.paper.methods import PAPER_METHODS, parse_paper_methods
 from seal_sdk.evaluation.paper.run import measure_folders
-from seal_sdk.evaluation.paper.scorer import Scorer
 from seal_sdk.evaluation.paper.scorers import SCORERS, parse_metrics, parse_weights
+from seal_sdk.evaluation.paper.scorers.scorer import Scorer
 from seal_sdk.evaluation.paper.table import summarize_cases, table_lines
 
-WEIGHTS = (*SCORERS, *NAMES)  # what --weights may name
+WEIGHTS = (*SCORERS, *NAMES)  # names that --weights accepts
 
 __all__ = [
     "PAPER_METHODS",

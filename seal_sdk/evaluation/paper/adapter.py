@@ -1,4 +1,7 @@
-"""The IP-Adapter baseline's weights: named on the command line, as there is no ControlNet that suits every dataset."""
+"""The weights of the IP-Adapter baseline.
+
+They are given on the command line, because the ControlNet has to fit the structure images of the dataset.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,21 @@ from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.paper.weights import here, hub_files
 
 CONTROLNET = "controlnet"
-NAMES = (CONTROLNET, NAME)  # of --weights
+NAMES = (CONTROLNET, NAME)  # as --weights calls them
 _FILES = (f"{FOLDER}/{FILE}", f"{FOLDER}/{ENCODER}/config.json", f"{FOLDER}/{ENCODER}/model.safetensors")
 
 
 def locate_adapter(methods: Sequence[Method], weights: Mapping[str, str], scale: float) -> Adapter | None:
-    """What the methods need of ``weights``, name -> path or hub id; None where none of them is the baseline.
+    """The adapter for the baseline, or None if the baseline is not among the methods.
 
-    Raises ConfigError where it is and its weights are not named, WeightsNotFound where they are not there.
+    Args:
+        methods: What is compared.
+        weights: Name of `NAMES` -> path or hub id.
+        scale: Scale of the IP-Adapter, 0 to 1.
+
+    Raises:
+        ConfigError: If weights are missing from ``weights``.
+        WeightsNotFound: If there are none at the given path or hub id.
     """
     if not any(method.baseline == NAME for method in methods):
         return None

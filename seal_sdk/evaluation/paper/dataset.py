@@ -1,6 +1,6 @@
-"""A dataset in a folder: images of subjects, structure images, and the cases that pair them, in one ``dataset.yaml``.
+"""A dataset in a folder: images of subjects, structure images, and the cases that pair them.
 
-::
+A ``dataset.yaml`` lists them::
 
     name: animal-pose
     size: 512                       # optional: pixels a side, or [height, width]; else the model's own
@@ -11,7 +11,7 @@
     cases:
       - {reference: tiger, structure: run, prompt: a photo of a tiger on snow, seed: 3}
 
-Masks, prompts of structures and seeds (0) may be left out; paths are relative to the folder and stay in it.
+Masks, prompts of structures and seeds (default 0) are optional. Paths are relative to the folder and stay inside it.
 """
 
 from __future__ import annotations
@@ -20,23 +20,31 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from seal_sdk.errors import ConfigError, InputError
 from seal_sdk.evaluation.paper.entries import Entry, read_entries
 from seal_sdk.images import read_image
-from seal_sdk.subject import subject_from
+from seal_sdk.segmentation import subject_from
 
 FILE = "dataset.yaml"
-_NAME = re.compile(r"\w(?:[\w .+-]{0,38}\w)?")  # it becomes part of file names
+_NAME = re.compile(r"\w(?:[\w .+-]{0,38}\w)?")  # names become part of file names
 _LARGEST_SEED = 2**63 - 1
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """An image of a subject. prompt: what it shows. mask: an image of the same size, the subject white on black; None
-    where the session's finder is to look for it."""
+    """An image of a subject.
+
+    Attributes:
+        key: Its name in the file.
+        image: Path of the image.
+        prompt: What it shows.
+        mask: Path of an image of the same size, the subject white on black; None to segment the subject.
+    """
 
     key: str
     image: Path
@@ -46,7 +54,15 @@ class Reference:
 
 @dataclass(frozen=True)
 class StructureImage:
-    """A structure image. kind: pose, mesh, depth, canny, ... prompt: what it shows, None for the case's own prompt."""
+    """A structure image.
+
+    Attributes:
+        key: Its name in the file.
+        image: Path of the image.
+        kind: Such as pose, mesh, depth or canny.
+        prompt: What it shows; None for the prompt of the case.
+        mask: As of `Reference`.
+    """
 
     key: str
     image: Path
@@ -57,9 +73,9 @@ class StructureImage:
 
 @dataclass(frozen=True)
 class Case:
-    """One picture to draw: the subject of the reference, in the structure's pose, as the prompt says.
+    """One image to generate: the reference's subject in the structure image's pose, as the prompt says.
 
-    number: from 1, its place in the file.
+    number: Position in the file, from 1.
     """
 
     number: int
@@ -70,13 +86,13 @@ class Case:
 
     @property
     def name(self) -> str:
-        """Unique in its dataset, and fit for a file."""
+        """A name that is unique in the dataset and valid as a file name."""
         return f"{self.number:03d}-{self.reference.key}-{self.structure.key}"
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a folder holds. size: (height, width) in pixels of what is drawn, None for the model's own."""
+    """The dataset of a folder. size: (height, width) of the generated images in pixels; None for the model's default."""
 
     name: str
     folder: Path
@@ -85,9 +101,10 @@ class Dataset:
 
 
 def read_dataset(folder: str | os.PathLike[str]) -> Dataset:
-    """The dataset of a folder, every file of it opened once: what is wrong is told before a model is loaded.
+    """Read a dataset. Opens every file once, so that mistakes are found before a model is loaded.
 
-    Raises ConfigError, which names file, entry and way out.
+    Raises:
+        ConfigError: If something is wrong. The message names the file, the entry and how to fix it.
     """
     root = Path(folder)
     if not (root / FILE).is_file():
@@ -97,11 +114,11 @@ def read_dataset(folder: str | os.PathLike[str]) -> Dataset:
     references = {key: _reference(root, _named(key, entry), entry) for key, entry in top.entries("images").items()}
     structures = {key: _structure(root, _named(key, entry), entry) for key, entry in top.entries("structures").items()}
     cases = tuple(_case(number, entry, references, structures) for number, entry in enumerate(top.items("cases"), 1))
-    return Dataset(_named(top.required("name"), top, "name"), root, _no_twins(top, cases), _size(top))
+    return Dataset(_named(top.required("name"), top, "name"), root, _without_duplicates(top, cases), _size(top))
 
 
 def read_mask(image: Path, mask: Path | None) -> np.ndarray | None:
-    """Where the subject of an image is, (H, W) bool; None for no mask. Raises InputError for one that does not fit."""
+    """The mask of an image's subject, (H, W) bool; None without a mask. Raises InputError if it does not fit the image."""
     if mask is None:
         return None
     return subject_from(read_image(image), mask=read_image(mask).convert("L")).mask
@@ -121,33 +138,36 @@ def _structure(root: Path, key: str, entry: Entry) -> StructureImage:
 
 def _case(number: int, entry: Entry, references: dict[str, Reference], structures: dict[str, StructureImage]) -> Case:
     entry.only("reference", "structure", "prompt", "seed")
-    names = {"reference": references, "structure": structures}
-    for name, known in names.items():
-        if entry.required(name) not in known:
-            section = "images" if name == "reference" else "structures"
-            entry.fail(f"{section} has no {entry.required(name)!r}, only {', '.join(known)}", name)
     return Case(
         number,
-        references[entry.required("reference")],
-        structures[entry.required("structure")],
+        _known(entry, "reference", "images", references),
+        _known(entry, "structure", "structures", structures),
         entry.required("prompt"),
         entry.integer("seed", 0, 0, _LARGEST_SEED),
     )
 
 
-def _no_twins(top: Entry, cases: tuple[Case, ...]) -> tuple[Case, ...]:
-    """The cases; a case that comes twice would count twice."""
+def _known(entry: Entry, name: str, section: str, known: dict[str, Known]) -> Known:
+    """The item of a section that the entry names."""
+    key = entry.required(name)
+    if key not in known:
+        entry.fail(f"{section} has no {key!r}, only {', '.join(known)}", name)
+    return known[key]
+
+
+def _without_duplicates(top: Entry, cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    """The cases. A duplicate would count twice, so it is an error."""
     seen: dict[tuple[str, str, str, int], int] = {}
     for case in cases:
-        asked = (case.reference.key, case.structure.key, case.prompt, case.seed)
-        if asked in seen:
-            top.fail(f"the same as cases[{seen[asked]}]: give another seed, or remove it", f"cases[{case.number}]")
-        seen[asked] = case.number
+        content = (case.reference.key, case.structure.key, case.prompt, case.seed)
+        if content in seen:
+            top.fail(f"the same as cases[{seen[content]}]: give another seed, or remove it", f"cases[{case.number}]")
+        seen[content] = case.number
     return cases
 
 
 def _images(root: Path, entry: Entry) -> tuple[Path, Path | None]:
-    """The entry's image and mask, both seen to be readable."""
+    """The paths of the entry's image and mask, after reading both."""
     image, mask = _inside(root, entry, "image"), None
     if entry.text("mask", optional=True):
         mask = _inside(root, entry, "mask")
@@ -163,7 +183,7 @@ def _images(root: Path, entry: Entry) -> tuple[Path, Path | None]:
 
 
 def _inside(root: Path, entry: Entry, name: str) -> Path:
-    """A path of the entry. Links are followed: what a dataset shows has to lie in its folder."""
+    """A path of the entry. Links are followed, because all files have to lie in the dataset's folder."""
     given = entry.required(name)
     try:
         path = (root / given).resolve()

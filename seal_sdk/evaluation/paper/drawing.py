@@ -1,4 +1,4 @@
-"""Draws every case of datasets with every method, in one session whose identities are gone afterwards."""
+"""Generates every case of some datasets with every method, in one session with a temporary store."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ from typing import Any
 from PIL import Image
 from tqdm import tqdm
 
-from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.errors import SubjectNotFound
 from seal_sdk.evaluation.baselines.ip_adapter import NAME, Adapter, IpAdapter
 from seal_sdk.evaluation.methods import Method
-from seal_sdk.evaluation.painter import Ask, Painter
+from seal_sdk.evaluation.painter import Drawing, Painter
 from seal_sdk.evaluation.paper.dataset import Case, Dataset, read_mask
 from seal_sdk.evaluation.paper.gallery import Gallery
-from seal_sdk.recipe import model_recipe
+from seal_sdk.segmentation.weight_files import file_digest
 from seal_sdk.session import IdentitySession
-from seal_sdk.sizes import check_size
-from seal_sdk.subject.weight_files import file_digest
 
 
 @dataclass(frozen=True)
 class Setup:
-    """With what all methods draw.
+    """Settings that all methods share.
 
-    model, subject: of the session. steps, guidance: None for the model's own. adapter_scale: of `Adapter`.
+    Attributes:
+        model: The model that the session opens.
+        subject: The session's subject segmenter.
+        steps: Sampling steps; None for the model's default.
+        guidance: Guidance scale; None for the model's default.
+        adapter_scale: Scale of the IP-Adapter, 0 to 1.
     """
 
     model: str = "pocket"
@@ -38,17 +40,28 @@ class Setup:
     adapter_scale: float = 0.6
 
 
+DEFAULTS = Setup()
+
+
 def draw_datasets(
     datasets: Sequence[Dataset],
     methods: Sequence[Method],
     gallery: Gallery,
-    setup: Setup = Setup(),
+    setup: Setup = DEFAULTS,
     adapter: Adapter | None = None,
 ) -> None:
-    """Draw what the gallery lacks; progress is shown on a terminal. adapter: for the IP-Adapter baseline, if asked for.
+    """Generate the images that the gallery lacks. Shows progress on a terminal.
 
-    Raises SubjectNotFound, which names the case, where nobody is found and no mask says where; what
-    ``IdentitySession`` and `Gallery.has` raise.
+    Args:
+        datasets: What is asked for.
+        methods: What is compared.
+        gallery: Where the images are stored.
+        setup: Settings that all methods share.
+        adapter: Weights of the IP-Adapter baseline, if it is among the methods.
+
+    Raises:
+        SubjectNotFound: If a case has no mask and its subject is not found. The message names the case.
+        ConfigError: If the gallery holds images of another run.
     """
     total = sum(len(dataset.cases) for dataset in datasets) * len(methods)
     with (
@@ -56,16 +69,16 @@ def draw_datasets(
         IdentitySession(setup.model, store=store, subject=setup.subject, enable_progress_bar=False) as session,
         tqdm(total=total, unit="picture", disable=None) as bar,
     ):
-        artist = _Artist(session, setup, gallery, adapter)
+        painter = _GalleryPainter(session, setup, gallery, adapter)
         for dataset in datasets:
             for case in dataset.cases:
                 for method in methods:
-                    artist.draw(dataset, case, method)
+                    painter.draw(dataset, case, method)
                     bar.update()
 
 
-class _Artist:
-    """Draws one picture after the other, unless the gallery has it."""
+class _GalleryPainter:
+    """Generates images one after the other and adds them to the gallery, unless it has them."""
 
     def __init__(self, session: IdentitySession, setup: Setup, gallery: Gallery, adapter: Adapter | None) -> None:
         self._session, self._setup, self._gallery = session, setup, gallery
@@ -73,26 +86,27 @@ class _Artist:
             "num_inference_steps": setup.steps or session.sampling_defaults.num_inference_steps,
             "guidance_scale": session.sampling_defaults.guidance_scale if setup.guidance is None else setup.guidance,
         }
-        self._weights = model_recipe(session.pipe, Fingerprints())
-        baseline = adapter and IpAdapter(session.pipe, lambda: session.finder, adapter)
-        self._adapter = baseline and baseline.facts()
+        self._weights = session.backbone.fingerprint()
+        baseline = IpAdapter(session.backbone, lambda: session.segmenter, adapter) if adapter else None
+        self._adapter = baseline.facts() if baseline else None
         self._painter = Painter(session, self._sampling, {NAME: baseline.draw} if baseline else {})
 
     def draw(self, dataset: Dataset, case: Case, method: Method) -> None:
+        """Generate the image of a case with a method."""
         path, facts = self._gallery.path(dataset, case, method), self._facts(dataset, case, method)
         if self._gallery.has(path, facts):
             return
         try:
-            image, _ = self._painter.draw(self._ask(dataset, case), method)
+            image, _ = self._painter.draw(self._drawing(dataset, case), method)
         except SubjectNotFound as error:
             raise SubjectNotFound(
                 f"{dataset.folder}, cases[{case.number}] ({case.name}): {error} In dataset.yaml, say where: mask: FILE."
             ) from error
         self._gallery.add(path, Image.fromarray(image), facts)
 
-    def _ask(self, dataset: Dataset, case: Case) -> Ask:
+    def _drawing(self, dataset: Dataset, case: Case) -> Drawing:
         reference, structure = case.reference, case.structure
-        return Ask(
+        return Drawing(
             name=f"subject {reference.key}",
             reference=reference.image,
             reference_prompt=reference.prompt,
@@ -103,18 +117,18 @@ class _Artist:
             size=dataset.size,
             reference_mask=read_mask(reference.image, reference.mask),
             structure_mask=read_mask(structure.image, structure.mask),
-            told=True,  # a dataset's masks are its word; where it has none, the finder is asked
+            masks_given=True,  # the dataset's masks take precedence; the segmenter is used only without them
         )
 
     def _facts(self, dataset: Dataset, case: Case, method: Method) -> dict[str, Any]:
-        """All that a picture depends on, as plain data; files are named by their content."""
+        """Everything that an image depends on, as plain JSON. Files are given by the digest of their content."""
         reference, structure = case.reference, case.structure
         facts = {
             "dataset": dataset.name,
             "case": case.name,
             "prompt": case.prompt,
             "seed": case.seed,
-            "size": list(dataset.size or check_size(self._session.pipe, None, None)),
+            "size": list(dataset.size or self._session.backbone.geometry.check_size(None, None)),
             "reference": _file_facts(reference.image, reference.mask) | {"prompt": reference.prompt},
             "structure": _file_facts(structure.image, structure.mask) | {"prompt": structure.prompt},
             "method": asdict(method),
@@ -126,4 +140,4 @@ class _Artist:
 
 
 def _file_facts(image: Path, mask: Path | None) -> dict[str, str | None]:
-    return {"image": file_digest(image), "mask": mask and file_digest(mask)}
+    return {"image": file_digest(image), "mask": file_digest(mask) if mask else None}

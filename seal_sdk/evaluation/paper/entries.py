@@ -1,4 +1,4 @@
-"""YAML files whose mistakes are told by their place: file, entry, what is wrong, and the way out."""
+"""YAML files with precise errors: file, entry, what is wrong, and how to fix it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from seal_sdk.errors import ConfigError
 
 
 class Entry:
-    """A mapping at a place of a file. Its getters raise ConfigError, which names the place, for what does not fit.
+    """A mapping in a file. Its getters raise ConfigError, which names the entry, for missing or wrong values.
 
-    place: such as "images.tiger"; empty for the whole file.
+    Args:
+        file: The file.
+        place: Path of the entry in the file, such as "images.tiger"; empty for the whole file.
+        value: What YAML read there.
     """
 
     def __init__(self, file: Path, place: str, value: Any) -> None:
@@ -25,19 +28,19 @@ class Entry:
         self._values: dict[Any, Any] = value
 
     def fail(self, what: str, name: str = "") -> NoReturn:
-        """Raise ConfigError at this entry, or at ``name`` in it."""
+        """Raise ConfigError for this entry, or for the value ``name`` in it."""
         place = ".".join(filter(None, (self._place, name)))
         raise ConfigError(f"{self._file}{', ' if place else ''}{place}: {what}.")
 
     def only(self, *known: str) -> None:
-        """Refuse names beside these."""
+        """Raise ConfigError if the entry has other names than these."""
         for name in self._values:
             if name not in known:
                 near = get_close_matches(str(name), known, n=1)
                 self.fail(f"there is no {name!r} here; " + (f"did you mean {near[0]!r}?" if near else _listed(known)))
 
     def text(self, name: str, optional: bool = False) -> str | None:
-        """Words; None for what is left out, where that is ``optional``."""
+        """A text; None if it is missing and ``optional``."""
         value = self._values.get(name)
         if value is None and optional:
             return None
@@ -48,24 +51,24 @@ class Entry:
         return value
 
     def required(self, name: str) -> str:
-        """Words that have to be there."""
+        """A text that has to be there."""
         value = self.text(name)
         assert value is not None
         return value
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
-        """A whole number from low to high."""
+        """An integer from low to high, both included."""
         value = self._values.get(name, default)
         if type(value) is not int or not low <= value <= high:
             self.fail(f"{value!r}: expected a whole number from {low} to {high}", name)
         return value
 
     def value(self, name: str) -> Any:
-        """Whatever is there, None for nothing."""
+        """The value, None if it is missing."""
         return self._values.get(name)
 
     def entries(self, name: str) -> dict[str, Entry]:
-        """The entries of a mapping, by key; at least one."""
+        """The entries of a mapping by key, at least one."""
         inside = self._values.get(name)
         if not isinstance(inside, dict) or not inside:
             self.fail("expected at least one entry, 'key: {...}'", name)
@@ -75,7 +78,7 @@ class Entry:
         return {key: Entry(self._file, f"{name}.{key}", value) for key, value in inside.items()}
 
     def items(self, name: str) -> list[Entry]:
-        """The entries of a list, numbered from 1 in errors; at least one."""
+        """The entries of a list, at least one. Errors number them from 1."""
         inside = self._values.get(name)
         if not isinstance(inside, list) or not inside:
             self.fail("expected a list of at least one entry, '- {...}'", name)
@@ -83,7 +86,7 @@ class Entry:
 
 
 def read_entries(file: Path) -> Entry:
-    """A YAML file. Raises ConfigError where it is none, holds a key twice, or is not there."""
+    """The top entry of a YAML file. Raises ConfigError if it is missing, no YAML, or has a duplicate key."""
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
@@ -91,14 +94,14 @@ def read_entries(file: Path) -> Entry:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} is no text in UTF-8: {error}.") from error
     try:
-        values = yaml.load(text, _UniqueKeys)  # a SafeLoader: it makes plain data and nothing else
+        values = yaml.load(text, _UniqueKeys)  # a SafeLoader: it constructs only plain data
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{file} is no YAML that can be read: {error}") from error
     return Entry(file, "", values)
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """YAML forbids a key that comes twice, PyYAML keeps its last value: a case would be missing and nobody told."""
+    """A loader that rejects duplicate keys. PyYAML keeps the last value, so a case would silently be missing."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         seen: list[Any] = []

@@ -1,4 +1,4 @@
-"""Drawn pictures in a folder, each with a digest of all that it was drawn with, so that an interrupted run goes on."""
+"""Generated images in a folder, each with a digest of its settings, so that an interrupted run can be continued."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from seal_sdk.errors import ConfigError, ImageError
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.paper.dataset import Case, Dataset
 from seal_sdk.evaluation.scorebook import digest
-from seal_sdk.metadata import attach_settings, read_settings
+from seal_sdk.images import attach_settings, read_settings
 
 
 class Gallery:
-    """The pictures below a folder: ``<dataset>/<method>/<case>.png``; `read_settings` gives the facts of each."""
+    """The images below a folder: ``<dataset>/<method>/<case>.png``. `read_settings` reads the settings of each."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, dataset: Dataset, case: Case, method: Method) -> Path:
-        """Where a picture is, or will be."""
+        """The path of an image, whether it exists or not."""
         return self.folder / dataset.name / quote(method.name, safe="=,.+-_") / f"{case.name}.png"
 
     def has(self, path: Path, facts: Mapping[str, Any]) -> bool:
-        """Whether the picture is there. Raises ConfigError where something else is: pictures are never mixed."""
+        """Whether the image exists. Raises ConfigError if the file at its path has other settings."""
         if not path.exists():
             return False
         try:
@@ -43,7 +43,7 @@ class Gallery:
         return True
 
     def add(self, path: Path, image: Image.Image, facts: Mapping[str, Any]) -> None:
-        """Write a picture; it is there as a whole or not at all."""
+        """Write an image with its settings, atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         attach_settings(image, {**facts, "digest": digest(facts)}).save(part, "PNG", compress_level=1)

@@ -1,4 +1,4 @@
-"""What can be compared on a dataset of pictures: the exact benchmark's methods but for the truth, and IP-Adapter."""
+"""Methods for real images: those of the exact benchmark that need no ground truth, and IP-Adapter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAPER_METHODS = {name: method for name, method in METHODS.items() if not method.
 
 
 def parse_paper_methods(text: str) -> list[Method]:
-    """As `parse_methods`. Raises ConfigError also for what the IP-Adapter baseline cannot heed."""
+    """As `parse_methods`. Raises ConfigError also for settings that the IP-Adapter baseline does not support."""
     methods = parse_methods(text, PAPER_METHODS)
     for method in methods:
         control = method.structure

@@ -1,4 +1,4 @@
-"""Packages of the extra ``metrics``: imported when a metric needs them, and asked for by name where they are missing."""
+"""Optional packages of the extra ``metrics``, imported when a metric needs them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seal_sdk.errors import ConfigError
 
 
 def package(module: str, metric: str) -> ModuleType:
-    """A module that a metric needs. Raises ConfigError, which says what to install."""
+    """Import a module that a metric needs. Raises ConfigError, which says what to install, if it is missing."""
     try:
         return import_module(module)
     except ImportError as error:

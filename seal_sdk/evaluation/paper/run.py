@@ -1,27 +1,26 @@
-"""The whole benchmark on folders in one call: check, draw, score, and the table, the sheets and every score on the disk."""
+"""The benchmark on folders in one call: check, generate, score, and write the results and contact sheets."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from seal_sdk.errors import ConfigError
-from seal_sdk.evaluation.grid import Tile, grid
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.paper.adapter import locate_adapter
 from seal_sdk.evaluation.paper.dataset import Case, Dataset, read_dataset
-from seal_sdk.evaluation.paper.drawing import Setup, draw_datasets
+from seal_sdk.evaluation.paper.drawing import DEFAULTS, Setup, draw_datasets
 from seal_sdk.evaluation.paper.gallery import Gallery
-from seal_sdk.evaluation.paper.scorer import Scorer
+from seal_sdk.evaluation.paper.scorers.scorer import Scorer
 from seal_sdk.evaluation.paper.scoring import CaseScore, score_gallery
-from seal_sdk.evaluation.paper.table import summarize_cases
+from seal_sdk.evaluation.paper.table import CasesSummary, summarize_cases
+from seal_sdk.evaluation.reports.grid import Tile, grid
 from seal_sdk.images import read_image
 
-SIDE, ROWS = 256, 24  # of the contact sheet: pixels of a picture, cases of a dataset
+SIDE, ROWS = 256, 24  # of a contact sheet: side of an image in pixels, number of cases
 
 
 def measure_folders(
@@ -30,14 +29,28 @@ def measure_folders(
     scorers: Sequence[type[Scorer]],
     *,
     output: Path,
-    setup: Setup = Setup(),
+    setup: Setup = DEFAULTS,
     weights: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Draw and score the datasets of the folders; returns `summarize_cases`.
+) -> CasesSummary:
+    """Generate and score the datasets of some folders.
 
-    output: the folder of the pictures, ``results.json`` and a ``sheet.png`` per dataset; pictures that are there already
-    are not drawn again. weights: name of a metric, or of `adapter.NAMES` -> path or hub id, in the place of its own.
-    Datasets and weights are checked before anything is drawn: raises ConfigError and WeightsNotFound.
+    Datasets and weights are checked before anything is generated.
+
+    Args:
+        folders: Folders with a ``dataset.yaml`` each.
+        methods: What is compared.
+        scorers: The metrics.
+        output: Folder for the images, ``results.json`` and a ``sheet.png`` per dataset. Images that it already holds
+            are not generated again.
+        setup: Settings that all methods share.
+        weights: Name of a metric or of `adapter.NAMES` -> path or hub id that replaces the default.
+
+    Returns:
+        What `summarize_cases` returns.
+
+    Raises:
+        ConfigError: If a dataset or an argument is wrong.
+        WeightsNotFound: If weights are missing.
     """
     datasets = _read(folders)
     given = weights or {}
@@ -56,17 +69,17 @@ def measure_folders(
 def sheet(
     dataset: Dataset, methods: Sequence[Method], gallery: Gallery, scores: Sequence[CaseScore], rows: int = ROWS
 ) -> Image.Image:
-    """The first cases: reference | structure | each method, with its values in the table's order. RGB."""
+    """An RGB sheet of the first cases. Notes show each image's values, in the order of the table."""
     values = {(score.case, score.method): score.values for score in scores if score.setup == dataset.name}
 
-    def drawn(case: Case, method: Method) -> Tile:
+    def tile(case: Case, method: Method) -> Tile:
         note = "  ".join(f"{value:.2f}" for value in values[case.name, method.name].values())
         return Tile(Image.open(gallery.path(dataset, case, method)).convert("RGB"), note)
 
     lines = [
         [
-            *(Tile(read_image(asked.image)) for asked in (case.reference, case.structure)),
-            *(drawn(case, method) for method in methods),
+            *(Tile(read_image(given.image)) for given in (case.reference, case.structure)),
+            *(tile(case, method) for method in methods),
         ]
         for case in dataset.cases[:rows]
     ]

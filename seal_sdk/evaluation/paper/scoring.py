@@ -1,4 +1,4 @@
-"""Scores drawn pictures with one metric after the other, so that no two metrics' models are in memory at once."""
+"""Scores images with one metric after the other, so that only one metric's model is in memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from PIL import Image
@@ -16,13 +17,13 @@ from seal_sdk.errors import NumericalError
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.paper.dataset import Case, Dataset
 from seal_sdk.evaluation.paper.gallery import Gallery
-from seal_sdk.evaluation.paper.scorer import Scorer
+from seal_sdk.evaluation.paper.scorers.scorer import Scorer
 from seal_sdk.images import fit, read_image
 
 
 @dataclass(frozen=True)
 class CaseScore:
-    """How one picture scored. setup: the dataset's name. kind: of the structure image. values: by metric name."""
+    """The score of one image. setup: name of the dataset. kind: of the structure image. values: by metric name."""
 
     setup: str
     case: str
@@ -37,14 +38,22 @@ def score_gallery(
     gallery: Gallery,
     scorers: Mapping[type[Scorer], Path],
 ) -> list[CaseScore]:
-    """A score for each case and method, in that order. scorers: the metrics, and where their weights were located.
+    """The score of each case and method, in this order.
 
-    Raises ConfigError for weights of another model, NumericalError where a metric gives no number.
+    Args:
+        datasets: The datasets that were generated.
+        methods: The methods that were compared.
+        gallery: Where the images are.
+        scorers: Metric -> location of its weights.
+
+    Raises:
+        ConfigError: If weights belong to another model.
+        NumericalError: If a metric returns no finite number.
     """
-    asked = [(dataset, case) for dataset in datasets for case in dataset.cases]
-    with tqdm(total=len(asked) * len(methods) * len(scorers), unit="score", disable=None) as bar:
+    cases = [(dataset, case) for dataset in datasets for case in dataset.cases]
+    with tqdm(total=len(cases) * len(methods) * len(scorers), unit="score", disable=None) as bar:
         columns = {
-            kind.metric.name: _column(kind, weights, asked, methods, gallery, bar) for kind, weights in scorers.items()
+            kind.metric.name: _column(kind, weights, cases, methods, gallery, bar) for kind, weights in scorers.items()
         }
     return [
         CaseScore(
@@ -54,7 +63,7 @@ def score_gallery(
             method.name,
             {name: column[row * len(methods) + place] for name, column in columns.items()},
         )
-        for row, (dataset, case) in enumerate(asked)
+        for row, (dataset, case) in enumerate(cases)
         for place, method in enumerate(methods)
     ]
 
@@ -62,16 +71,16 @@ def score_gallery(
 def _column(
     kind: type[Scorer],
     weights: Path,
-    asked: Sequence[tuple[Dataset, Case]],
+    cases: Sequence[tuple[Dataset, Case]],
     methods: Sequence[Method],
     gallery: Gallery,
-    bar: tqdm,
+    bar: tqdm[NoReturn],
 ) -> list[float]:
-    """One metric's values; its model is let go with the frame."""
+    """The values of one metric. Its model is freed on return."""
     bar.set_description(kind.metric.title)
     scorer = kind.load(weights, choose_device("auto"))
     values = []
-    for dataset, case in asked:
+    for dataset, case in cases:
         reference, structure = read_image(case.reference.image), read_image(case.structure.image)
         for method in methods:
             path = gallery.path(dataset, case, method)

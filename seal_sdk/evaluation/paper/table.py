@@ -1,28 +1,53 @@
-"""The paper's table: for each setup (dataset) and method the metrics' means, with intervals over cases."""
+"""The paper's table: means of the metrics for each dataset and method, with intervals over cases."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
-from seal_sdk.evaluation.metrics import Metric
+from seal_sdk.evaluation.metrics.metric import Metric
 from seal_sdk.evaluation.paper.scoring import CaseScore
-from seal_sdk.evaluation.summary import arrow, cell, intervals, resampled
+from seal_sdk.evaluation.reports.table import cell, heading
+from seal_sdk.evaluation.statistics import Interval, Intervals, intervals, resampled
 
 Line = tuple[str, ...]
 
 
-def summarize_cases(scores: Sequence[CaseScore], metrics: Sequence[Metric]) -> dict[str, Any]:
-    """Plain JSON: ``{"metrics": [{"name", "title", "lower_is_better"}], "setups": {setup: {"cases": n, "methods": {method:
-    {metric: {"mean", "ci95": [low, high]}}}}}, "scores": [{"setup", "case", "kind", "method", metric: value, ...}]}``.
+class MetricFacts(TypedDict):
+    """A `Metric` as plain JSON."""
 
-    A dataset with structures of several kinds has a setup "name, kind" for each besides. Intervals hold 95 % of a seeded
-    bootstrap over cases; cases that share a reference are taken as independent.
+    name: str
+    title: str
+    lower_is_better: bool
+
+
+class SetupSummary(TypedDict):
+    """Means of the metrics by method, over this number of cases."""
+
+    cases: int
+    methods: dict[str, Intervals]
+
+
+class CasesSummary(TypedDict):
+    """Plain JSON of `summarize_cases`. setups: by dataset. scores: setup, case, kind, method and values of each image."""
+
+    metrics: list[MetricFacts]
+    setups: dict[str, SetupSummary]
+    scores: list[dict[str, str | float]]
+
+
+def summarize_cases(scores: Sequence[CaseScore], metrics: Sequence[Metric]) -> CasesSummary:
+    """The means of all metrics, with 95 % intervals: plain JSON.
+
+    A dataset with several structure kinds gets another setup, "name, kind", for each of them. Intervals come from a
+    seeded bootstrap over cases; cases that share a reference count as independent.
     """
     return {
-        "metrics": [{key: getattr(each, key) for key in ("name", "title", "lower_is_better")} for each in metrics],
+        "metrics": [
+            {"name": each.name, "title": each.title, "lower_is_better": each.lower_is_better} for each in metrics
+        ],
         "setups": {setup: _setup(chosen, metrics) for setup, chosen in _setups(scores).items()},
         "scores": [
             {"setup": each.setup, "case": each.case, "kind": each.kind, "method": each.method, **each.values}
@@ -31,11 +56,11 @@ def summarize_cases(scores: Sequence[CaseScore], metrics: Sequence[Metric]) -> d
     }
 
 
-def table_lines(summary: dict[str, Any]) -> tuple[Line, list[Line]]:
-    """A summary's table: its head, and a line for each setup and method."""
+def table_lines(summary: CasesSummary) -> tuple[Line, list[Line]]:
+    """The head of a summary's table, and its lines, one for each setup and method."""
     metrics = [Metric(**each) for each in summary["metrics"]]
-    head = ("setup", "method", "cases", *(f"{metric.title} {arrow(metric)}" for metric in metrics))
-    lines = [
+    head = ("setup", "method", "cases", *(heading(metric) for metric in metrics))
+    lines: list[Line] = [
         (name, method, str(setup["cases"]), *(_value(values[metric.name], setup["cases"]) for metric in metrics))
         for name, setup in summary["setups"].items()
         for method, values in setup["methods"].items()
@@ -43,8 +68,8 @@ def table_lines(summary: dict[str, Any]) -> tuple[Line, list[Line]]:
     return head, lines
 
 
-def _value(value: dict[str, Any], cases: int) -> str:
-    """As the paper prints it, with its interval; one case has none."""
+def _value(value: Interval, cases: int) -> str:
+    """The mean with the paper's four decimals, and its interval if there are several cases."""
     return cell(value, digits=4) if cases > 1 else f"{value['mean']:.4f}"
 
 
@@ -58,8 +83,8 @@ def _setups(scores: Sequence[CaseScore]) -> dict[str, list[CaseScore]]:
     return found
 
 
-def _setup(scores: Sequence[CaseScore], metrics: Sequence[Metric]) -> dict[str, Any]:
-    methods: dict[str, Any] = {}
+def _setup(scores: Sequence[CaseScore], metrics: Sequence[Metric]) -> SetupSummary:
+    methods: dict[str, Intervals] = {}
     for name in dict.fromkeys(score.method for score in scores):
         chosen = [score for score in scores if score.method == name]
         samples = np.array([[score.values[metric.name] for metric in metrics] for score in chosen])

@@ -1,4 +1,4 @@
-"""Where the weights of a metric come from: a file or folder that is here, or the hub."""
+"""Weights of a metric: a local file or folder, or a repository of the hub."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from huggingface_hub.errors import EntryNotFoundError
 
 from seal_sdk.backbone.loading import quiet_unless_terminal
 from seal_sdk.errors import ConfigError, WeightsNotFound
-from seal_sdk.subject import weight_files
+from seal_sdk.segmentation import weight_files
 
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # as transformers names them, the first that is there
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # as transformers names them, in order of preference
 _SMALL = ("*.json", "*.txt")  # configuration and vocabulary
 _SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".json", ".ckpt")
 
 
 def not_found(name: str, looked_for: str, why: object = "") -> WeightsNotFound:
-    """The error that says what was looked for, and the ways out."""
+    """An error that says what was looked for and how to provide it."""
     reason = f" ({str(why).splitlines()[0].rstrip('.')})" if str(why) else ""
     return WeightsNotFound(
         f"{name}: found no weights at {looked_for}{reason}. Give a path that holds them, --weights {name}=PATH, or run "
@@ -30,9 +30,10 @@ def not_found(name: str, looked_for: str, why: object = "") -> WeightsNotFound:
 
 
 def here(name: str, given: str) -> Path | None:
-    """A file or folder on this machine; None for what can only be the id of a hub repository.
+    """A local file or folder; None if the text can only be the id of a hub repository.
 
-    Raises WeightsNotFound for a path where nothing is.
+    Raises:
+        WeightsNotFound: If it is a path and nothing exists there.
     """
     path = Path(given).expanduser()
     if path.exists():
@@ -43,7 +44,7 @@ def here(name: str, given: str) -> Path | None:
 
 
 def model_folder(name: str, given: str) -> Path:
-    """A folder as transformers saves models: one that is here, or a hub repository, downloaded."""
+    """A folder in transformers' layout: a local one, or a hub repository, which is downloaded."""
     path = here(name, given)
     if path is None:
         with _hub(name, given):
@@ -59,22 +60,29 @@ def model_folder(name: str, given: str) -> Path:
 
 
 def hub_file(name: str, repository: str, file: str) -> Path:
-    """A file of a hub repository, downloaded once."""
+    """A file of a hub repository. It is downloaded once."""
     with _hub(name, f"{repository}, {file}"):
         return Path(hf_hub_download(repository, file))
 
 
 def hub_files(name: str, repository: str, patterns: Sequence[str]) -> Path:
-    """The folder of those files of a hub repository that match some pattern, downloaded once."""
+    """A folder with the files of a hub repository that match a pattern. They are downloaded once."""
     with _hub(name, repository):
         return Path(snapshot_download(repository, allow_patterns=list(patterns)))
 
 
 def pretrained(kind: Any, folder: Path, name: str, **options: Any) -> Any:
-    """A transformers model of a folder, in fp32, for inference, with every weight that it needs.
+    """Load a transformers model for inference, in fp32.
 
-    kind: its class. Raises WeightsNotFound where nothing can be read, ConfigError for weights of another model: those
-    that transformers misses it would make up.
+    Args:
+        kind: The model's class.
+        folder: Folder in transformers' layout.
+        name: Name of the metric, for errors.
+        **options: Further arguments of ``from_pretrained``.
+
+    Raises:
+        WeightsNotFound: If the folder cannot be read.
+        ConfigError: If weights are missing, which transformers would initialize at random.
     """
     try:
         with quiet_unless_terminal():
@@ -92,9 +100,10 @@ def pretrained(kind: Any, folder: Path, name: str, **options: Any) -> Any:
 
 
 def read_tensors(path: Path, name: str) -> Any:
-    """What a ``.safetensors`` file or a torch checkpoint holds; pickled programs are never run.
+    """The content of a ``.safetensors`` file or a torch checkpoint. Pickled code is never executed.
 
-    Raises WeightsNotFound for a file that cannot be read so.
+    Raises:
+        WeightsNotFound: If the file cannot be read this way.
     """
     try:
         return weight_files.read_tensors(path)

@@ -1,17 +1,20 @@
-"""``python -m seal_sdk.pocket.train render|tokenizer|vae|sam|latents|unet|export --folder RUN``: Pocket from nothing, in this order.
+"""``python -m seal_sdk.pocket.train STAGE --folder RUN`` trains Pocket from nothing, or further.
 
-``render|shipped|latents|unet|export`` trains the shipped UNet further instead; ``widen`` after ``shipped`` lets it start half as
-wide again, once `models.build_unet` says so.
+From nothing, the stages are ``render|tokenizer|vae|sam|latents|unet|export``, in this order. To train the shipped UNet further,
+they are ``render|shipped|latents|unet|export``; ``widen`` after ``shipped`` lets the UNet start half as wide again, once
+`models.build_unet` has the new widths.
 
-Every training goes on from its checkpoint. On two CPU cores: render 2 minutes, vae 20, sam 20, latents 5, unet 90 and more, and the UNet
-trains a third faster as ``torchrun --nproc-per-node 2 -m seal_sdk.pocket.train unet --threads 1 ...``, undisturbed by other programs.
-The same commands use a GPU where there is one; give more steps and larger batches there.
+Every training continues from its checkpoint. On two CPU cores, render takes 2 minutes, vae 20, sam 20, latents 5, unet 90 or
+more. The UNet trains a third faster as ``torchrun --nproc-per-node 2 -m seal_sdk.pocket.train unet --threads 1 ...``, if no other
+programs are busy. If there is a GPU, the same commands use it; give more steps and larger batches then.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict, TypeVar, Unpack
 
 import click
 import torch
@@ -19,24 +22,71 @@ import torch
 from seal_sdk.pocket import ASSETS
 from seal_sdk.pocket.train.data import render_set
 from seal_sdk.pocket.train.export import export
-from seal_sdk.pocket.train.loop import Recipe
+from seal_sdk.pocket.train.loop import TrainingConfig
 from seal_sdk.pocket.train.sam import train_sam
-from seal_sdk.pocket.train.shipped import begin_with_shipped
+from seal_sdk.pocket.train.shipped import start_from_shipped
 from seal_sdk.pocket.train.tokenizer import build_tokenizer
 from seal_sdk.pocket.train.unet import train_unet
 from seal_sdk.pocket.train.vae import train_vae, write_latents
 from seal_sdk.pocket.train.widen import widen_start
 
-TRAININGS = {
-    "vae": (train_vae, Recipe(learning_rate=2e-3, batch=10, minutes=20, flat=0.4, weight_decay=1e-4, ema=0.998)),
-    "sam": (train_sam, Recipe(learning_rate=1e-3, batch=12, minutes=20, flat=0.4)),
-    "unet": (train_unet, Recipe(learning_rate=1.2e-3, batch=16, minutes=90, flat=0.5)),
+Value = TypeVar("Value")
+
+
+class Options(TypedDict):
+    """What the command line gives besides stage and folder. None leaves a training's default."""
+
+    minutes: float | None
+    steps: int | None
+    batch: int | None
+    learning_rate: float | None
+    images: int
+    processes: int
+    threads: int | None
+    assets: Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call of the command."""
+
+    folder: Path
+    device: torch.device
+    options: Options
+
+    def configure(self, config: TrainingConfig) -> TrainingConfig:
+        """Return a training's settings, with those that the command line gives."""
+
+        def given(value: Value | None, default: Value) -> Value:
+            return default if value is None else value
+
+        return replace(
+            config,
+            minutes=given(self.options["minutes"], config.minutes),
+            steps=given(self.options["steps"], config.steps),
+            batch=given(self.options["batch"], config.batch),
+            learning_rate=given(self.options["learning_rate"], config.learning_rate),
+        )
+
+
+VAE = TrainingConfig(learning_rate=2e-3, batch=10, minutes=20, flat=0.4, weight_decay=1e-4, ema_decay=0.998)
+SAM = TrainingConfig(learning_rate=1e-3, batch=12, minutes=20, flat=0.4)
+UNET = TrainingConfig(learning_rate=1.2e-3, batch=16, minutes=90, flat=0.5)
+STAGES: dict[str, Callable[[Run], object]] = {
+    "render": lambda run: render_set(run.folder, run.options["images"], run.options["processes"]),
+    "shipped": lambda run: start_from_shipped(run.folder),
+    "widen": lambda run: widen_start(run.folder),
+    "tokenizer": lambda run: build_tokenizer(run.folder),
+    "vae": lambda run: train_vae(run.folder, run.configure(VAE), run.device),
+    "sam": lambda run: train_sam(run.folder, run.configure(SAM), run.device),
+    "latents": lambda run: write_latents(run.folder, run.device),
+    "unet": lambda run: train_unet(run.folder, run.configure(UNET), run.device),
+    "export": lambda run: export(run.folder, run.options["assets"]),
 }
-STAGES = ("render", "shipped", "widen", "tokenizer", "vae", "sam", "latents", "unet", "export")
 
 
 @click.command(help=__doc__)
-@click.argument("stage", type=click.Choice(STAGES))
+@click.argument("stage", type=click.Choice(list(STAGES)))
 @click.option(
     "--folder", type=click.Path(path_type=Path), required=True, help="Training set, checkpoints and sample sheets."
 )
@@ -48,37 +98,12 @@ STAGES = ("render", "shipped", "widen", "tokenizer", "vae", "sam", "latents", "u
 @click.option("--processes", type=int, default=2, show_default=True, help="For rendering.")
 @click.option("--threads", type=int, help="CPU threads of torch.")
 @click.option("--assets", type=click.Path(path_type=Path), default=ASSETS, help="Where export writes.")
-def main(
-    stage: str,
-    folder: Path,
-    minutes: float | None,
-    steps: int | None,
-    batch: int | None,
-    learning_rate: float | None,
-    images: int,
-    processes: int,
-    threads: int | None,
-    assets: Path,
-) -> None:
-    if threads:
-        torch.set_num_threads(threads)
+def main(stage: str, folder: Path, **options: Unpack[Options]) -> None:
+    """Run one stage."""
+    if options["threads"]:
+        torch.set_num_threads(options["threads"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if stage == "render":
-        render_set(folder, images, processes)
-    elif stage == "shipped":
-        begin_with_shipped(folder)
-    elif stage == "widen":
-        widen_start(folder)
-    elif stage == "tokenizer":
-        build_tokenizer(folder)
-    elif stage == "latents":
-        write_latents(folder, device)
-    elif stage == "export":
-        export(folder, assets)
-    else:
-        train, recipe = TRAININGS[stage]
-        asked = {"minutes": minutes, "steps": steps, "batch": batch, "learning_rate": learning_rate}
-        train(folder, replace(recipe, **{key: value for key, value in asked.items() if value is not None}), device)
+    STAGES[stage](Run(folder, device, options))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The training set: the world, rendered once into a folder of arrays."""
+"""The training set: images of the world, rendered once into a folder of arrays."""
 
 from __future__ import annotations
 
@@ -13,18 +13,23 @@ from tqdm import tqdm
 from seal_sdk.pocket import IMAGE_SIZE, world
 
 CAPTIONS = 4  # per image
-TOKENS = 16  # side of the body maps: that of the UNet's larger attention maps
-BODY_CLASSES = 1 + len(world.SPECIES) * (len(world.PARTS) - 1)  # background, and each species' parts
-HELD_BACK = 500  # last images of the set, to look at
+TOKENS = 16  # side of the body maps: the tokens of the UNet's finest self-attention
+BODY_CLASSES = 1 + len(world.SPECIES) * (len(world.PARTS) - 1)  # the background, and the parts of each species
+HELD_OUT_IMAGES = 500  # the last images of the set are never trained on
 KIND_SHARES = (0.6, 0.08, 0.10, 0.10, 0.04, 0.04, 0.04)  # in the order of world.KINDS
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
-    """One training image: (S, S, 3) uint8, packed mask, kind's index, captions, and its body map.
+class TrainingImage:
+    """One training image. S = 128 pixels, T = 16 tokens a side.
 
-    ``classes`` (T, T) uint8 < `BODY_CLASSES` and ``places`` (T, T, 2) float16, NaN outside of the subject, say which part
-    of which species, and which point of the body at rest, is at the middle of each token.
+    Attributes:
+        image: (S, S, 3) uint8.
+        mask: (S * S / 8,) uint8, the subject's mask, packed by `numpy.packbits`.
+        kind: Index into ``world.KINDS``.
+        captions: `CAPTIONS` texts.
+        classes: (T, T) uint8 below `BODY_CLASSES`: which part of which species is at each token's centre.
+        places: (T, T, 2) float16: the point of the body at rest at each token's centre; NaN outside the subject.
     """
 
     image: np.ndarray
@@ -35,7 +40,8 @@ class Drawn:
     places: np.ndarray
 
 
-def render_one(seed: int) -> Drawn:
+def render_image(seed: int) -> TrainingImage:
+    """Render the training image of a seed. The kind and the wording of the captions follow from the seed, too."""
     sample, rng = world.sample(seed), np.random.default_rng([7, seed])
     index = int(rng.choice(len(world.KINDS), p=KIND_SHARES))
     kind = world.KINDS[index]
@@ -46,13 +52,22 @@ def render_one(seed: int) -> Drawn:
     parts, places = drawn.parts[middle, middle], drawn.coordinates[middle, middle].astype(np.float16)
     species = world.SPECIES.index(sample.identity.species)
     classes = np.where(parts > 0, parts + species * (len(world.PARTS) - 1), 0).astype(np.uint8)
-    return Drawn(drawn.image, np.packbits(drawn.mask), index, captions, classes, places)
+    return TrainingImage(drawn.image, np.packbits(drawn.mask), index, captions, classes, places)
 
 
 def render_set(folder: Path, count: int, processes: int) -> None:
-    """Render the training seeds 0 to ``count`` into ``folder``."""
-    if not HELD_BACK < count <= len(world.TRAIN):
-        raise ValueError(f"count={count}: expected {HELD_BACK + 1} to {len(world.TRAIN)} images.")
+    """Render a training set.
+
+    Args:
+        folder: Where the arrays and ``captions.json`` are written.
+        count: Number of images, of the seeds from 0 on; more than `HELD_OUT_IMAGES`.
+        processes: Number of processes that render.
+
+    Raises:
+        ValueError: If there are too few images, or more than there are training seeds.
+    """
+    if not HELD_OUT_IMAGES < count <= len(world.TRAIN):
+        raise ValueError(f"count={count}: expected {HELD_OUT_IMAGES + 1} to {len(world.TRAIN)} images.")
     folder.mkdir(parents=True, exist_ok=True)
     shape = (count, IMAGE_SIZE, IMAGE_SIZE, 3)
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
@@ -61,7 +76,7 @@ def render_set(folder: Path, count: int, processes: int) -> None:
     classes, places = np.zeros((count, TOKENS, TOKENS), np.uint8), np.zeros((count, TOKENS, TOKENS, 2), np.float16)
     with Pool(processes) as pool:
         for number, drawn in enumerate(
-            tqdm(pool.imap(render_one, range(count), chunksize=64), total=count, desc="render")
+            tqdm(pool.imap(render_image, range(count), chunksize=64), total=count, desc="render")
         ):
             images[number], masks[number], kinds[number] = drawn.image, drawn.mask, drawn.kind
             classes[number], places[number] = drawn.classes, drawn.places
@@ -76,7 +91,13 @@ def render_set(folder: Path, count: int, processes: int) -> None:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """images (N, S, S, 3) uint8, memory-mapped; masks packed; kinds (N,); the last ``HELD_BACK`` are never trained on."""
+    """A rendered training set. Its length leaves out the last `HELD_OUT_IMAGES`, which are never trained on.
+
+    Attributes:
+        images: (N, S, S, 3) uint8, memory-mapped.
+        masks: (N, S * S / 8) uint8, packed by `numpy.packbits`.
+        kinds: (N,) uint8, indices into ``world.KINDS``.
+    """
 
     images: np.ndarray
     masks: np.ndarray
@@ -84,13 +105,14 @@ class TrainingSet:
 
     @classmethod
     def open(cls, folder: Path) -> TrainingSet:
+        """Open the set that `render_set` wrote."""
         return cls(
             np.load(folder / "images.npy", mmap_mode="r"), np.load(folder / "masks.npy"), np.load(folder / "kinds.npy")
         )
 
     def __len__(self) -> int:
-        return len(self.images) - HELD_BACK
+        return len(self.images) - HELD_OUT_IMAGES
 
     def mask(self, index: int) -> np.ndarray:
-        """(S, S) bool."""
+        """Return the subject's mask (S, S) bool in the image of that index."""
         return np.unpackbits(self.masks[index]).reshape(IMAGE_SIZE, IMAGE_SIZE).astype(bool)

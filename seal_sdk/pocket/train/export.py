@@ -1,22 +1,21 @@
-"""From checkpoints to the package's assets: a pipeline folder for diffusers and SAM's weights, mostly in half precision."""
+"""Export of checkpoints to the package's assets: a pipeline folder for diffusers, and Sam's weights."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-import torch
-from diffusers import AutoencoderKL, StableDiffusionXLPipeline
+from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
 from safetensors.torch import save_file
 
-from seal_sdk.pocket.models import build_scheduler, build_vae
+from seal_sdk.pocket.models import build_scheduler, build_vae, channels_first, load_vae
 from seal_sdk.pocket.sam import build_sam
-from seal_sdk.pocket.train.loop import averaged
+from seal_sdk.pocket.train.loop import load_ema
 from seal_sdk.pocket.train.unet import new_denoiser
 
 
 def export(folder: Path, assets: Path) -> None:
-    """Write the trained models of ``folder`` into ``assets``; a SAM that was not trained there stays as it is."""
+    """Write the models trained in ``folder`` to ``assets``. If no Sam was trained there, the one in ``assets`` stays."""
     assets.mkdir(parents=True, exist_ok=True)
     if (folder / "sam.pt").is_file():
         export_sam(folder, assets / "sam.safetensors")
@@ -24,29 +23,31 @@ def export(folder: Path, assets: Path) -> None:
 
 
 def export_sam(folder: Path, target: Path) -> None:
+    """Write Sam's averaged weights to a safetensors file, in fp16."""
     sam = build_sam()
-    sam.load_state_dict(averaged(folder / "sam.pt"))
+    sam.load_state_dict(load_ema(folder / "sam.pt"))
     save_file({name: tensor.half().contiguous() for name, tensor in sam.state_dict().items()}, target)
 
 
 def export_pipeline(folder: Path, target: Path) -> None:
+    """Write a diffusers pipeline folder: UNet and VAE in fp16, text encoders in fp32."""
     model, tokenizer = new_denoiser(folder)
-    model.load_state_dict(averaged(folder / "unet.pt"))
-    vae = build_vae()  # built and filled, since a loaded one would write the folder it came from into its configuration
-    vae.load_state_dict(AutoencoderKL.from_pretrained(folder / "vae").state_dict())
+    model.load_state_dict(load_ema(folder / "unet.pt"))
+    vae = build_vae()  # a loaded VAE would write the folder that it came from into its configuration
+    vae.load_state_dict(load_vae(folder / "vae").state_dict())
     pipe = StableDiffusionXLPipeline(
         vae=vae,
         text_encoder=model.text_encoder,
         text_encoder_2=model.text_encoder_2,
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
-        unet=model.unet.to(memory_format=torch.contiguous_format),
-        scheduler=build_scheduler(),
+        unet=channels_first(model.unet),
+        scheduler=build_scheduler(),  # type: ignore[arg-type]  # annotated as an enum of names
         force_zeros_for_empty_prompt=True,
         add_watermarker=False,
     )
     for part in (pipe.unet, pipe.vae):
-        part.half()  # the text encoders stay as they are: transformers loads files in their own dtype, diffusers in fp32
+        part.half()  # not the text encoders: transformers keeps a file's dtype, diffusers loads fp32, and both have to agree
     pipe.save_pretrained(target, safe_serialization=True)
     for name in ("tokenizer", "tokenizer_2"):
         for file in ("vocab.json", "merges.txt"):  # what transformers 4 reads

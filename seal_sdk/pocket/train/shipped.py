@@ -1,4 +1,4 @@
-"""Training that goes on from the package's own weights instead of from nothing: its tokenizer, VAE, UNet and text encoders."""
+"""Training that starts from the package's own tokenizer, VAE, UNet and text encoders instead of from nothing."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import shutil
 from pathlib import Path
 
 import torch
-from diffusers import StableDiffusionXLPipeline
+from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import CLIPTokenizer
 
 from seal_sdk.pocket import PIPELINE_FOLDER
-from seal_sdk.pocket.train.tokenizer import LENGTH, write_ids
+from seal_sdk.pocket.train.tokenizer import load_tokenizer, write_ids
 
 START = "unet-start.safetensors"
 PARTS = ("unet", "text_encoder", "text_encoder_2")
 
 
-def begin_with_shipped(folder: Path) -> None:
-    """Give a rendered ``folder`` the shipped tokenizer (and its captions' ids), VAE, and weights that the UNet starts from."""
+def start_from_shipped(folder: Path) -> None:
+    """Copy the shipped tokenizer, VAE and weights to the folder of a rendered set, and tokenize its captions."""
     for part in ("tokenizer", "vae"):
         shutil.copytree(PIPELINE_FOLDER / part, folder / part, dirs_exist_ok=True)
-    write_ids(folder, CLIPTokenizer.from_pretrained(folder / "tokenizer", model_max_length=LENGTH))
+    write_ids(folder, load_tokenizer(folder / "tokenizer"))
     pipe = StableDiffusionXLPipeline.from_pretrained(PIPELINE_FOLDER, dtype=torch.float32)
     weights = {
         f"{part}.{name}": tensor.contiguous()
@@ -33,7 +32,11 @@ def begin_with_shipped(folder: Path) -> None:
 
 
 def load_start(model: nn.Module, folder: Path) -> None:
-    """Load what training starts from, if ``folder`` has it; the heads that are not shipped stay as they are."""
+    """Load the weights that training starts from, if ``folder`` has some. Heads that are not shipped stay as they are.
+
+    Raises:
+        ValueError: If the weights are of another architecture.
+    """
     if (folder / START).is_file():
         missing, unexpected = model.load_state_dict(load_file(folder / START), strict=False)
         if unexpected or any(name.startswith(PARTS) for name in missing):

@@ -1,4 +1,4 @@
-"""A small CLIP tokenizer, its merges learned from the world's captions; bytes are its alphabet, so that any text encodes."""
+"""A small CLIP tokenizer. Its merges are learned from the world's captions; its alphabet is all bytes, so it encodes any text."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from transformers import CLIPTokenizer
 
 BOS, EOS, END = "<|startoftext|>", "<|endoftext|>", "</w>"
 CLIP_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-LENGTH = 77
+LENGTH = 77  # tokens per text
 
 
 def learn_merges(captions: list[list[str]], size: int = 1000) -> list[tuple[str, str]]:
-    """Byte-pair merges of the captions, most frequent first."""
+    """Learn byte-pair merges from captions, most frequent first, for a vocabulary of at most ``size`` tokens."""
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix=END))
     tokenizer.normalizer = normalizers.Lowercase()
     words = pre_tokenizers.Split(Regex(CLIP_WORDS), behavior="removed", invert=True)
@@ -33,25 +33,28 @@ def _alphabet() -> list[str]:
 
 
 def build_tokenizer(folder: Path) -> CLIPTokenizer:
-    """Learn from ``folder``'s captions, write ``tokenizer/`` and `write_ids`."""
+    """Learn a tokenizer from the captions of a training set, and write ``tokenizer/`` and ``ids.npy`` beside them."""
     captions = json.loads((folder / "captions.json").read_text())
     merges = learn_merges(captions)
     letters = _alphabet()
-    words = list(dict.fromkeys([*letters, *(letter + END for letter in letters), *(a + b for a, b in merges)])) + [
-        BOS,
-        EOS,
-    ]
+    words = [*dict.fromkeys([*letters, *(letter + END for letter in letters), *(a + b for a, b in merges)]), BOS, EOS]
     target = folder / "tokenizer"
     target.mkdir(exist_ok=True)
     (target / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
     (target / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
-    tokenizer = CLIPTokenizer.from_pretrained(target, model_max_length=LENGTH)
+    tokenizer = load_tokenizer(target)
     write_ids(folder, tokenizer)
     return tokenizer
 
 
+def load_tokenizer(folder: Path) -> CLIPTokenizer:
+    """Load a tokenizer from its folder."""
+    tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder, model_max_length=LENGTH)
+    return tokenizer
+
+
 def write_ids(folder: Path, tokenizer: CLIPTokenizer) -> None:
-    """Write ``ids.npy``: every caption of ``folder``'s, tokenized, (N, 4, 77) uint16."""
+    """Tokenize all captions of a training set, and write them as ``ids.npy``, (N, 4, 77) uint16."""
     captions = json.loads((folder / "captions.json").read_text())
     flat = [caption for texts in captions for caption in texts]
     ids = tokenizer(flat, padding="max_length", max_length=LENGTH, truncation=True).input_ids

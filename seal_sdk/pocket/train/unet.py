@@ -1,8 +1,8 @@
-"""Training UNet and text encoders on the set's latents: v-prediction, captions dropped for guidance.
+"""Training of UNet and text encoders on latents: v-prediction, with captions dropped for classifier-free guidance.
 
-Beside the velocity, the UNet's inner features learn to name the part of the body at each token and its place on the body at
-rest, which the world knows: supervised features make a diffusion model learn several times faster (as REPA does with those of
-a pretrained encoder, arXiv 2410.06940). The heads that read them are dropped after training.
+An auxiliary head on the UNet's inner features predicts the body map: which part is at each token, and which point of the body
+at rest. Supervised features make a diffusion model learn several times faster, as REPA shows for features of a pretrained
+encoder (arXiv 2410.06940). The head is dropped after training.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
 from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 from transformers import CLIPTokenizer
 
-from seal_sdk.pocket.models import LATENT_CHANNELS, VAE_FACTOR, Denoiser, build_scheduler
-from seal_sdk.pocket.train.data import BODY_CLASSES, HELD_BACK, TrainingSet
-from seal_sdk.pocket.train.loop import Recipe, Training, norms_in_fp32
+from seal_sdk.pocket.models import LATENT_CHANNELS, VAE_FACTOR, Denoiser, build_scheduler, load_vae
+from seal_sdk.pocket.train.data import BODY_CLASSES, HELD_OUT_IMAGES, TrainingSet
+from seal_sdk.pocket.train.loop import Training, TrainingConfig, norms_in_fp32
 from seal_sdk.pocket.train.shipped import load_start
-from seal_sdk.pocket.train.vae import save_sheet
+from seal_sdk.pocket.train.tokenizer import LENGTH, load_tokenizer
+from seal_sdk.pocket.train.vae import save_contact_sheet
 
-DROPPED = 0.10  # conditioning replaced by zeros, as SDXL's unconditional row has it
-EMPTY = 0.02  # conditioning replaced by the empty prompt
-SNR_LIMIT = 25.0  # cleaner steps count less (min-SNR, arXiv 2303.09556); noisier ones as v-prediction weighs them
-SUBJECT_WEIGHT = 3.0  # of an error inside the subject, as a multiple of one outside
-BODY_WEIGHT = 0.1  # of the body maps' loss
-LOOK_AT = (
+DROPPED = 0.10  # share of captions whose embeddings become zeros, as SDXL's are without a prompt
+EMPTY = 0.02  # share of captions that become the empty prompt
+SNR_LIMIT = 25.0  # timesteps of a higher SNR count less (min-SNR, arXiv 2303.09556)
+SUBJECT_WEIGHT = 3.0  # weight of errors inside the subject, relative to those outside
+BODY_WEIGHT = 0.1  # weight of the body map's loss
+PREVIEW_PROMPTS = (
     "a photo of a cat on snow",
     "a photo of a red dog in a forest",
     "a photo of a striped horse in a meadow",
@@ -42,30 +42,46 @@ LOOK_AT = (
 )
 
 
-def new_denoiser(folder: Path) -> tuple[Learner, CLIPTokenizer]:
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", model_max_length=77)
-    return Learner(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id), tokenizer
+def new_denoiser(folder: Path) -> tuple[DenoiserWithBodyHead, CLIPTokenizer]:
+    """Build an untrained denoiser for the tokenizer in ``folder``, and load that tokenizer."""
+    tokenizer = load_tokenizer(folder / "tokenizer")
+    return DenoiserWithBodyHead(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id), tokenizer
 
 
 def condition(model: Denoiser, ids: Tensor, empty: Tensor) -> tuple[Tensor, Tensor]:
-    """Embeddings of captions (B, 77), some of them dropped."""
+    """Encode captions, some of them dropped.
+
+    Args:
+        model: Encodes the captions.
+        ids: (B, 77), the captions.
+        empty: (77,), the empty prompt.
+
+    Returns:
+        Embeddings (B, 77, 128) and pooled embeddings (B, 64).
+    """
     ids = torch.where((torch.rand(len(ids), device=ids.device) < EMPTY)[:, None], empty, ids)
     embeds, pooled = model.encode(ids)
     keep = (torch.rand(len(ids), device=ids.device) >= DROPPED).float()
     return embeds * keep[:, None, None], pooled * keep[:, None]
 
 
-class Learner(Denoiser):
-    """A denoiser with the head that reads the body map (classes, then two coordinates) from its inner features."""
+class DenoiserWithBodyHead(Denoiser):
+    """A denoiser with an auxiliary head on its first up block.
+
+    Attributes:
+        body_map: (B, BODY_CLASSES + 2, T, T) of the last forward pass: logits of the classes, then two coordinates.
+    """
+
+    body_map: Tensor
 
     def __init__(self, vocabulary: int, bos: int, eos: int) -> None:
         super().__init__(vocabulary, bos, eos)
-        self.body = nn.Conv2d(self.unet.config.block_out_channels[-1], BODY_CLASSES + 2, 1)
+        self.body = nn.Conv2d(self.unet.config["block_out_channels"][-1], BODY_CLASSES + 2, 1)
         self.unet.up_blocks[0].register_forward_hook(self._read_body)
         self._prefer_fast_kernels()
 
     def _prefer_fast_kernels(self) -> None:
-        """For bfloat16 on a CPU; fused attention, too, is slower there than plain matrix products."""
+        """Choose what is fast in bfloat16 on a CPU, where fused attention is slower than plain matrix products."""
         norms_in_fp32(self)
         self.unet.set_attn_processor(AttnProcessor())
         for encoder in (self.text_encoder, self.text_encoder_2):
@@ -77,7 +93,15 @@ class Learner(Denoiser):
 
 @dataclass(frozen=True)
 class Batch:
-    """latents (B, 8, 32, 32); ids (B, 77); emphasis (B, 1, 32, 32), mean 1; classes (B, T, T); places (B, T, T, 2), maybe NaN."""
+    """A training batch.
+
+    Attributes:
+        latents: (B, 8, 32, 32).
+        ids: (B, 77), one caption per image.
+        emphasis: (B, 1, 32, 32), weights of the error, of mean 1.
+        classes: (B, T, T), the part at each token.
+        places: (B, T, T, 2), the point of the body at rest at each token; NaN outside the subject.
+    """
 
     latents: Tensor
     ids: Tensor
@@ -87,6 +111,7 @@ class Batch:
 
     @classmethod
     def draw(cls, data: UNetSet, picked: np.ndarray, wording: np.ndarray, device: torch.device) -> Batch:
+        """Collect the images of the indices ``picked`` (B,), each with its caption of index ``wording`` (B,)."""
         masks = torch.from_numpy(np.stack([data.images.mask(index) for index in picked])).float()
         emphasis = 1 + (SUBJECT_WEIGHT - 1) * avg_pool2d(masks[:, None], VAE_FACTOR)
         return cls(
@@ -100,7 +125,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class UNetSet:
-    """What the UNet learns from, by the image's number."""
+    """The training set of the UNet: N images with latents (N, 8, 32, 32), caption ids (N, 4, 77) and body maps."""
 
     images: TrainingSet
     latents: np.ndarray
@@ -110,12 +135,21 @@ class UNetSet:
 
     @classmethod
     def open(cls, folder: Path) -> UNetSet:
+        """Open the set in a folder whose captions and images were encoded."""
         arrays = (np.load(folder / f"{name}.npy") for name in ("latents", "ids", "classes", "places"))
         return cls(TrainingSet.open(folder), *arrays)
 
 
-def velocity_loss(model: Learner, batch: Batch, embeds: Tensor, pooled: Tensor, alphas: Tensor) -> Tensor:
-    """Weighted mean squared error of v at stratified timesteps."""
+def velocity_loss(model: DenoiserWithBodyHead, batch: Batch, embeds: Tensor, pooled: Tensor, alphas: Tensor) -> Tensor:
+    """Return the weighted mean squared error of v at stratified timesteps.
+
+    Args:
+        model: The denoiser.
+        batch: B images.
+        embeds: (B, 77, 128) of the captions.
+        pooled: (B, 64) of the captions.
+        alphas: (T,), cumulative products of the scheduler's alphas.
+    """
     count, device = len(batch.latents), batch.latents.device
     spread = (torch.arange(count, device=device) + torch.rand(count, device=device)) / count
     timesteps = (spread * len(alphas)).long().clamp(max=len(alphas) - 1)
@@ -124,44 +158,44 @@ def velocity_loss(model: Learner, batch: Batch, embeds: Tensor, pooled: Tensor, 
     target = alpha.sqrt() * noise - (1 - alpha).sqrt() * batch.latents
     predicted = model(alpha.sqrt() * batch.latents + (1 - alpha).sqrt() * noise, timesteps, embeds, pooled)
     weight = batch.emphasis * (SNR_LIMIT * (1 - alpha)).clamp(max=1)
-    return (weight * (predicted - target).square()).mean()
+    loss: Tensor = (weight * (predicted - target).square()).mean()
+    return loss
 
 
-def body_loss(model: Learner, batch: Batch) -> Tensor:
-    """Cross-entropy of the parts and squared error of the places in the body map of the last forward pass."""
+def body_loss(model: DenoiserWithBodyHead, batch: Batch) -> Tensor:
+    """Return cross-entropy of the parts plus squared error of the places, in the body map of the last forward pass."""
     inside = batch.places.isfinite().all(dim=-1)
     places = model.body_map[:, BODY_CLASSES:].permute(0, 2, 3, 1)[inside]
-    return (
-        cross_entropy(model.body_map[:, :BODY_CLASSES], batch.classes) + (places - batch.places[inside]).square().mean()
-    )
+    parts = cross_entropy(model.body_map[:, :BODY_CLASSES], batch.classes)
+    return parts + (places - batch.places[inside]).square().mean()
 
 
-def train_unet(folder: Path, recipe: Recipe, device: torch.device) -> None:
+def train_unet(folder: Path, config: TrainingConfig, device: torch.device) -> None:
+    """Train UNet and text encoders on the set in ``folder``. Checkpoint: ``unet.pt``; previews: ``unet-*.png``."""
     data = UNetSet.open(folder)
-    torch.manual_seed(recipe.seed)
+    torch.manual_seed(config.seed)
     model, tokenizer = new_denoiser(folder)
     load_start(model, folder)
     alphas = build_scheduler().alphas_cumprod.to(device)
-    empty = torch.tensor(tokenizer("", padding="max_length", max_length=77).input_ids, device=device)
+    empty = torch.tensor(tokenizer("", padding="max_length", max_length=LENGTH).input_ids, device=device)
 
-    def loss(learner: nn.Module, seed: int) -> Tensor:
-        assert isinstance(learner, Learner)
-        rng = np.random.default_rng([recipe.seed, seed])
-        picked = rng.integers(0, len(data.latents) - HELD_BACK, recipe.batch)
-        batch = Batch.draw(data, picked, rng.integers(0, data.ids.shape[1], recipe.batch), device)
+    def loss(model: DenoiserWithBodyHead, seed: int) -> Tensor:
+        rng = np.random.default_rng([config.seed, seed])
+        picked = rng.integers(0, len(data.latents) - HELD_OUT_IMAGES, config.batch)
+        batch = Batch.draw(data, picked, rng.integers(0, data.ids.shape[1], config.batch), device)
         with torch.autocast(device.type, torch.bfloat16):
-            embeds, pooled = condition(learner, batch.ids, empty)
-            return velocity_loss(learner, batch, embeds, pooled, alphas) + BODY_WEIGHT * body_loss(learner, batch)
+            embeds, pooled = condition(model, batch.ids, empty)
+            return velocity_loss(model, batch, embeds, pooled, alphas) + BODY_WEIGHT * body_loss(model, batch)
 
-    def report(training: Training) -> None:
+    def report(training: Training[DenoiserWithBodyHead]) -> None:
         print(f"unet {training.step} {training.progress:.3f} loss {training.mean_loss:.4f}", flush=True)
         if training.step % 500 == 0:
-            average, _ = new_denoiser(folder)
-            average.load_state_dict(training.average)
-            images = sample_images(average.to(device), folder, tokenizer, LOOK_AT)
-            save_sheet(images, 4, folder / f"unet-{training.step:06d}.png")
+            ema, _ = new_denoiser(folder)
+            ema.load_state_dict(training.ema)
+            images = sample_images(ema.to(device), folder, tokenizer, PREVIEW_PROMPTS)
+            save_contact_sheet(images, 4, folder / f"unet-{training.step:06d}.png")
 
-    Training(model, recipe, folder / "unet.pt", device).run(loss, report, every=50)
+    Training(model, config, folder / "unet.pt", device).run(loss, report, every=50)
 
 
 @torch.no_grad()
@@ -173,18 +207,18 @@ def sample_images(
     steps: int = 15,
     guidance: float = 4.0,
 ) -> Tensor:
-    """Images (B, 3, 128, 128) in [-1, 1] of the prompts, plainly guided."""
+    """Draw images (B, 3, 128, 128) in [-1, 1] of the prompts, with classifier-free guidance."""
     device = next(model.parameters()).device
     scheduler = build_scheduler()
     scheduler.set_timesteps(steps)
-    ids = tokenizer(list(prompts), padding="max_length", max_length=77, return_tensors="pt").input_ids.to(device)
+    ids = tokenizer(list(prompts), padding="max_length", max_length=LENGTH, return_tensors="pt").input_ids.to(device)
     embeds, pooled = model.encode(ids)
     embeds, pooled = (torch.cat([torch.zeros_like(t), t]) for t in (embeds, pooled))
     latents = torch.randn(len(prompts), LATENT_CHANNELS, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
     for timestep in scheduler.timesteps:
-        without, conditional = model(torch.cat([latents] * 2), timestep.expand(2 * len(latents)), embeds, pooled).chunk(
-            2
-        )
-        latents = scheduler.step(without + guidance * (conditional - without), timestep, latents).prev_sample
-    vae = AutoencoderKL.from_pretrained(folder / "vae").to(device)
-    return vae.decode(latents).sample
+        rows = model(torch.cat([latents] * 2), timestep.expand(2 * len(latents)), embeds, pooled)
+        unconditional, conditional = rows.chunk(2)
+        noise_pred = unconditional + guidance * (conditional - unconditional)
+        latents = scheduler.step(noise_pred, timestep, latents, return_dict=False)[0]
+    images: Tensor = load_vae(folder / "vae", device).decode(latents).sample
+    return images

@@ -1,8 +1,8 @@
-"""A wider UNet that begins as the narrow one (Net2Net, arXiv 1511.05641): half as many channels again, copies of the first half.
+"""Net2Net widening (arXiv 1511.05641): a UNet with half as many channels again, the new ones copies of the first half.
 
-What reads a copied channel shares its weight between original and copy, by random shares so that the two grow apart.
-The wide UNet draws nearly what the narrow one drew: layer norms see some channels twice, group norms over joined channels
-are cut elsewhere. Some hundred steps of training mend that.
+A weight that reads a copied channel is split at random between original and copy, so that the two grow apart in training.
+The wide UNet draws nearly the same images as the narrow one. They differ because layer norms see some channels twice, and
+group norms over concatenated channels group them differently. Some hundred steps of training repair that.
 """
 
 from __future__ import annotations
@@ -18,14 +18,22 @@ from torch import Tensor, nn
 from seal_sdk.pocket.models import build_unet
 from seal_sdk.pocket.train.shipped import START
 
-JOINED = re.compile(r"up_blocks\.\d+\.resnets\.\d+\.(norm1|conv1\.weight|conv_shortcut\.weight)")
-GATED = "ff.net.0.proj"  # hidden channels, then their gates
+CONCATENATED = re.compile(r"up_blocks\.\d+\.resnets\.\d+\.(norm1|conv1\.weight|conv_shortcut\.weight)")
+GATED = "ff.net.0.proj"  # GEGLU: hidden channels, then their gates
 RIDGE = 1.0
 TIME_INPUT = "time_embedding.linear_1.weight"
 
 
 def widen(narrow: dict[str, Tensor], wide: nn.Module) -> dict[str, Tensor]:
-    """Weights for ``wide`` that do nearly what ``narrow`` did. Raises ValueError where the widths do not fit."""
+    """Return weights for ``wide`` that do nearly what ``narrow`` does.
+
+    Args:
+        narrow: State of the narrow UNet.
+        wide: The wide UNet, half as wide again.
+
+    Raises:
+        ValueError: If the widths do not fit.
+    """
     torch.manual_seed(0)
     hidden, grown = hidden_channels(narrow), {}
     for name, target in wide.state_dict().items():
@@ -42,15 +50,16 @@ def widen(narrow: dict[str, Tensor], wide: nn.Module) -> dict[str, Tensor]:
 
 
 def _grow(name: str, tensor: Tensor, axis: int, hidden: dict[str, int]) -> Tensor:
+    """Widen one axis (0 outputs, 1 inputs), each part of concatenated channels on its own."""
     inputs = axis == 1
     parts = [tensor.shape[axis]]
     if GATED in name and not inputs:
         parts = [tensor.shape[0] // 2] * 2
-    elif JOINED.match(name) and (inputs or "norm1" in name):
+    elif CONCATENATED.match(name) and (inputs or "norm1" in name):
         first = hidden[".".join(name.split(".")[:4])]
         parts = [first, tensor.shape[axis] - first]
     grown = []
-    for part in tensor.split(parts, axis):
+    for part in torch.split(tensor, parts, axis):
         copied = part.narrow(axis, 0, part.shape[axis] // 2)
         rest = part.narrow(axis, part.shape[axis] // 2, part.shape[axis] - part.shape[axis] // 2)
         share = torch.empty_like(copied).uniform_(0.3, 0.7) if inputs else torch.ones_like(copied)
@@ -59,9 +68,9 @@ def _grow(name: str, tensor: Tensor, axis: int, hidden: dict[str, int]) -> Tenso
 
 
 def _old_from_new(old: int, new: int) -> Tensor:
-    """(old, new): the sinusoids of one width from those of another, by ridge regression over all timesteps.
+    """Map timestep embeddings of one width to those of another (old, new), by ridge regression over all timesteps.
 
-    Without the ridge, weights of millions cancel each other, which half precision cannot follow.
+    Without the ridge, weights of millions cancel each other, which half precision cannot represent.
     """
     steps = torch.arange(1000)
     before, after = (
@@ -69,19 +78,25 @@ def _old_from_new(old: int, new: int) -> Tensor:
     )
     after, before = after.double(), before.double()
     ridge = RIDGE * torch.eye(new, dtype=torch.float64)
-    return torch.linalg.solve(after.T @ after + ridge, after.T @ before).T.float()
+    solved: Tensor = torch.linalg.solve(after.T @ after + ridge, after.T @ before)
+    return solved.T.float()
 
 
 def channels_of(unet: dict[str, Tensor]) -> tuple[int, ...]:
-    """The channels of each block of an SDXL UNet, from its weights."""
+    """Read the channels of each block of an SDXL UNet from its weights."""
     blocks = {name.split(".")[1] for name in unet if name.startswith("down_blocks.")}
     return tuple(unet[f"down_blocks.{block}.resnets.0.conv2.weight"].shape[0] for block in sorted(blocks))
 
 
 def hidden_channels(unet: dict[str, Tensor]) -> dict[str, int]:
-    """What an up block's ResNets take beside their skips: the first the block before's channels, the others their own."""
+    """Return the channels that each ResNet of the up blocks takes besides its skip connection.
+
+    A block's first ResNet takes the channels of the block before, the others those of their own block.
+    """
     mirrored = list(reversed(channels_of(unet)))
-    names = {name.rsplit(".conv1.weight")[0] for name in unet if JOINED.match(name) and name.endswith("conv1.weight")}
+    names = {
+        name.rsplit(".conv1.weight")[0] for name in unet if CONCATENATED.match(name) and name.endswith("conv1.weight")
+    }
     found = {}
     for name in names:
         block, resnet = int(name.split(".")[1]), int(name.split(".")[3])
@@ -90,9 +105,12 @@ def hidden_channels(unet: dict[str, Tensor]) -> dict[str, int]:
 
 
 def widen_start(folder: Path) -> None:
-    """Make what the UNet of ``folder`` starts from as wide as `build_unet`; the text encoders stay.
+    """Widen the weights that the UNet in ``folder`` starts from to the widths of `build_unet`.
 
-    Raises ValueError where that is not half as wide again.
+    The text encoders stay as they are.
+
+    Raises:
+        ValueError: If the new widths are not one and a half times the old ones.
     """
     start = load_file(folder / START)
     narrow = {name.removeprefix("unet."): tensor for name, tensor in start.items() if name.startswith("unet.")}

@@ -1,4 +1,7 @@
-"""A procedural world that knows the truth: seeded identities, poses and scenes, rendered with masks, parts and joints."""
+"""A procedural world: seeded identities, poses and scenes, rendered as images with masks, parts and joints.
+
+The embedded model is trained on its images, and generated images are measured against its ground truth.
+"""
 
 from __future__ import annotations
 

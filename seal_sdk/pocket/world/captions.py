@@ -1,4 +1,4 @@
-"""What a picture shows, in words: sometimes everything, sometimes little, so that text can specify and leave open."""
+"""Captions. Some name everything that the image shows and some little, so that prompts need not name everything."""
 
 from __future__ import annotations
 
@@ -46,9 +46,19 @@ def caption(
 ) -> str:
     """Describe a rendering.
 
-    ``color`` and ``pattern`` say whether the main colour and the pattern are named; None leaves that to ``rng`` (to no,
-    without one). Structure images show neither, nor the scene, so their captions name only the species. ``rng`` also
-    varies the wording; without it the plainest wording is used, such as "a photo of a cat on snow".
+    Captions of structure images name the kind and the species only, since these images show nothing else.
+
+    Args:
+        identity: Who is shown.
+        pose: Not used. It is here so that `caption` and `render` take the same arguments.
+        scene: Where the subject stands.
+        kind: One of `KINDS`.
+        rng: Varies the wording. Without it the plainest wording is used, such as "a photo of a cat on snow".
+        color: Whether to name the main colour. None leaves that to ``rng``, or means no without one.
+        pattern: Whether to name the pattern. None leaves that to ``rng``, or means no without one.
+
+    Raises:
+        ValueError: For an unknown kind.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
@@ -80,7 +90,7 @@ def _with_article(phrase: list[str]) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of a caption, lower case; commas are words of their own."""
+    """Split a caption into words in lower case. Commas are words of their own."""
     return re.findall(r"[a-z]+(?:-[a-z]+)*|,", text.lower())
 
 

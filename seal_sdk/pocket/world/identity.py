@@ -1,4 +1,4 @@
-"""Who the subject is: species, colours and pattern. Nothing here depends on the pose or the scene."""
+"""Identities: species, colours and pattern. Nothing here depends on the pose or the scene."""
 
 from __future__ import annotations
 
@@ -32,9 +32,21 @@ _HAIRS = ((0.12, 0.09, 0.08), (0.36, 0.20, 0.10), (0.86, 0.66, 0.28), (0.70, 0.2
 class Identity:
     """A subject's appearance. Colours are RGB in [0, 1].
 
-    ``main`` and ``second`` are the two colours of the pattern; ``accent`` colours the species' own marks (a cat's
-    socks, a dog's ears, a horse's mane, a bird's beak, a person's trousers). ``frequency`` is in cycles per body unit
-    (a body is about one unit high), ``angle`` in radians, ``phase`` in cycles. ``skin`` and ``hair`` show on people only.
+    Attributes:
+        species: One of `SPECIES`.
+        main: First colour of the pattern.
+        second: Second colour of the pattern.
+        accent: Colour of the species' own marks: a cat's socks, a dog's ears, a horse's mane, a bird's beak, a
+            person's trousers.
+        pattern: One of `PATTERNS`.
+        frequency: Of the pattern, in cycles per body unit. A body is about one unit high.
+        angle: Of the pattern, in radians.
+        phase: Of the pattern, in cycles.
+        skin: Colour of a person's skin.
+        hair: Colour of a person's hair.
+
+    Raises:
+        ValueError: For an unknown species or pattern.
     """
 
     species: str
@@ -56,7 +68,7 @@ class Identity:
 
 
 def color_name(color: Color) -> str:
-    """The word of `COLORS` for an RGB colour in [0, 1]."""
+    """Name an RGB colour in [0, 1] by a word of `COLORS`."""
     hue, saturation, value = colorsys.rgb_to_hsv(*color)
     if value < 0.22:
         return "black"
@@ -71,7 +83,7 @@ def color_name(color: Color) -> str:
 
 
 def sample_identity(rng: np.random.Generator, species: str | None = None) -> Identity:
-    """Draw an identity; ``species`` fixes the species, else each is as likely."""
+    """Draw an identity. Without a species each is equally likely. Raises ValueError for an unknown species."""
     species = species or SPECIES[int(rng.integers(len(SPECIES)))]
     main = _sample_color(rng)
     second = _sample_color(rng, away_from=(main,))
@@ -91,7 +103,7 @@ def sample_identity(rng: np.random.Generator, species: str | None = None) -> Ide
 
 
 def _sample_color(rng: np.random.Generator, away_from: tuple[Color, ...] = ()) -> Color:
-    """A colour at least 0.45 (RGB distance) from the others; the farthest of twelve draws when none is."""
+    """Draw a colour at an RGB distance of at least 0.45 from the others, or else the farthest of twelve draws."""
     best, best_distance = (0.0, 0.0, 0.0), -1.0
     for _ in range(12):
         color = _draw_color(rng)
@@ -104,7 +116,7 @@ def _sample_color(rng: np.random.Generator, away_from: tuple[Color, ...] = ()) -
 
 
 def _draw_color(rng: np.random.Generator) -> Color:
-    if rng.random() < 0.2:  # white, grey, black: hueless coats exist too
+    if rng.random() < 0.2:  # white, grey, black
         level = (0.95, 0.5, 0.12)[int(rng.integers(3))] + rng.uniform(-0.05, 0.05)
         return _jitter(rng, (level, level, level), 0.02)
     if rng.random() < 0.1:  # brown

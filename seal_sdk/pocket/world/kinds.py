@@ -1,4 +1,4 @@
-"""Structure images: what each kind shows of a body, without its identity and without the scene."""
+"""Structure images. Each kind shows the body's shape or pose, but neither its identity nor the scene."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KINDS = ("photo", "depth", "mesh", "pose", "canny", "sketch", "segmentation")
 
 
 def _colors(count: int, saturation: float, value: float) -> np.ndarray:
-    # the golden ratio keeps neighbours' hues far apart
+    """Return (count, 3) RGB colours. The golden ratio keeps the hues of neighbours far apart."""
     return np.array(
         [colorsys.hsv_to_rgb((0.05 + 0.618 * i) % 1.0, saturation, value) for i in range(count)], np.float32
     )
@@ -26,14 +26,15 @@ _BONE_COLORS = _colors(24, 1.0, 1.0)
 
 
 def draw(kind: str, raster: Raster) -> np.ndarray:
-    """One structure image at sub-pixel size, float32 (N, N, 3) in [0, 1]."""
+    """Draw a structure image at sub-pixel size, (N, N, 3) float32 in [0, 1]. ``kind`` is one of `KINDS` but "photo"."""
     return _DRAWERS[kind](raster)
 
 
 def part_names(raster: Raster) -> np.ndarray:
-    """The part map at sub-pixel size: uint8 indices into `PARTS`."""
+    """Return the part map at sub-pixel size, (N, N) uint8 indices into `PARTS`."""
     names = np.array([PARTS.index(part.name) for part in raster.body.parts] + [0], np.uint8)
-    return names[raster.owner]
+    parts: np.ndarray = names[raster.owner]
+    return parts
 
 
 def _grey(values: np.ndarray) -> np.ndarray:
@@ -55,11 +56,12 @@ def _mesh(raster: Raster) -> np.ndarray:
 def _segmentation(raster: Raster) -> np.ndarray:
     colors = _SEGMENT_COLORS.copy()
     colors[0] = 0.12
-    return colors[part_names(raster)]
+    picture: np.ndarray = colors[part_names(raster)]
+    return picture
 
 
 def _edges(raster: Raster, thickness: int) -> np.ndarray:
-    """Outlines of the named parts (bool), about ``thickness`` + 1 sub-pixels wide."""
+    """Return the outlines of the named parts (N, N) bool, about ``thickness`` + 1 sub-pixels wide."""
     names = part_names(raster)
     edge = np.zeros(names.shape, bool)
     edge[:, 1:] |= names[:, 1:] != names[:, :-1]

@@ -1,4 +1,4 @@
-"""How the subject stands: joint angles, facing, place and scale."""
+"""Poses: joint angles, facing, place and scale."""
 
 from __future__ import annotations
 
@@ -15,13 +15,21 @@ Bend = tuple[float, float]
 class Pose:
     """Joint angles in radians and the place in the picture.
 
-    ``limbs`` holds (upper, lower) angles of the near fore, near hind, far fore and far hind limb, from straight down,
-    positive towards the front (a person: outwards). ``lower`` is relative to ``upper``. A bird's near fore limb is its
-    wing. ``facing`` is +1 (right) or -1 (left). ``scale`` in (0, 1] is the share of the image that the subject's
-    longer side takes, and ``place`` in [0, 1]^2 where it stands in the room that is left (0, 0 is top left).
+    Attributes:
+        limbs: (upper, lower) angles of the near fore, near hind, far fore and far hind limb. Upper angles count from
+            straight down, positive towards the front (a person's: outwards); lower angles count from the upper ones.
+            A bird's near fore limb is its wing.
+        head: Angle of the head.
+        tail: Angle of the tail.
+        facing: 1 (right) or -1 (left).
+        place: In [0, 1]^2, where the subject stands in the room that its scale leaves; (0, 0) is top left.
+        scale: In (0, 1], share of the image that the subject's longer side takes.
+
+    Raises:
+        ValueError: For a facing, place or scale outside these ranges.
     """
 
-    limbs: tuple[Bend, Bend, Bend, Bend] = ((0.0, 0.0),) * 4  # type: ignore[assignment]
+    limbs: tuple[Bend, Bend, Bend, Bend] = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0))
     head: float = 0.0
     tail: float = 0.0
     facing: int = 1
@@ -48,7 +56,7 @@ _RANGES = {
 
 
 def sample_pose(rng: np.random.Generator, species: str) -> Pose:
-    """Draw a pose that suits the species."""
+    """Draw a pose that suits the species. Raises ValueError for an unknown species."""
     if species not in SPECIES:
         raise ValueError(f"unknown species {species!r}; choose one of {', '.join(SPECIES)}")
     fore, hind = _RANGES[species]

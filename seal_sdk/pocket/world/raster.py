@@ -1,4 +1,4 @@
-"""Bodies become pixels: part, normal, depth and rest coordinates per pixel, at twice the size of the picture."""
+"""Rasterizing bodies: part, normal, depth and rest coordinates per sub-pixel, at twice the picture's size."""
 
 from __future__ import annotations
 
@@ -6,39 +6,50 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .body import Body, build, rest
+from .body import Body
 from .pose import Pose
+from .shapes import Bounds
+from .species import build, rest
 
 OVERSAMPLING = 2
-MARGIN = 0.03  # free on every side of the picture
+MARGIN = 0.03  # free share on every side of the picture
 
 
 @dataclass(frozen=True)
 class Raster:
-    """A body seen at (N, N) sub-pixels; ``owner`` is the index of the front part, -1 where there is none.
+    """A body seen at (N, N) sub-pixels.
 
-    ``nx``, ``ny``: the normal in the picture's axes (y up); ``depth``: larger is nearer; ``u``, ``v``: the same point
-    on the body at rest, facing right, in body units. ``joints`` (K, 2) are sub-pixel coordinates.
+    Attributes:
+        body: What is seen.
+        owner: (N, N) int16, index of the front part, -1 where there is none.
+        nx: (N, N) float32, the surface normal's x in the picture's axes, in [-1, 1].
+        ny: (N, N) float32, the surface normal's y, up, in [-1, 1].
+        depth: (N, N) float32 in body units; larger is nearer.
+        u: (N, N) float32, x of the same point on the body at rest, facing right, in body units.
+        v: (N, N) float32, y of the same point on the body at rest, in body units.
+        joints: (K, 2) as (x, y) in sub-pixels.
     """
 
     body: Body
-    owner: np.ndarray
-    nx: np.ndarray
-    ny: np.ndarray
-    depth: np.ndarray
-    u: np.ndarray
-    v: np.ndarray
-    joints: np.ndarray
+    owner: NDArray[np.int16]
+    nx: NDArray[np.float32]
+    ny: NDArray[np.float32]
+    depth: NDArray[np.float32]
+    u: NDArray[np.float32]
+    v: NDArray[np.float32]
+    joints: NDArray[np.float64]
 
     @property
-    def inside(self) -> np.ndarray:
+    def inside(self) -> NDArray[np.bool_]:
+        """(N, N), whether a sub-pixel shows the body."""
         return self.owner >= 0
 
 
 @dataclass(frozen=True)
 class _View:
-    """Body units to sub-pixels: column = x0 + facing * unit * x, row = y0 - unit * y."""
+    """Map from body units to sub-pixels: column = x0 + facing * unit * x, row = y0 - unit * y."""
 
     x0: float
     y0: float
@@ -47,18 +58,15 @@ class _View:
 
 
 def rasterize(species: str, pose: Pose, size: int) -> Raster:
-    """See a posed species in a picture of ``size`` x ``size`` pixels."""
+    """Rasterize a posed species for a picture of ``size`` x ``size`` pixels."""
     body, still = build(species, pose), rest(species)
     side = size * OVERSAMPLING
     view = _view(body, pose, side)
     owner = np.full((side, side), -1, np.int16)
     nx, ny, depth, u, v = (np.zeros((side, side), np.float32) for _ in range(5))
-    for index, (part, model) in enumerate(zip(body.parts, still.parts)):
+    for index, (part, model) in enumerate(zip(body.parts, still.parts, strict=True)):
         rows, columns = _window(part.shape.bounds, view, side)
-        x = ((np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5 - view.x0) * (view.facing / view.unit))[
-            None
-        ]
-        y = ((view.y0 - 0.5 - np.arange(rows.start, rows.stop, dtype=np.float32)) / view.unit)[:, None]
+        x, y = _body_units(rows, columns, view)
         seen = part.shape.surface(x, y)
         here, at = seen.inside, (rows, columns)
         turn = model.shape.angle - part.shape.angle
@@ -75,9 +83,16 @@ def rasterize(species: str, pose: Pose, size: int) -> Raster:
     return Raster(body, owner, nx, ny, depth, u, v, joints)
 
 
+def _body_units(rows: slice, columns: slice, view: _View) -> tuple[np.ndarray, np.ndarray]:
+    """Return the centres of a window's sub-pixels in body units: x (1, W) and y (H, 1), float32."""
+    x = (np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5 - view.x0) * (view.facing / view.unit)
+    y = (view.y0 - 0.5 - np.arange(rows.start, rows.stop, dtype=np.float32)) / view.unit
+    return x[None], y[:, None]
+
+
 def _view(body: Body, pose: Pose, side: int) -> _View:
-    """Fit the body's bounds: the longer side takes ``scale`` of the room inside the margins."""
-    x0, y0, x1, y1 = zip(*(part.shape.bounds for part in body.parts))
+    """Fit the body's bounds: its longer side takes the share ``pose.scale`` of the room inside the margins."""
+    x0, y0, x1, y1 = zip(*(part.shape.bounds for part in body.parts), strict=True)
     left, low, right, high = min(x0), min(y0), max(x1), max(y1)
     room = side * (1 - 2 * MARGIN)
     unit = room * pose.scale / max(right - left, high - low)
@@ -87,7 +102,8 @@ def _view(body: Body, pose: Pose, side: int) -> _View:
     return _View(column - unit * first, row + unit * high, unit, pose.facing)
 
 
-def _window(bounds: tuple[float, float, float, float], view: _View, side: int) -> tuple[slice, slice]:
+def _window(bounds: Bounds, view: _View, side: int) -> tuple[slice, slice]:
+    """Rows and columns of the sub-pixels that may show something within the bounds."""
     x0, y0, x1, y1 = bounds
     edges = sorted((view.x0 + view.facing * view.unit * x0, view.x0 + view.facing * view.unit * x1))
     top, bottom = view.y0 - view.unit * y1, view.y0 - view.unit * y0

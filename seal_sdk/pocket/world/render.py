@@ -1,4 +1,4 @@
-"""One draw of the world as pixels and ground truth."""
+"""Sampling the world by seed, and rendering it as an image with its ground truth."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .backdrop import paint_scene
 from .identity import Identity, sample_identity
 from .kinds import KINDS, draw, part_names
-from .paint import paint_body, paint_scene
+from .paint import paint_body
 from .pose import Pose, sample_pose
 from .raster import OVERSAMPLING, Raster, rasterize
 from .scene import Scene, sample_scene
@@ -19,7 +21,7 @@ TRAIN, VALIDATION, HELD_OUT = range(400_000), range(400_000, 500_000), range(500
 
 @dataclass(frozen=True)
 class Sample:
-    """One seeded draw."""
+    """An identity in a pose and a scene."""
 
     identity: Identity
     pose: Pose
@@ -28,24 +30,34 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
-    """A picture and what is true of it.
+    """An image and its ground truth.
 
-    ``image`` uint8 (S, S, 3); ``mask`` bool (S, S), the subject; ``box`` (x0, y0, x1, y1) pixels, half-open, of the mask;
-    ``parts`` uint8 (S, S), indices into `PARTS` (0 = background); ``keypoints`` float (K, 2), joints as (x, y) pixels;
-    ``coordinates`` float32 (S, S, 2): the same point on the body at rest, in body units (NaN outside of the subject),
-    so that two renderings of a species correspond where their coordinates agree.
+    Attributes:
+        image: (S, S, 3) uint8.
+        mask: (S, S), where the subject is.
+        box: (x0, y0, x1, y1) in pixels, half-open, around the mask.
+        parts: (S, S) uint8, indices into `PARTS`; 0 is the background.
+        keypoints: (K, 2) joints as (x, y) in pixels.
+        coordinates: (S, S, 2) float32, the same point on the body at rest, in body units; NaN outside the subject.
+            Two renderings of a species correspond where their coordinates agree.
     """
 
-    image: np.ndarray
-    mask: np.ndarray
+    image: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
     box: tuple[float, float, float, float]
-    parts: np.ndarray
-    keypoints: np.ndarray
-    coordinates: np.ndarray
+    parts: NDArray[np.uint8]
+    keypoints: NDArray[np.float64]
+    coordinates: NDArray[np.float32]
 
 
 def sample(seed: int) -> Sample:
-    """One draw. Seeds in `TRAIN` are for training, in `VALIDATION` and `HELD_OUT` for measuring."""
+    """Draw a sample; equal seeds give equal samples.
+
+    Seeds in `TRAIN` are for training, those in `VALIDATION` and `HELD_OUT` for measuring.
+
+    Raises:
+        ValueError: If the seed is negative.
+    """
     if seed < 0:
         raise ValueError(f"seed is {seed}; seeds start at 0")
     rng = np.random.default_rng(seed)
@@ -54,7 +66,18 @@ def sample(seed: int) -> Sample:
 
 
 def render(identity: Identity, pose: Pose, scene: Scene, kind: str = "photo", size: int = 128) -> Rendering:
-    """Render a photo or a structure image; raises ValueError for an unknown kind or a size below 32 pixels."""
+    """Render a photo or a structure image.
+
+    Args:
+        identity: Who is drawn. Only photos show more of it than the species.
+        pose: How and where the subject stands.
+        scene: The background. Only photos show it.
+        kind: One of `KINDS`.
+        size: The image's side in pixels, at least 32.
+
+    Raises:
+        ValueError: For an unknown kind, or a size below 32.
+    """
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
     if size < 32:
@@ -78,24 +101,28 @@ def _photo(identity: Identity, scene: Scene, raster: Raster, size: int) -> np.nd
     layer[at, :3] = paint_body(identity, raster, at)
     layer[at, 3] = 1.0
     layer = _shrink(layer.reshape(*raster.owner.shape, 4))
-    return layer[..., :3] + (1.0 - layer[..., 3:]) * paint_scene(scene, size)
+    photo: np.ndarray = layer[..., :3] + (1.0 - layer[..., 3:]) * paint_scene(scene, size)
+    return photo
 
 
 def _shrink(picture: np.ndarray) -> np.ndarray:
     """Box-filter sub-pixels into pixels."""
-    rows = reduce(np.add, [picture[i::OVERSAMPLING] for i in range(OVERSAMPLING)])
-    return reduce(np.add, [rows[:, i::OVERSAMPLING] for i in range(OVERSAMPLING)]) / OVERSAMPLING**2
+    rows: np.ndarray = reduce(np.add, [picture[i::OVERSAMPLING] for i in range(OVERSAMPLING)])
+    total: np.ndarray = reduce(np.add, [rows[:, i::OVERSAMPLING] for i in range(OVERSAMPLING)])
+    pixels: np.ndarray = total / OVERSAMPLING**2
+    return pixels
 
 
 def _shrink_parts(raster: Raster) -> np.ndarray:
-    """The largest part index among a pixel's sub-pixels: never the background where the mask holds."""
+    """Take the largest part index of a pixel's sub-pixels, so that no pixel of the mask becomes background."""
     names = part_names(raster)
     size = len(names) // OVERSAMPLING
-    return names.reshape(size, OVERSAMPLING, size, OVERSAMPLING).max(axis=(1, 3))
+    parts: np.ndarray = names.reshape(size, OVERSAMPLING, size, OVERSAMPLING).max(axis=(1, 3))
+    return parts
 
 
 def _shrink_coordinates(raster: Raster) -> np.ndarray:
-    """The rest coordinates of one of a pixel's sub-pixels on the body: a mean would mix neighbouring parts."""
+    """Take the rest coordinates of one sub-pixel on the body; a mean would mix neighbouring parts."""
     fine = np.stack([raster.u, raster.v], -1)
     size = len(fine) // OVERSAMPLING
     coarse = np.full((size, size, 2), np.nan, np.float32)

@@ -1,4 +1,4 @@
-"""Where the subject stands: a named background with its own colours, a horizon and one or two soft elements."""
+"""Scenes: named backgrounds with their own colours, a horizon and one or two soft elements."""
 
 from __future__ import annotations
 
@@ -25,9 +25,18 @@ SCENES = tuple(_TYPICAL)
 
 @dataclass(frozen=True)
 class Scene:
-    """A background. Colours are RGB in [0, 1]; ``horizon`` is the share of the image above the ground.
+    """A background. Colours are RGB in [0, 1].
 
-    ``layout`` are four numbers in [0, 1] that place the scene's element (trees, hills, sun, buildings, window).
+    Attributes:
+        name: One of `SCENES`.
+        sky: Colour of the sky, or of the wall.
+        ground: Colour of the ground.
+        element: Colour of the scene's element: trees, hills, moon, sea, buildings or window.
+        horizon: Share of the image above the ground.
+        layout: Four numbers in [0, 1] that place the element.
+
+    Raises:
+        ValueError: For an unknown name.
     """
 
     name: str
@@ -43,7 +52,7 @@ class Scene:
 
 
 def sample_scene(rng: np.random.Generator, name: str | None = None) -> Scene:
-    """Draw a scene; ``name`` fixes which, else each is as likely."""
+    """Draw a scene. Without a name each scene is equally likely. Raises ValueError for an unknown name."""
     name = name or SCENES[int(rng.integers(len(SCENES)))]
     if name not in SCENES:
         raise ValueError(f"unknown scene {name!r}; choose one of {', '.join(SCENES)}")

@@ -1,0 +1,93 @@
+"""The self-attention (attn1) layers of a diffusers UNet, chosen by the block they live in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from diffusers.models.attention_processor import Attention
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from torch import nn
+
+from seal_sdk.backbone.base import Change, Projection
+from seal_sdk.backbone.hooks import Hooks
+from seal_sdk.errors import UnsupportedModel
+
+_MODULES: dict[Projection, str] = {"query": "to_q", "key": "to_k", "value": "to_v"}
+
+
+@dataclass(frozen=True, eq=False)
+class UNetSelfAttention:
+    """One attn1: its dotted module name, the module, its block group (``mid``, ``up0``, ...), and how often its block halves latents."""
+
+    name: str
+    module: Attention
+    group: str
+    halvings: int
+
+    @property
+    def heads(self) -> int:
+        """Attention heads."""
+        return int(self.module.heads)
+
+    @property
+    def channels(self) -> int:
+        """Channels of K and V, over all heads."""
+        return int(self.module.inner_kv_dim)
+
+    @property
+    def kernel(self) -> str:
+        """The attention processor and its backend."""
+        processor = self.module.processor
+        return f"{type(processor).__name__}:{getattr(processor, '_attention_backend', None)}"
+
+    def grid(self, latent_size: tuple[int, int]) -> tuple[int, int]:
+        """(rows, columns) of tokens. Every downsampling of the UNet halves, rounding up."""
+        height, width = latent_size
+        for _ in range(self.halvings):
+            height, width = -(-height // 2), -(-width // 2)
+        return height, width
+
+    def after(self, projection: Projection, hooks: Hooks, change: Change) -> None:
+        """Call ``change`` on the output of ``to_q``, ``to_k`` or ``to_v``."""
+        hooks.after(getattr(self.module, _MODULES[projection]), change)
+
+    def before_output(self, hooks: Hooks, change: Change) -> None:
+        """Call ``change`` on what goes into ``to_out``."""
+        output: nn.Module = self.module.to_out[0]
+        hooks.before(output, change)
+
+
+def self_attention_layers(unet: UNet2DConditionModel, blocks: Sequence[str]) -> tuple[UNetSelfAttention, ...]:
+    """The attn1 layers of the named blocks ("down", "mid", "up"), in the UNet's own order.
+
+    Raises UnsupportedModel when a block has none (a silent empty match would infuse nothing), or when q, k and v are fused.
+    """
+    found = tuple(
+        UNetSelfAttention(name, module, _group(name), _halvings(_group(name), len(unet.down_blocks)))
+        for name, module in unet.named_modules()
+        if name.endswith(".attn1") and isinstance(module, Attention) and name.split("_")[0] in blocks
+    )
+    for block in blocks:
+        if not any(layer.name.startswith(block) for layer in found):
+            raise UnsupportedModel(
+                f"The UNet has no self-attention (attn1) in its {block!r} blocks; choose other layers=."
+            )
+    if any(layer.module.fused_projections for layer in found):
+        raise UnsupportedModel("The UNet's q, k and v projections are fused; call pipe.unfuse_qkv_projections() first.")
+    return found
+
+
+def _group(name: str) -> str:
+    """``mid_block.attentions...`` -> ``mid``; ``up_blocks.1.attentions...`` -> ``up1``."""
+    block, index = name.split(".")[:2]
+    return "mid" if block == "mid_block" else block.removesuffix("_blocks") + index
+
+
+def _halvings(group: str, blocks: int) -> int:
+    """``down_blocks.i`` works on latents halved i times, the mid block on the coarsest, and ``up_blocks.i`` mirrors the down blocks."""
+    if group == "mid":
+        return blocks - 1
+    if group.startswith("down"):
+        return int(group.removeprefix("down"))
+    return blocks - 1 - int(group.removeprefix("up"))

@@ -1,0 +1,49 @@
+"""What diffusers' step callbacks read from the pipeline while a call runs: set for the call, and restored after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+ATTRIBUTES = (
+    "_guidance_scale",
+    "_guidance_rescale",
+    "_clip_skip",
+    "_cross_attention_kwargs",
+    "_denoising_end",
+    "_interrupt",
+    "_num_timesteps",
+)
+
+
+@dataclass(frozen=True)
+class PipelineState:
+    """The state that callbacks may change: they set ``pipe._guidance_scale`` and ``pipe._interrupt``."""
+
+    pipe: Any
+
+    @property
+    def guidance_scale(self) -> float:
+        """Of classifier-free guidance, at this step."""
+        return float(self.pipe.guidance_scale)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a callback asked to stop."""
+        return bool(self.pipe.interrupt)
+
+
+@contextmanager
+def lend(pipe: Any, guidance_scale: float, num_inference_steps: int) -> Iterator[PipelineState]:
+    """Set the state of one call, and leave the pipeline afterwards as it was found; offloaded models go back to where they were."""
+    before = {name: pipe.__dict__[name] for name in ATTRIBUTES if name in pipe.__dict__}
+    pipe._guidance_scale, pipe._interrupt, pipe._num_timesteps = guidance_scale, False, num_inference_steps
+    try:
+        yield PipelineState(pipe)
+    finally:
+        for name in ATTRIBUTES:
+            pipe.__dict__.pop(name, None)
+        pipe.__dict__.update(before)
+        pipe.maybe_free_model_hooks()

@@ -1,0 +1,64 @@
+"""Stable Diffusion XL: two text encoders, a pooled embedding, and size ids (micro-conditioning)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionXLPipeline
+from torch import Tensor
+
+from seal_sdk.backbone.base import StructureLayers
+from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.unet import UNetBackbone
+
+
+class SDXLBackbone(UNetBackbone):
+    """A ``StableDiffusionXLPipeline``, or another pipeline with the same parts."""
+
+    family = "Stable Diffusion XL"
+    pipeline_class = StableDiffusionXLPipeline
+    single_file_keys = "conditioner."
+    text_encoders = ("text_encoder", "text_encoder_2")
+    upcasts_vae = True
+
+    @classmethod
+    def accepts(cls, pipe: Any) -> bool:
+        """Whether its UNet takes text_time embeddings."""
+        return getattr(pipe.unet.config, "addition_embed_type", None) == "text_time"
+
+    @property
+    def structure_layers(self) -> StructureLayers:
+        """Ctrl-X injects the first ResNet of ``up_blocks.0`` and Q and K there; the benchmark prefers two ResNets (ours)."""
+        return StructureLayers(features=("up_blocks.0.resnets.0", "up_blocks.0.resnets.1"), attention=("up0",))
+
+    def encode_prompt(self, prompt: str, size: tuple[int, int], *, clip_skip: int | None = None) -> Conditioning:
+        """Conditioning of one prompt for an uncropped image of (height, width) pixels."""
+        embeds, _, pooled, _ = self.pipe.encode_prompt(
+            prompt, device=self.device, do_classifier_free_guidance=False, clip_skip=clip_skip
+        )
+        return _conditioning(embeds, pooled, size)
+
+    def encode_prompt_pair(
+        self, prompt: str, negative_prompt: str | None, size: tuple[int, int], *, clip_skip: int | None = None
+    ) -> tuple[Conditioning, Conditioning]:
+        """(unconditional, conditional), exactly as ``StableDiffusionXLPipeline.__call__`` prepares them for one prompt."""
+        embeds, negative, pooled, negative_pooled = self.pipe.encode_prompt(
+            prompt,
+            device=self.device,
+            do_classifier_free_guidance=True,
+            negative_prompt=negative_prompt,
+            clip_skip=clip_skip,
+        )
+        return _conditioning(negative, negative_pooled, size), _conditioning(embeds, pooled, size)
+
+    def conditioning_recipe(self, size: tuple[int, int]) -> Mapping[str, Any]:
+        """The size ids of an uncropped image of (height, width)."""
+        return {"time_ids": [*size, 0, 0, *size]}
+
+
+def _conditioning(embeds: Tensor, pooled: Tensor, size: tuple[int, int]) -> Conditioning:
+    """With SDXL's size ids: original size, crop, target size."""
+    ids = torch.tensor([[*size, 0, 0, *size]], dtype=embeds.dtype, device=embeds.device)
+    return Conditioning(embeds, {"text_embeds": pooled, "time_ids": ids})

@@ -1,0 +1,264 @@
+"""What diffusers' UNet pipelines have in common; a family adds how it encodes prompts and where structure is injected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar
+
+import torch
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image
+from torch import Tensor, nn
+
+from seal_sdk.backbone.attention import UNetSelfAttention, self_attention_layers
+from seal_sdk.backbone.base import ControlImage, StructureLayers
+from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.fingerprint import Fingerprints
+from seal_sdk.backbone.geometry import LatentGeometry
+from seal_sdk.backbone.lock import exclusive
+from seal_sdk.backbone.pipeline_state import PipelineState, lend
+from seal_sdk.backbone.prompts import warn_if_truncated
+from seal_sdk.backbone.sampler import DiffusersSampler
+from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
+from seal_sdk.backbone.vae import decode_latents, encode_image
+from seal_sdk.errors import UnsupportedModel
+from seal_sdk.method.noise_level import NoiseLevel
+
+
+class UNetBackbone:
+    """Base of the backbones whose pipeline has a ``UNet2DConditionModel``; see `seal_sdk.backbone.base.Backbone`.
+
+    pipe: a pipeline of diffusers. controlnet: a ControlNetModel, or None.
+    """
+
+    family: ClassVar[str]
+    pipeline_class: ClassVar[Any]
+    """diffusers' class; its pipelines have no types."""
+    single_file_keys: ClassVar[str]
+    """Start of the names that text encoders have in this family's single-file checkpoints."""
+    text_encoders: ClassVar[tuple[str, ...]]
+    upcasts_vae: ClassVar[bool]
+    """Whether its pipelines run a VAE in fp32 that overflows in fp16."""
+
+    def __init__(self, pipe: Any, controlnet: nn.Module | None = None) -> None:
+        self.pipe, self.controlnet = pipe, controlnet
+        self._fingerprints = Fingerprints()
+
+    @classmethod
+    def accepts(cls, pipe: Any) -> bool:
+        """Whether a pipeline is of this family."""
+        raise NotImplementedError
+
+    def encode_prompt(self, prompt: str, size: tuple[int, int], *, clip_skip: int | None = None) -> Conditioning:
+        """Conditioning of one prompt for an image of (height, width) pixels."""
+        raise NotImplementedError
+
+    def encode_prompt_pair(
+        self, prompt: str, negative_prompt: str | None, size: tuple[int, int], *, clip_skip: int | None = None
+    ) -> tuple[Conditioning, Conditioning]:
+        """(unconditional, conditional), exactly as the family's pipeline prepares them for one prompt."""
+        raise NotImplementedError
+
+    @property
+    def structure_layers(self) -> StructureLayers:
+        """Where structure is injected unless the caller says otherwise."""
+        raise NotImplementedError
+
+    def conditioning_recipe(self, size: tuple[int, int]) -> Mapping[str, Any]:
+        """What the conditioning of an image of (height, width) says beside its prompt."""
+        return {}
+
+    @property
+    def _unet(self) -> UNet2DConditionModel:
+        unet: UNet2DConditionModel = self.pipe.unet
+        return unet
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes, also while its weights are offloaded."""
+        device: torch.device = self.pipe._execution_device
+        return device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of its latents, and of its keys and values."""
+        return self._unet.dtype
+
+    @property
+    def geometry(self) -> LatentGeometry:
+        """Its latents: size, channels, grids."""
+        factor, config = self.pipe.vae_scale_factor, self._unet.config
+        halvings = len(config["down_block_types"]) - 1
+        return LatentGeometry(factor, config["in_channels"], halvings, config["sample_size"] * factor)
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        """What a call changes while it runs."""
+        parts = (*self.pipe.components.values(), self.controlnet)
+        return [each for each in parts if isinstance(each, nn.Module)]
+
+    @property
+    def lock(self) -> AbstractContextManager[None]:
+        """Keeps other threads from the model, whichever session or pipeline they come through."""
+        return exclusive(self.modules)
+
+    @property
+    def name(self) -> str:
+        """The last part of the folder or hub id it was loaded from, else its pipeline's class."""
+        return str(getattr(self.pipe.config, "_name_or_path", "") or type(self.pipe).__name__).rsplit("/", 1)[-1]
+
+    @property
+    def scheduler_name(self) -> str:
+        """The scheduler's class."""
+        return type(self.pipe.scheduler).__name__
+
+    @property
+    def guidance_is_embedded(self) -> bool:
+        """Whether guidance is an input (LCM-distilled UNets) instead of a second row."""
+        return self._unet.config["time_cond_proj_dim"] is not None
+
+    @property
+    def train_timesteps(self) -> int:
+        """Length of the training schedule."""
+        return int(self.pipe.scheduler.config.num_train_timesteps)
+
+    @property
+    def has_controlnet(self) -> bool:
+        """Whether ``predict`` takes a ControlImage."""
+        return self.controlnet is not None
+
+    def check_ready(self) -> None:
+        """Raise UnsupportedModel when an IP-Adapter is loaded, which needs an image of its own in every forward."""
+        if self._unet.config.get("encoder_hid_dim_type") == "ip_image_proj":
+            raise UnsupportedModel(
+                "An IP-Adapter is loaded, which needs an image of its own: call pipe.unload_ip_adapter() first."
+            )
+
+    def warn_if_truncated(self, prompt: str) -> None:
+        """Warn with PromptTruncated when the tokenizer would cut the prompt (77 tokens for CLIP)."""
+        warn_if_truncated(self.pipe.tokenizer or self.pipe.tokenizer_2, prompt)
+
+    def encode_image(self, image: Image.Image) -> Tensor:
+        """Latents (1, C, h, w) of an RGB image; the same image always gives the same latents. Raises NumericalError."""
+        latents = encode_image(self.pipe.vae, self.pipe.image_processor, image, self.device, self.upcasts_vae)
+        return latents.to(self.dtype)
+
+    def decode(self, latents: Tensor, output_type: str) -> Any:
+        """One image of latents (1, C, h, w), in diffusers' ``output_type``. Raises NumericalError."""
+        pixels = decode_latents(self.pipe.vae, latents, self.upcasts_vae)
+        if getattr(self.pipe, "watermark", None) is not None:
+            pixels = self.pipe.watermark.apply_watermark(pixels)
+        return self.pipe.image_processor.postprocess(pixels, output_type=output_type)[0]
+
+    def control_image(self, image: Image.Image, scale: float) -> ControlImage:
+        """An image as the ControlNet takes it: pixels in [0, 1]."""
+        pixels = self.pipe.image_processor.preprocess(image) / 2 + 0.5
+        return ControlImage(pixels.to(self.device, self.dtype), scale)
+
+    def self_attention_layers(self, blocks: Sequence[str]) -> tuple[UNetSelfAttention, ...]:
+        """The attn1 layers of the named blocks ("down", "mid", "up"). Raises UnsupportedModel for a block without any."""
+        return self_attention_layers(self._unet, blocks)
+
+    def feature_modules(self, names: Sequence[str]) -> list[nn.Module]:
+        """The UNet's modules of these dotted names. Raises UnsupportedModel for unknown ones."""
+        modules = dict(self._unet.named_modules())
+        unknown = [name for name in names if name not in modules]
+        if unknown:
+            raise UnsupportedModel(f"Structure(features={tuple(names)}): this UNet has no {', '.join(unknown)}.")
+        return [modules[name] for name in names]
+
+    def alpha_bar(self, timestep: float | Tensor) -> float:
+        """Cumulative alpha of the training schedule at a timestep, rounded to the nearest.
+
+        Raises UnsupportedModel for schedulers that are not of the model's own kind.
+        """
+        table = getattr(self.pipe.scheduler, "alphas_cumprod", None)
+        if table is None:
+            raise UnsupportedModel(
+                f"{self.scheduler_name} has no alphas_cumprod; use a scheduler of the model's family, such as EulerDiscreteScheduler."
+            )
+        return float(table[min(max(round(float(timestep)), 0), len(table) - 1)])
+
+    def noise_level(self, timestep: float | Tensor) -> NoiseLevel:
+        """Signal and noise at a timestep of the training schedule. Raises UnsupportedModel as ``alpha_bar`` does."""
+        return NoiseLevel.from_alpha_bar(self.alpha_bar(timestep), self.pipe.scheduler.config.prediction_type)
+
+    def draw_noise(self, shape: tuple[int, int, int, int], generators: Sequence[torch.Generator]) -> Tensor:
+        """Noise (B, C, h, w) as diffusers' pipelines draw it, each image's from its own generator."""
+        noise: Tensor = randn_tensor(shape, list(generators), self.device, self.dtype)
+        return noise
+
+    def sampler(
+        self, num_inference_steps: int, generators: Sequence[torch.Generator] | torch.Generator | None = None
+    ) -> DiffusersSampler:
+        """A copy of the pipeline's scheduler, set up for one call. generators: one per image, for schedulers that draw noise."""
+        arguments = self.pipe.prepare_extra_step_kwargs(generators, 0.0)
+        return DiffusersSampler(self.pipe.scheduler, num_inference_steps, self.device, arguments)
+
+    @contextmanager
+    def sampling(self, guidance_scale: float, num_inference_steps: int) -> Iterator[PipelineState]:
+        """While inside, step callbacks see this call's state; afterwards the pipeline is as it was found."""
+        with lend(self.pipe, guidance_scale, num_inference_steps) as state:
+            yield state
+
+    def predict(
+        self,
+        noisy: Tensor,
+        timestep: Tensor,
+        conditioning: Conditioning,
+        *,
+        guidance_scale: float | None = None,
+        control: ControlImage | None = None,
+    ) -> Tensor:
+        """What the UNet predicts, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning."""
+        prediction: Tensor = self._unet(
+            noisy,
+            timestep,
+            encoder_hidden_states=conditioning.embeds,
+            timestep_cond=self._guidance_embedding(noisy, guidance_scale),
+            added_cond_kwargs=dict(conditioning.added) or None,
+            return_dict=False,
+            **self._residuals(noisy, timestep, conditioning, control),
+        )[0]
+        return prediction
+
+    def _guidance_embedding(self, noisy: Tensor, guidance_scale: float | None) -> Tensor | None:
+        if guidance_scale is None or not self.guidance_is_embedded:
+            return None
+        scale, width = torch.full((len(noisy),), guidance_scale - 1), self._unet.config["time_cond_proj_dim"]
+        embedding: Tensor = self.pipe.get_guidance_scale_embedding(scale, embedding_dim=width)
+        return embedding.to(noisy)
+
+    def _residuals(
+        self, noisy: Tensor, timestep: Tensor, conditioning: Conditioning, control: ControlImage | None
+    ) -> dict[str, Any]:
+        """What a ControlNet adds to the UNet's features."""
+        if control is None or self.controlnet is None:
+            return {}
+        down, mid = self.controlnet(
+            noisy,
+            timestep,
+            encoder_hidden_states=conditioning.embeds,
+            controlnet_cond=control.pixels.expand(len(noisy), -1, -1, -1),
+            conditioning_scale=control.scale,
+            added_cond_kwargs=dict(conditioning.added) or None,
+            return_dict=False,
+        )
+        return {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
+
+    def fingerprint(self) -> dict[str, str | bool | None]:
+        """Digests of UNet, VAE and text encoders as loaded, and how the VAE works."""
+        vae = self.pipe.vae
+        return {
+            "unet": self._fingerprints.of(self._unet),
+            "vae": self._fingerprints.of(vae),
+            "vae_tiling": bool(getattr(vae, "use_tiling", False)),
+            "vae_slicing": bool(getattr(vae, "use_slicing", False)),
+            **{name: self._fingerprints.of(getattr(self.pipe, name, None)) for name in self.text_encoders},
+        }
+
+    def scheduler_recipe(self) -> dict[str, Any]:
+        """Class and configuration of the scheduler, which set the noise level of each timestep."""
+        return scheduler_recipe(self.pipe.scheduler)

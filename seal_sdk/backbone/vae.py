@@ -1,0 +1,68 @@
+"""Images to latents and back through a VAE, which may overflow in fp16 (SDXL's own does).
+
+may_upcast: whether the family's pipelines heed the VAE's ``force_upcast`` in fp16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from diffusers.image_processor import VaeImageProcessor
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from PIL import Image
+from torch import Tensor, nn
+
+from seal_sdk.backbone.finite import check_finite
+
+
+@contextmanager
+def _without_overflow(vae: AutoencoderKL, may_upcast: bool) -> Iterator[torch.dtype]:
+    """The VAE in a dtype that it can work in, and afterwards as it was."""
+    dtype = vae.dtype
+    upcast = may_upcast and dtype == torch.float16 and vae.config["force_upcast"]
+    if upcast:
+        nn.Module.to(vae, torch.float32)
+    try:
+        yield vae.dtype
+    finally:
+        if upcast:
+            nn.Module.to(vae, dtype)
+
+
+def _mean_std(vae: AutoencoderKL, like: Tensor) -> tuple[Tensor, Tensor] | None:
+    mean, std = vae.config.get("latents_mean"), vae.config.get("latents_std")
+    if mean is None or std is None:
+        return None
+    return like.new_tensor(mean).view(1, -1, 1, 1), like.new_tensor(std).view(1, -1, 1, 1)
+
+
+@torch.no_grad()
+def encode_image(
+    vae: AutoencoderKL, processor: VaeImageProcessor, image: Image.Image, device: torch.device, may_upcast: bool
+) -> Tensor:
+    """Latents (1, C, H/f, W/f) of an RGB image: the mode of the posterior, so that the same image always gives the same latents."""
+    with _without_overflow(vae, may_upcast) as dtype:
+        pixels = processor.preprocess(image).to(device, dtype)
+        latents: Tensor = vae.encode(pixels).latent_dist.mode()
+    normal = _mean_std(vae, latents)
+    latents = latents if normal is None else (latents - normal[0]) / normal[1]
+    latents = latents * vae.config["scaling_factor"]
+    check_finite(latents, "the encoded image")
+    return latents
+
+
+@torch.no_grad()
+def decode_latents(vae: AutoencoderKL, latents: Tensor, may_upcast: bool) -> Tensor:
+    """Pixels (B, 3, H, W) of latents (B, C, h, w); the same operations as in diffusers' pipelines."""
+    with _without_overflow(vae, may_upcast) as dtype:
+        latents = latents.to(dtype)
+        normal = _mean_std(vae, latents)
+        if normal is None:
+            latents = latents / vae.config["scaling_factor"]
+        else:
+            latents = latents * normal[1] / vae.config["scaling_factor"] + normal[0]
+        pixels: Tensor = vae.decode(latents, return_dict=False)[0]
+    check_finite(pixels, "the decoded image")
+    return pixels

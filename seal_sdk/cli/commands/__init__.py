@@ -1,0 +1,31 @@
+"""The commands of ``seal``, one module each, named as the command; each defines a click command called `command`.
+
+A new command is a new module here and a line in `NAMES`.
+"""
+
+from __future__ import annotations
+
+NAMES = (
+    "bench",
+    "demo",
+    "doctor",
+    "du",
+    "explain",
+    "export",
+    "gc",
+    "generate",
+    "import",
+    "info",
+    "ls",
+    "path",
+    "pin",
+    "prune",
+    "pull",
+    "push",
+    "register",
+    "rename",
+    "rm",
+    "show",
+    "unpin",
+    "verify",
+)

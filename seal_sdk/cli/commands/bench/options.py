@@ -1,0 +1,114 @@
+"""Options that the benchmark's subcommands share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import click
+
+from seal_sdk.cli.options import Command, json_option
+
+if TYPE_CHECKING:
+    from seal_sdk.evaluation import Setup
+
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class SeedRange(click.ParamType[range]):
+    """Seeds of the world, START:STOP or a single one."""
+
+    name = "start:stop"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> range:
+        """The seeds of the option's text."""
+        if isinstance(value, range):
+            return value
+        match = re.fullmatch(r"(\d+)(?::(\d+))?", str(value))
+        seeds = range(int(match[1]), int(match[2] or int(match[1]) + 1)) if match else range(0)
+        return seeds if seeds else self.fail(f"{value!r} is no range of seeds such as 400000:400020", param, ctx)
+
+
+def writable(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
+    """A click callback: the file's folder has to exist."""
+    if value is not None and not value.absolute().parent.is_dir():
+        raise click.BadParameter(f"the folder {value.absolute().parent} does not exist.")
+    return value
+
+
+def run_options(command: Command) -> Command:
+    """Add the options for questions, model, sampling and results of quality and ablations."""
+    options = (
+        click.option(
+            "--seeds",
+            type=SeedRange(),
+            default="400000:400020",
+            show_default=True,
+            help="400000:500000 are for choosing settings, 500000 and on for reporting.",
+        ),
+        click.option("--kinds", default="mesh,depth,pose", show_default=True, help="Structure kinds."),
+        click.option(
+            "--boxes",
+            type=click.Choice(("sam", "true")),
+            default="sam",
+            show_default=True,
+            help="Who says where the subjects are.",
+        ),
+        click.option(
+            "--model", default="pocket", show_default=True, help="What the session opens: it must know the world."
+        ),
+        click.option("--subject", default="pocket", show_default=True, help="The session's subject finder."),
+        click.option("--steps", type=click.IntRange(1), help="Sampling steps; default: the model's."),
+        click.option("--guidance", type=float, help="Guidance scale; default: the model's."),
+        click.option(
+            "--scores",
+            type=FILE,
+            callback=writable,
+            help="Keep each picture's scores here, one JSON object a line, and its picture beside; "
+            "what is there already is not drawn again.",
+        ),
+        click.option(
+            "--report", "report_file", type=FILE, callback=writable, help="Write an HTML page that opens offline."
+        ),
+        json_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def seed_options(command: Command) -> Command:
+    """Add the options of pairs and references."""
+    options = (
+        click.option(
+            "--seeds", type=SeedRange(), default="400000:400020", show_default=True, help="As of bench quality."
+        ),
+        click.option("--kind", default="mesh", show_default=True, help="Structure kind."),
+        click.option(
+            "--model", default="pocket", show_default=True, help="What the session opens: it must know the world."
+        ),
+        json_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+class RunSettings(TypedDict):
+    """Arguments of `measure_quality`."""
+
+    kinds: tuple[str, ...]
+    setup: Setup
+    scores: Path | None
+
+
+def run_settings(options: Mapping[str, Any]) -> RunSettings:
+    """The values of `run_options` as arguments of `measure_quality`."""
+    from seal_sdk.evaluation import Setup
+
+    kinds = tuple(filter(None, options["kinds"].split(",")))
+    setup = Setup(**{name: options[name] for name in ("boxes", "model", "subject", "steps", "guidance")})
+    return {"kinds": kinds, "setup": setup, "scores": options["scores"]}

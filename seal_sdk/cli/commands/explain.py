@@ -1,0 +1,120 @@
+"""``seal explain``: show which places of the reference an image took its appearance from.
+
+The image is generated again from its settings, with match maps.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seal_sdk.cli.exit_codes import Failure
+from seal_sdk.cli.options import IMAGE, check_output, json_option, model_options, open_store, store_option
+from seal_sdk.cli.output import print_json
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from seal_sdk import Generation, Identity, IdentitySession
+
+
+@click.command("explain")
+@click.argument("image", type=IMAGE)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG of the match maps."
+)
+@click.option("--structure", type=IMAGE, help="The structure image that it followed, if it did.")
+@click.option("--layer", default="", help="Only layers whose name contains this, such as up_blocks.1.")
+@click.option("--step", type=click.IntRange(0), help="Only this denoising step, from 0.")
+@click.option("-y", "--yes", is_flag=True, help="Overwrite the output.")
+@model_options
+@store_option
+@json_option
+def command(
+    image: Path,
+    output: Path,
+    structure: Path | None,
+    layer: str,
+    step: int | None,
+    yes: bool,
+    model: str,
+    accelerator: str,
+    precision: str,
+    root: str | None,
+    as_json: bool,
+) -> None:
+    """Show which places of the reference a drawn IMAGE took its appearance from.
+
+    In the upper row, equal colours mark places of the reference and the image that were matched. Below: how often
+    each place was infused, and how similar the matches were.
+    """
+    from seal_sdk.images import read_settings
+
+    check_output(output, yes)
+    settings = read_settings(image)
+    if settings.get("identities"):
+        raise Failure(f"{image} shows several identities: use generate(..., match_maps=True) and maps(identity=...).")
+    if settings["identity"] is None or settings["seed"] is None:
+        raise Failure(f"{image} was drawn without an identity, or with noise of its own: nothing can be explained.")
+    if settings["structure"] is not None and structure is None:
+        raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
+
+    from PIL import Image
+
+    from seal_sdk import IdentitySession
+
+    identities = open_store(root)
+    digests = [each["digest"] for each in settings.get("references") or [settings["identity"]]]
+    for digest in digests:
+        identities.resolve(digest)  # mistakes are reported before a model is loaded
+    with IdentitySession(model, store=identities, accelerator=accelerator, precision=precision) as session:
+        references = tuple(session.identities[digest] for digest in digests)
+        drawn = redraw(session, settings, references, structure)
+        (shown,) = drawn.maps(layer=layer, step=step)
+        same = drawn.image.tobytes() == Image.open(image).convert("RGB").tobytes()
+        shown.draw(_stacked([each.image for each in references]), drawn.image).save(output, format="PNG")
+    if not same:
+        click.echo(f"Warning: drawn anew, {image} differs; the maps are those of the new drawing.", err=True)
+    facts = {"output": str(output), "same": same, "coverage": drawn.coverage[0], "layers_and_steps": len(shown.matches)}
+    if as_json:
+        print_json(facts)
+        return
+    click.echo(f"{output}: {len(shown.matches)} layers and steps, {drawn.coverage[0]:.0%} of the tokens infused.")
+
+
+def _stacked(pictures: list[Image.Image]) -> Image.Image:
+    """Images one below the other: the layout in which the references of one subject are matched."""
+    from PIL import Image
+
+    whole = Image.new("RGB", (max(each.width for each in pictures), sum(each.height for each in pictures)))
+    top = 0
+    for each in pictures:
+        whole.paste(each, (0, top))
+        top += each.height
+    return whole
+
+
+def redraw(
+    session: IdentitySession, settings: dict[str, Any], references: tuple[Identity, ...], structure: Path | None
+) -> Generation:
+    """Generate the image of these settings again, with match maps."""
+    from seal_sdk import Alignment, Appearance, DeltaBridge, Structure
+
+    same = ("structure_prompt", "negative_prompt", "num_inference_steps", "guidance_scale")
+    size = ("guidance_rescale", "height", "width", "clip_skip", "seed")
+    alignment, box = settings["alignment"], settings["structure_box"]
+    fill = alignment["fill"] if isinstance(alignment["fill"], str) else tuple(alignment["fill"])
+    return session.generate(
+        structure,
+        settings["prompt"],
+        identity=references,
+        structure_box=box and tuple(box),
+        **{key: settings[key] for key in same + size},
+        alignment=Alignment(alignment["enabled"], fill),
+        appearance=Appearance(**settings["appearance"]),
+        delta_bridge=DeltaBridge(**settings["delta_bridge"]),
+        structure_control=Structure(**settings["structure_control"]),
+        match_maps=True,
+    )

@@ -1,0 +1,89 @@
+"""``seal register``: register a reference image. Torch is imported only when it runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from seal_sdk.cli.options import IMAGE, json_option, model_options, store_option
+from seal_sdk.cli.output import human_size, print_json
+from seal_sdk.cli.parsing import Box, parse_box, parse_timesteps
+from seal_sdk.locations import store_location
+
+
+@click.command("register")
+@click.argument("image", type=IMAGE)
+@click.option("--name", required=True, help="What to call the identity.")
+@click.option("--prompt", required=True, help="What the image shows, such as 'a photo of a tiger'.")
+@click.option("--box", callback=parse_box, metavar="X0,Y0,X1,Y1", help="The subject, in pixels, instead of asking SAM.")
+@click.option("--mask", type=IMAGE, help="The subject as an image: white on black.")
+@click.option(
+    "--timesteps", callback=parse_timesteps, help="'exact', a number of anchors, or a list such as 900,600,300."
+)
+@click.option(
+    "--tokens", type=click.Choice(["all", "subject"]), help="Store the whole reference, or its subject alone."
+)
+@click.option(
+    "--quantization", type=click.Choice(["none", "int8"]), help="Store eight bits per number: half the bytes of fp16."
+)
+@model_options
+@store_option
+@json_option
+def command(
+    image: Path,
+    name: str,
+    prompt: str,
+    box: Box | None,
+    mask: Path | None,
+    timesteps: str | int | list[int] | None,
+    tokens: str | None,
+    quantization: str | None,
+    model: str,
+    accelerator: str,
+    precision: str,
+    root: str | None,
+    as_json: bool,
+) -> None:
+    """Register a reference image. If it is already in the store, nothing is computed."""
+    from seal_sdk import Callback, Identity, IdentitySession
+    from seal_sdk.images import read_image
+    from seal_sdk.segmentation import subject_from
+    from store import valid_name
+
+    hits: list[bool] = []
+
+    class Hits(Callback):
+        def on_register_end(self, session: IdentitySession, identity: Identity, hit: bool) -> None:
+            hits.append(hit)
+
+    valid_name(name)  # mistakes are reported before a model is loaded
+    reference = read_image(image)
+    mask_image = None if mask is None else read_image(mask).convert("L")
+    if box is not None or mask is not None:
+        subject_from(reference, box=box, mask=mask_image)
+    with IdentitySession(model, store=store_location(root), accelerator=accelerator, precision=precision) as session:
+        appearance = replace(
+            session.appearance,
+            tokens=tokens or session.appearance.tokens,
+            quantization=quantization or session.appearance.quantization,
+        )
+        identity = session.register(
+            reference,
+            prompt=prompt,
+            name=name,
+            box=box,
+            mask=mask_image,
+            timesteps=timesteps,
+            appearance=appearance,
+            callbacks=[Hits()],
+        )
+    if as_json:
+        facts = {"name": name, "digest": identity.digest, "hit": hits[0], "bytes": identity.nbytes}
+        print_json({**facts, "box": list(identity.box), "timesteps": list(identity.timesteps)})
+        return
+    how = "was already in the store" if hits[0] else "registered"
+    where = ",".join(f"{value:.0f}" for value in identity.box)
+    size = human_size(identity.nbytes)
+    click.echo(f"{name} {how}: {len(identity.timesteps)} timesteps, {size}, subject at {where}.")

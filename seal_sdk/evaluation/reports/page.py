@@ -1,0 +1,63 @@
+"""Elements of a self-contained HTML page, which loads nothing from elsewhere and therefore opens offline."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from PIL import Image
+
+_CSS = """
+body { font-family: sans-serif; margin: 2em; color: #222; max-width: 1400px }
+table { border-collapse: collapse; margin: 1em 0 } th, td { padding: .3em .8em; text-align: right; border-bottom: 1px solid #ddd }
+th:first-child, td:first-child { text-align: left; font-family: monospace } svg { margin: 0 1em 1em 0 } img { max-width: 100% }
+"""
+
+
+def page(title: str, parts: Sequence[str]) -> str:
+    """The page with these HTML elements as its body."""
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f"<style>{_CSS}</style></head>\n<body><h1>{escape(title)}</h1>\n" + "\n".join(parts) + "\n</body></html>\n"
+    )
+
+
+def heading(text: str) -> str:
+    """A section's heading. The text is escaped."""
+    return f"<h2>{escape(text)}</h2>"
+
+
+def paragraph(text: str) -> str:
+    """A paragraph. The text is escaped."""
+    return f"<p>{escape(text)}</p>"
+
+
+def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table. The cells are escaped."""
+
+    def row(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    return "<table>" + row(head, "th") + "".join(row(line, "td") for line in lines) + "</table>"
+
+
+def facts(values: Mapping[str, object]) -> str:
+    """A table of names and values, one per line."""
+    return table(("", ""), [(name, str(value)) for name, value in values.items()])
+
+
+def legend(names: Sequence[str]) -> str:
+    """The names behind the numbers of the bar plots."""
+    return (
+        "<p>" + "; ".join(f"<b>{index}</b> <code>{escape(name)}</code>" for index, name in enumerate(names, 1)) + "</p>"
+    )
+
+
+def picture(image: Image.Image, alt: str) -> str:
+    """An image as inline PNG, in base64."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return f'<p><img alt="{escape(alt)}" src="data:image/png;base64,{data}"></p>'

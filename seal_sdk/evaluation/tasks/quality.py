@@ -1,0 +1,118 @@
+"""The exact benchmark in one call: from seeds and methods to scores."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from seal_sdk.evaluation.methods import Method
+from seal_sdk.evaluation.networks.joints import WEIGHTS as JOINTS
+from seal_sdk.evaluation.networks.segmenter import WEIGHTS as SEGMENTER
+from seal_sdk.evaluation.questions.conflicts import recoloured
+from seal_sdk.evaluation.questions.triples import KINDS, Triple, triples
+from seal_sdk.evaluation.score import Score
+from seal_sdk.evaluation.scorebook import ScoreBook
+from seal_sdk.evaluation.statistics import Summary, summarize
+from seal_sdk.evaluation.tasks.scoring import run
+from seal_sdk.segmentation.weight_files import file_digest
+from seal_sdk.session import IdentitySession
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Settings that all methods share.
+
+    Attributes:
+        boxes: As of `scoring.run`.
+        model: The model that the session opens.
+        subject: The session's subject segmenter.
+        steps: Sampling steps; None for the model's default.
+        guidance: Guidance scale; None for the model's default.
+    """
+
+    boxes: str = "sam"
+    model: str = "pocket"
+    subject: str = "pocket"
+    steps: int | None = None
+    guidance: float | None = None
+
+
+@dataclass(frozen=True)
+class Results:
+    """Questions and scores: the plain ones, and those whose prompt names another colour, if requested."""
+
+    triples: list[Triple]
+    scores: list[Score]
+    conflicts: list[Triple]
+    conflict_scores: list[Score]
+
+    def summary(self) -> Summary:
+        """`summarize` of the plain questions; key "conflicts" holds that of the others."""
+        summary = summarize(self.scores)
+        if self.conflict_scores:
+            summary["conflicts"] = summarize(self.conflict_scores)
+        return summary
+
+
+def measure_quality(
+    seeds: Sequence[int],
+    methods: Sequence[Method],
+    *,
+    kinds: Sequence[str] = KINDS[:3],
+    conflict_methods: Sequence[Method] = (),
+    setup: Setup = Setup(),
+    scores: Path | None = None,
+) -> Results:
+    """Score every method on the triples of some seeds. Shows progress on a terminal.
+
+    Args:
+        seeds: Seeds of the world.
+        methods: What is compared.
+        kinds: Kinds of structure images.
+        conflict_methods: Methods that also answer the questions with another prompted colour (`conflicts.recoloured`).
+        setup: Settings that all methods share.
+        scores: A file that keeps each score as it is computed. What it already holds is not computed again.
+
+    Raises:
+        ConfigError: If a kind is unknown or the file belongs to another setup.
+    """
+    plain = list(triples(seeds, tuple(kinds)))
+    recolored = list(recoloured(plain)) if conflict_methods else []
+    total = len(plain) * len(methods) + len(recolored) * len(conflict_methods)
+    with _session(setup) as session, tqdm(total=total, unit="picture", disable=None) as bar:
+        book = ScoreBook(scores, _facts(setup, session)) if scores else None
+        sampling = {"num_inference_steps": setup.steps, "guidance_scale": setup.guidance}
+
+        def answers(questions: list[Triple], chosen: Sequence[Method]) -> list[Score]:
+            return run(
+                session,
+                questions,
+                chosen,
+                boxes=setup.boxes,
+                sampling=sampling,
+                book=book,
+                on_score=lambda triple, score: bar.update(),
+            )
+
+        return Results(plain, answers(plain, methods), recolored, answers(recolored, conflict_methods))
+
+
+def _facts(setup: Setup, session: IdentitySession) -> dict[str, Any]:
+    """Everything that a score depends on besides question and method, by content: settings, weights, networks."""
+    networks = {path.stem: file_digest(path) for path in (SEGMENTER, JOINTS)}
+    return asdict(setup) | {"weights": session.backbone.fingerprint(), "networks": networks}
+
+
+@contextmanager
+def _session(setup: Setup) -> Iterator[IdentitySession]:
+    with (
+        tempfile.TemporaryDirectory(prefix="seal-evaluation-") as store,
+        IdentitySession(setup.model, store=store, subject=setup.subject, enable_progress_bar=False) as session,
+    ):
+        yield session

@@ -1,0 +1,104 @@
+"""Generates every triple with every method in one session, and scores the images against the ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seal_sdk.errors import ConfigError
+from seal_sdk.evaluation.methods import Method
+from seal_sdk.evaluation.metrics.measures import measure
+from seal_sdk.evaluation.networks.joints import JointFinder, find_joints, load_joint_finder
+from seal_sdk.evaluation.networks.segmenter import Segmenter, load_segmenter, subject_mask
+from seal_sdk.evaluation.painter import Drawing, Painter
+from seal_sdk.evaluation.questions.triples import Triple
+from seal_sdk.evaluation.score import Score
+from seal_sdk.evaluation.scorebook import ScoreBook
+from seal_sdk.pocket import world
+from seal_sdk.session import IdentitySession
+
+BOXES = ("sam", "true")
+
+
+def run(
+    session: IdentitySession,
+    triples: Iterable[Triple],
+    methods: Sequence[Method],
+    *,
+    boxes: str = "sam",
+    sampling: Mapping[str, Any] | None = None,
+    book: ScoreBook | None = None,
+    on_score: Callable[[Triple, Score], object] = lambda triple, score: None,
+) -> list[Score]:
+    """Score methods on triples. Every method starts from the same noise, seeded by the triple's seed.
+
+    Args:
+        session: Generates the images.
+        triples: The questions, seed by seed, as `questions.triples.triples` yields them.
+        methods: What is compared.
+        boxes: "sam": the session segments the subjects, as in production. The ground truth stands where the true boxes
+            put it, so a bad segmentation counts against the method. If the session finds no subject, it is given the
+            true mask and the score says so. "true": the session is always given the true masks.
+        sampling: Arguments of ``session.generate`` for all methods that do not set them themselves.
+        book: Scores that are not computed again, and the place of new ones.
+        on_score: Called with each score.
+
+    Raises:
+        ConfigError: If ``boxes`` is unknown.
+    """
+    if boxes not in BOXES:
+        raise ConfigError(f"boxes={boxes!r}: expected one of {', '.join(BOXES)}.")
+    networks = load_segmenter(), load_joint_finder()
+    masks_given = boxes == "true"
+    painter = Painter(session, sampling or {})
+    results = []
+    for triple in triples:
+        for method in methods:
+            score = book.find(triple, method) if book else None
+            if score is None:
+                score = _score(triple, method, *networks, *_draw(painter, triple, method, masks_given))
+                if book:
+                    book.add(triple, method, score)
+            results.append(score)
+            on_score(triple, score)
+    return results
+
+
+def _score(
+    triple: Triple, method: Method, segmenter: Segmenter, finder: JointFinder, image: np.ndarray, told: bool
+) -> Score:
+    mask, joints = subject_mask(segmenter, image), find_joints(finder, image, triple.identity.species)
+    values = measure(image, triple, mask, joints.points, aligned=method.alignment.enabled)
+    return Score(triple.seed, triple.kind, method.name, image, values, told)
+
+
+def _draw(painter: Painter, triple: Triple, method: Method, masks_given: bool) -> tuple[np.ndarray, bool]:
+    return (render_exact(triple), False) if method.exact else painter.draw(_drawing(triple, masks_given), method)
+
+
+def _drawing(triple: Triple, masks_given: bool) -> Drawing:
+    height, width = triple.truth.mask.shape
+    return Drawing(
+        name=f"seed-{triple.seed}",
+        reference=triple.reference.image,
+        reference_prompt=triple.reference_prompt,
+        structure=triple.structure.image,
+        structure_prompt=triple.structure_prompt,
+        prompt=triple.prompt,
+        seed=triple.seed,
+        size=(height, width),
+        reference_mask=triple.reference.mask,
+        structure_mask=triple.structure.mask,
+        masks_given=masks_given,
+    )
+
+
+def render_exact(triple: Triple) -> np.ndarray:
+    """The ground truth on another sample of its scene, uint8 (H, W, 3).
+
+    No method can be better, because a prompt leaves the details of a scene open.
+    """
+    scene = world.sample_scene(np.random.default_rng((triple.seed, 2)), triple.scene.name)
+    return world.render(triple.identity, triple.pose, scene, size=len(triple.truth.mask)).image

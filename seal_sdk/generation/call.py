@@ -1,0 +1,43 @@
+"""One ``generate`` call: what all its parts share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from seal_sdk.backbone.base import Backbone, SelfAttention
+from seal_sdk.generation.meter import Meter
+from seal_sdk.generation.settings import Settings
+from seal_sdk.identity import Identity
+from seal_sdk.segmentation import SubjectSegmenter
+from store import StoreCorruption
+
+Repair = Callable[[Identity, StoreCorruption], Identity]
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call. segmenter: loaded when first asked. repair: gives an identity, whole again, where the store lost some of it."""
+
+    backbone: Backbone
+    settings: Settings
+    segmenter: Callable[[], SubjectSegmenter]
+    repair: Repair
+    meter: Meter = field(default_factory=Meter)
+
+    @cached_property
+    def layers(self) -> tuple[SelfAttention, ...]:
+        """The layers that are infused; none where infusion is off."""
+        appearance = self.settings.appearance
+        return self.backbone.self_attention_layers(appearance.layers) if appearance.delta else ()
+
+    @property
+    def guided(self) -> bool:
+        """Whether there is an unconditional row."""
+        return self.settings.sampling.guidance_scale > 1 and not self.backbone.guidance_is_embedded
+
+    @property
+    def latent_size(self) -> tuple[int, int]:
+        """(height, width) of the image's latents."""
+        return self.backbone.geometry.latent_size(self.settings.sampling.size)

@@ -1,0 +1,202 @@
+"""The denoising loop: diffusers', with the method's rows, infusion, latent transfer and Delta-Bridge.
+
+Every image has a forward of its own, with its rows as the batch. So a batch draws bit for bit what its images draw alone, and with
+nothing switched on the operations are those of diffusers' pipelines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from seal_sdk.backbone.base import ControlImage, Sampler, SamplingState
+from seal_sdk.backbone.conditioning import Conditioning, stack
+from seal_sdk.backbone.hooks import Hooks
+from seal_sdk.generation.call import Call
+from seal_sdk.generation.forward import APPEARANCE, GENERATION, STRUCTURE, UNCOND, CurrentForward, Forward
+from seal_sdk.generation.guidance import GuidanceRows, guide
+from seal_sdk.generation.infusion_hooks import install_infusion
+from seal_sdk.generation.plan import ImagePlan
+from seal_sdk.generation.structure_sources import structure_source
+from seal_sdk.match_maps import LayerMatches
+from seal_sdk.method.latent_transfer.transfer import transfer_latents
+from seal_sdk.method.schedules import active, delta_at, detail_at, lambda_at, tau_at
+
+OnStepEnd = Callable[[int, Tensor, Tensor], Tensor]
+"""Called with step index, timestep and latents (B, C, h, w); returns the latents to go on with."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: its index, its timestep, and the progress gamma in [0, 1] of sampling (paper)."""
+
+    index: int
+    timestep: Tensor
+    gamma: float
+
+
+@dataclass
+class ImageRecord:
+    """What the loop notes of one image: the infused share of tokens per step and layer, and its matches where asked for."""
+
+    coverages: list[Tensor] = field(default_factory=list)
+    matches: list[LayerMatches] = field(default_factory=list)
+
+    @property
+    def coverage(self) -> float:
+        """Mean over steps and layers, from 0 to 1."""
+        return float(torch.stack(self.coverages).mean()) if self.coverages else 0.0
+
+
+class DenoisingLoop:
+    """The loop of one call. records: one per image."""
+
+    def __init__(self, call: Call, sampler: Sampler, plans: Sequence[ImagePlan]) -> None:
+        self.call, self.sampler, self.plans = call, sampler, plans
+        self.current = CurrentForward()
+        self.records = [ImageRecord() for _ in plans]
+
+    @torch.no_grad()
+    def run(self, latents: Tensor, state: SamplingState, on_step_end: OnStepEnd) -> Tensor:
+        """Latents (B, C, h, w) after all timesteps. state: read at every step, since callbacks may change it."""
+        timesteps = self.sampler.timesteps
+        with Hooks() as hooks:
+            self._install(hooks)
+            for index, timestep in enumerate(timesteps):
+                if state.interrupted:
+                    break
+                step = Step(index, timestep, index / max(len(timesteps) - 1, 1))
+                noisy = self.sampler.model_input(latents, timestep)
+                predictions = [
+                    self._predict(number, step, noisy[number : number + 1], state.guidance_scale)
+                    for number in range(len(self.plans))
+                ]
+                latents = self.sampler.step(torch.cat(predictions), timestep, latents)
+                latents = on_step_end(index, timestep, latents)
+        return latents
+
+    def _install(self, hooks: Hooks) -> None:
+        settings = self.call.settings
+        if any(plan.structure.row or plan.structure.control for plan in self.plans):
+            source = structure_source(settings.structure.control)
+            source.install(hooks, self.call.backbone, self.current, settings.structure)
+        if any(plan.subjects for plan in self.plans):
+            install_infusion(hooks, self.call.layers, self.current, settings.appearance)
+
+    def _predict(self, number: int, step: Step, noisy: Tensor, guidance_scale: float) -> Tensor:
+        """Guided prediction (1, C, h, w) of one image."""
+        plan, record = self.plans[number], self.records[number]
+        rows = self._rows(plan, step.gamma, guidance_scale)
+        forward = self._forward(plan, rows, step)
+        self.current.forward = forward
+        try:
+            output = self._model(plan, rows, noisy, step, guidance_scale)
+        finally:
+            self.current.forward = None
+        record.coverages += forward.coverage
+        record.matches += self._matches(plan, step, forward)
+        guided = self._guide(plan, dict(zip(rows, output.chunk(len(rows)), strict=True)), step.gamma, guidance_scale)
+        return self._transfer(plan, forward, step, guided, noisy) if forward.detail else guided
+
+    def _rows(self, plan: ImagePlan, gamma: float, guidance_scale: float) -> dict[str, Conditioning]:
+        """The rows this step needs, in batch order: none is computed that nothing uses."""
+        strength, base = self._lambda(plan, gamma), self._base(plan)
+        rows = {}
+        if guidance_scale > 1 and plan.uncond is not None:
+            rows[UNCOND] = plan.uncond
+        if base == "gen" or strength:
+            rows[GENERATION] = plan.generation
+        if plan.appearance is not None and (base == "app" or strength):
+            rows[APPEARANCE] = plan.appearance
+        if plan.structure.row is not None and active(gamma, self.call.settings.structure.end):
+            rows[STRUCTURE] = plan.structure.row.conditioning
+        return rows
+
+    def _lambda(self, plan: ImagePlan, gamma: float) -> float:
+        settings = self.call.settings.delta_bridge
+        return 0.0 if plan.appearance is None else lambda_at(gamma, settings.strength, settings.end)
+
+    def _base(self, plan: ImagePlan) -> str:
+        return "gen" if plan.appearance is None else self.call.settings.delta_bridge.base
+
+    def _forward(self, plan: ImagePlan, rows: Mapping[str, Conditioning], step: Step) -> Forward:
+        settings = self.call.settings
+        forward = Forward(tuple(rows), inject=settings.structure.scale if STRUCTURE in rows else 0.0)
+        if not plan.subjects:
+            return forward
+        appearance, gamma = settings.appearance, step.gamma
+        forward.tau = tau_at(gamma, appearance.tau, appearance.schedule)
+        forward.delta = delta_at(gamma, appearance.delta, appearance.schedule)
+        forward.detail = detail_at(gamma, appearance.detail)
+        forward.matches = [] if settings.match_maps else None
+        read = [subject.key_values(float(step.timestep)) for subject in plan.subjects]
+        forward.infusion = {
+            layer.name: tuple(
+                subject.layer(layer.name, each[layer.name]) for subject, each in zip(plan.subjects, read, strict=True)
+            )
+            for layer in self.call.layers
+        }
+        return forward
+
+    def _model(
+        self, plan: ImagePlan, rows: Mapping[str, Conditioning], noisy: Tensor, step: Step, guidance_scale: float
+    ) -> Tensor:
+        """What the model predicts of all rows, (rows, C, h, w)."""
+        self.call.meter.unet_rows += len(rows)
+        inputs = [self._structure_input(plan, step) if name == STRUCTURE else noisy for name in rows]
+        return self.call.backbone.predict(
+            torch.cat(inputs).to(noisy.dtype),
+            step.timestep,
+            stack(list(rows.values())),
+            guidance_scale=guidance_scale,
+            control=self._control(plan, step.gamma),
+        )
+
+    def _structure_input(self, plan: ImagePlan, step: Step) -> Tensor:
+        row = plan.structure.row
+        assert row is not None
+        return self.call.backbone.noise_level(step.timestep).add_noise(row.latents, row.noise)
+
+    def _control(self, plan: ImagePlan, gamma: float) -> ControlImage | None:
+        return plan.structure.control if active(gamma, self.call.settings.structure.end) else None
+
+    def _guide(self, plan: ImagePlan, outputs: Mapping[str, Tensor], gamma: float, guidance_scale: float) -> Tensor:
+        """The guided prediction (`guidance.RULES`)."""
+        uncond, generation, appearance = (outputs.get(row) for row in (UNCOND, GENERATION, APPEARANCE))
+        return guide(
+            GuidanceRows(self.call.settings, guidance_scale, gamma, uncond, generation, appearance, plan.region)
+        )
+
+    def _transfer(self, plan: ImagePlan, forward: Forward, step: Step, guided: Tensor, noisy: Tensor) -> Tensor:
+        """The prediction moved towards the references' latents, where the subjects are known to be."""
+        moved = transfer_latents(
+            guided,
+            noisy,
+            [(found, plan.subjects[number].reference) for number, found in forward.correspondences.items()],
+            level=self.call.backbone.noise_level(step.timestep),
+            strength=forward.detail,
+            tau=forward.tau,
+        )
+        return moved if plan.region is None else torch.lerp(guided, moved, plan.region)
+
+    def _matches(self, plan: ImagePlan, step: Step, forward: Forward) -> list[LayerMatches]:
+        if not forward.matches:
+            return []
+        grids = {layer.name: layer.grid(self.call.latent_size) for layer in self.call.layers}
+        return [
+            LayerMatches(
+                step.index,
+                each.layer,
+                grids[each.layer],
+                each.source_grid,
+                each.targets.cpu().numpy(),
+                each.sources.cpu().numpy(),
+                each.similarity.cpu().numpy(),
+                forward.tau,
+                plan.subjects[each.subject].name,
+            )
+            for each in forward.matches
+        ]

@@ -1,0 +1,93 @@
+"""The forward that is running: set by the denoising loop, read by the hooks inside the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from seal_sdk.method.latent_transfer.correspondence import Correspondence
+
+UNCOND, GENERATION, APPEARANCE, STRUCTURE = "uncond", "generation", "appearance", "structure"
+Grid = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerInfusion:
+    """What one layer takes from one subject at one step.
+
+    key, value: (Nk, C) stored tokens of the reference. positions: (Nk,) where they are in the reference's ``grid``, None where all are
+    stored. sources: (Nk,) bool, those of the subject, None for all. targets: (Nq,) bool, the image's tokens that may be infused, None
+    where nobody knows where the subject is. retention: (Nk,) in [0, 1], how much of each token's look the prompt leaves, None for all.
+    """
+
+    key: Tensor
+    value: Tensor
+    grid: Grid
+    positions: Tensor | None = None
+    sources: Tensor | None = None
+    targets: Tensor | None = None
+    retention: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Projections:
+    """What one self-attention layer makes of the image's rows: query, key and value, (R, N, C) each."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class TokenMatches:
+    """One layer's matches with one subject in one forward.
+
+    subject: its number in the image. targets, sources: (Nt,) tokens of image and reference. similarity: (Nt,) cosines.
+    tokens: how many tokens the image has. source_grid: (rows, columns) of the reference.
+    """
+
+    layer: str
+    subject: int
+    targets: Tensor
+    sources: Tensor
+    similarity: Tensor
+    tokens: int
+    source_grid: Grid
+
+
+@dataclass
+class Forward:
+    """One forward of one image: its rows in batch order, and what may be done to them.
+
+    inject: share of the structure row's features that the other rows take, 0 for none. infusion: layer name -> one per subject; empty
+    when nothing is infused. tau, delta, detail: this step's. coverage: collects the share of tokens infused, per layer. matches:
+    collects matches for match maps, None where nobody asked. correspondences: collects, per subject and number of tokens of the grid,
+    what latent transfer needs.
+    """
+
+    rows: tuple[str, ...]
+    inject: float = 0.0
+    infusion: dict[str, tuple[LayerInfusion, ...]] = field(default_factory=dict)
+    tau: float = 0.0
+    delta: float = 0.0
+    detail: float = 0.0
+    coverage: list[Tensor] = field(default_factory=list)
+    matches: list[TokenMatches] | None = None
+    correspondences: dict[int, dict[int, Correspondence]] = field(default_factory=dict)
+
+    def indices(self, *names: str) -> list[int]:
+        """Batch indices of the named rows that are present."""
+        return [index for index, row in enumerate(self.rows) if row in names]
+
+    @property
+    def image_row(self) -> int:
+        """Batch index of the row that makes the image."""
+        return (self.indices(GENERATION) or self.indices(APPEARANCE))[0]
+
+
+class CurrentForward:
+    """Holds the running forward for the hooks; None outside of a forward."""
+
+    def __init__(self) -> None:
+        self.forward: Forward | None = None

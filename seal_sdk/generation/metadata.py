@@ -1,0 +1,49 @@
+"""What an image was drawn with, as plain data for its metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from seal_sdk.generation.regions import sole_identity
+from seal_sdk.generation.request import Request
+from seal_sdk.generation.settings import Settings
+from seal_sdk.generation.structure import AlignedStructure
+from seal_sdk.identity import Identity
+from seal_sdk.images import pixels_digest
+
+
+def describe(
+    request: Request, structure: AlignedStructure | None, settings: Settings, scheduler: str, model: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Everything needed to draw one image again; images and models are named by digests of their content."""
+    alone, box, sampling = sole_identity(request.subjects), request.structure.box, settings.sampling
+    references = request.identities
+    return {
+        "identity": None if alone is None else _named(alone),
+        "references": [_named(each) for each in references] if alone else [],
+        "identities": [] if alone else [_named(each) for each in references],
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "structure": structure and {"aligned_pixels": pixels_digest(structure.image)},
+        "structure_prompt": request.structure_prompt,
+        "structure_box": None if box is None else [float(value) for value in box],
+        "seed": request.seed,
+        "height": sampling.size[0],
+        "width": sampling.size[1],
+        "num_inference_steps": sampling.num_inference_steps,
+        "guidance_scale": sampling.guidance_scale,
+        "guidance_rescale": sampling.guidance_rescale,
+        "clip_skip": sampling.clip_skip,
+        "scheduler": scheduler,
+        "alignment": asdict(settings.alignment),
+        "appearance": asdict(settings.appearance),
+        "delta_bridge": asdict(settings.delta_bridge),
+        "structure_control": asdict(settings.structure),
+        "model": {part: digest for part, digest in model.items() if isinstance(digest, str)},
+    }
+
+
+def _named(identity: Identity) -> dict[str, str]:
+    return {"name": identity.name, "digest": identity.digest}

@@ -1,0 +1,114 @@
+"""Who is in an image: one subject, aligned with the structure image, or several, each in a region of its own (ours)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from seal_sdk.errors import InputError, UnknownIdentity
+from seal_sdk.generation.settings import Settings
+from seal_sdk.identity import Identity, Library
+from seal_sdk.segmentation import subject_from
+
+
+@dataclass(frozen=True, eq=False)
+class SubjectBinding:
+    """One subject of an image.
+
+    references: the subject in one or several references, each registered as an identity; it is aligned with the first.
+    region: a box (x0, y0, x1, y1) or a mask (H, W) in pixels of the image to draw, or None for the whole image.
+    """
+
+    references: tuple[Identity, ...]
+    region: Any = None
+
+    @property
+    def identity(self) -> Identity:
+        """The first reference, which also says what the subject is aligned with and called."""
+        return self.references[0]
+
+
+def sole_identity(subjects: Sequence[SubjectBinding]) -> Identity | None:
+    """The identity that has the whole image, and that the structure image is aligned with."""
+    return subjects[0].identity if len(subjects) == 1 and subjects[0].region is None else None
+
+
+@dataclass(frozen=True, eq=False)
+class SubjectBinder:
+    """Finds the subjects of an image. in_use: the identity where none is asked for."""
+
+    settings: Settings
+    in_use: Identity | None
+    library: Library
+
+    def __call__(self, chosen: Any) -> tuple[SubjectBinding, ...]:
+        """The subjects that ``identity=`` stands for, or the one in use; none when the settings need none.
+
+        Raises UnknownIdentity, or InputError for several subjects that nothing would keep apart.
+        """
+        chosen = self.in_use if chosen is None else chosen
+        if chosen is None:
+            return self._nobody()
+        subjects = bind_subjects(chosen, self.library.find)
+        if isinstance(chosen, Mapping) and self.settings.appearance.gating == "none":
+            raise InputError(
+                "Several identities need Appearance(gating='subject'): without it each would be everywhere."
+            )
+        return subjects
+
+    def _nobody(self) -> tuple[SubjectBinding, ...]:
+        if not self.settings.needs_identity:
+            return ()
+        known = ", ".join(list(self.library)[:5]) or "none yet"
+        raise UnknownIdentity(
+            f"No identity is in use: call session.register(...) or session.use(name) first, or pass identity= (in the store: {known}). "
+            "To draw without one: appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0)."
+        )
+
+
+def bind_subjects(chosen: Any, find: Callable[[Any], Identity]) -> tuple[SubjectBinding, ...]:
+    """The subjects that ``identity=`` stands for: one reference, a tuple of references, or a mapping of such to regions.
+
+    find: opens what names an identity. Raises InputError for an empty tuple or mapping, and for a mapping without regions.
+    """
+    if not isinstance(chosen, Mapping):
+        return (_bind(chosen, None, find),)
+    if not chosen or any(region is None for region in chosen.values()):
+        raise InputError(f"identity={dict(chosen)!r}: give each identity a box (x0, y0, x1, y1) or a mask (H, W).")
+    return tuple(_bind(names, region, find) for names, region in chosen.items())
+
+
+def _bind(names: Any, region: Any, find: Callable[[Any], Identity]) -> SubjectBinding:
+    references = names if isinstance(names, tuple) else (names,)
+    if not references:
+        raise InputError("identity=(): name at least one reference of the subject.")
+    return SubjectBinding(tuple(map(find, references)), region)
+
+
+def region_masks(
+    subjects: Sequence[SubjectBinding], canvas: tuple[int, int], image: Image.Image | None
+) -> list[NDArray[np.bool_]]:
+    """Each subject's mask (H, W) bool on a canvas of (width, height).
+
+    Within a box it is what differs from the uniform background of the structure ``image``, or the whole box without one. Where regions
+    overlap, the first one wins. Raises InputError for regions that do not fit the canvas or hold nothing.
+    """
+    taken = np.zeros(canvas[::-1], dtype=bool)
+    found = []
+    for each in subjects:
+        given = {"box": each.region} if _is_box(each.region) else {"mask": each.region}
+        mask = subject_from(image or Image.new("RGB", canvas), **given).mask & ~taken
+        if not mask.any():
+            raise InputError(f"Nothing is left of the region of {each.identity.name!r}: those before it cover it.")
+        taken |= mask
+        found.append(mask)
+    return found
+
+
+def _is_box(region: Any) -> bool:
+    return isinstance(region, Sequence) and len(region) == 4 and not isinstance(region[0], Sequence)

@@ -1,0 +1,185 @@
+"""From the arguments of one ``generate`` call, single values or lists, to one request per image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cache, partial
+from typing import Any
+
+import torch
+
+from seal_sdk.errors import InputError, PromptError
+from seal_sdk.generation.regions import SubjectBinding
+from seal_sdk.generation.structure import StructureInput
+from seal_sdk.identity import Identity
+
+MAX_SEED = 2**63
+
+
+@dataclass(frozen=True, eq=False)
+class ImageArguments:
+    """The arguments of ``generate`` of which each image has its own: single values, or lists of one length."""
+
+    structure: Any
+    prompt: Any
+    identity: Any = None
+    structure_prompt: Any = None
+    structure_box: Any = None
+    structure_mask: Any = None
+    negative_prompt: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseArguments:
+    """Where the images' noise comes from.
+
+    seed: an int (further images take the following numbers) or a list with one per image. generator: a torch.Generator or a list with
+    one per image, instead of a seed. draw_seed: gives a seed where none is given.
+    """
+
+    seed: Any
+    generator: Any
+    images_per_prompt: int
+    draw_seed: Callable[[], int]
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What one image asks for. subjects: none where nothing is taken from a reference. seed: None where ``generator`` is the caller's."""
+
+    structure: StructureInput
+    prompt: str
+    subjects: tuple[SubjectBinding, ...]
+    structure_prompt: str | None
+    negative_prompt: str | None
+    seed: int | None
+    generator: torch.Generator
+
+    @property
+    def identities(self) -> list[Identity]:
+        """Every reference of every subject."""
+        return [each for subject in self.subjects for each in subject.references]
+
+
+def check_prompt(prompt: Any, what: str = "prompt") -> str:
+    """The prompt itself. Raises PromptError unless it is a string with something in it."""
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise PromptError(
+            f"{what}={prompt!r}: expected words that say what the image shows, such as 'a photo of a cat on snow'."
+        )
+    return prompt
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list as it is, anything else as a list of one."""
+    return list(value) if isinstance(value, list) else [value]
+
+
+def make_requests(
+    arguments: ImageArguments, noise: NoiseArguments, bind: Callable[[Any], tuple[SubjectBinding, ...]]
+) -> list[Request]:
+    """One request per image, prompt-major as in diffusers. Lists must have one length; single values and lists of one go with all.
+
+    bind: the subjects that an ``identity`` stands for. Raises InputError or PromptError, and whatever ``bind`` raises.
+    """
+    if type(noise.images_per_prompt) is not int or noise.images_per_prompt < 1:
+        raise InputError(f"num_images_per_prompt={noise.images_per_prompt!r}: expected an integer >= 1.")
+    columns = {each.name: as_list(getattr(arguments, each.name)) for each in fields(arguments)}
+    for text in columns["prompt"]:
+        check_prompt(text)
+    count = _common_length(columns, _seeds_given(noise), noise.images_per_prompt)
+    total = count * noise.images_per_prompt
+    drawn = _noise(noise, total)
+    table = _Table(columns)
+    return [table.request(number // noise.images_per_prompt, *drawn[number], bind) for number in range(total)]
+
+
+class _Table:
+    """Columns of arguments. A structure image that several images share is one `StructureInput`, so that it is aligned once."""
+
+    def __init__(self, columns: dict[str, list[Any]]) -> None:
+        self._columns = columns
+        self._structure = cache(partial(_structure, columns))
+
+    def _value(self, name: str, row: int) -> Any:
+        values = self._columns[name]
+        return values[0 if len(values) == 1 else row]
+
+    def _first(self, name: str, row: int) -> int:
+        """The first row with the very same object."""
+        value = self._value(name, row)
+        return next(number for number, each in enumerate(self._columns[name]) if each is value)
+
+    def request(
+        self,
+        row: int,
+        seed: int | None,
+        generator: torch.Generator,
+        bind: Callable[[Any], tuple[SubjectBinding, ...]],
+    ) -> Request:
+        names = ("structure", "structure_box", "structure_mask")
+        return Request(
+            self._structure(*(self._first(name, row) for name in names)),
+            self._value("prompt", row),
+            bind(self._value("identity", row)),
+            self._value("structure_prompt", row),
+            self._value("negative_prompt", row),
+            seed,
+            generator,
+        )
+
+
+def _structure(columns: dict[str, list[Any]], image: int, box: int, mask: int) -> StructureInput:
+    """The structure input of these rows of its columns."""
+    return StructureInput(columns["structure"][image], columns["structure_box"][box], columns["structure_mask"][mask])
+
+
+def _seeds_given(noise: NoiseArguments) -> int:
+    given = noise.seed if isinstance(noise.seed, list) else noise.generator
+    return len(given) if isinstance(given, list) else 1
+
+
+def _common_length(columns: dict[str, list[Any]], seeds_given: int, images_per_prompt: int) -> int:
+    lengths = {name: len(values) for name, values in columns.items() if len(values) != 1}
+    if len(set(lengths.values())) > 1 or 0 in lengths.values():
+        found = ", ".join(f"{name}: {length}" for name, length in lengths.items())
+        raise InputError(f"Lists of one batch must have the same length and not be empty, got {found}.")
+    if lengths:
+        return next(iter(lengths.values()))
+    return max(seeds_given // images_per_prompt, 1)
+
+
+def _noise(given: NoiseArguments, total: int) -> list[tuple[int | None, torch.Generator]]:
+    """Seed and generator of each image."""
+    seed, generator = given.seed, given.generator
+    if seed is not None and generator is not None:
+        raise InputError("Give seed= or generator=, not both.")
+    if generator is not None:
+        return [(None, each) for each in _check_generators(generator, total)]
+    if isinstance(seed, list):
+        if len(seed) != total:
+            raise InputError(f"{total} images need {total} seeds, got {len(seed)}.")
+        seeds = [_check_seed(each) for each in seed]
+    else:
+        first = given.draw_seed() if seed is None else _check_seed(seed)
+        seeds = [first + number for number in range(total)]
+    return [(each, torch.Generator("cpu").manual_seed(each)) for each in seeds]
+
+
+def _check_generators(generator: Any, total: int) -> list[torch.Generator]:
+    generators = as_list(generator)
+    if len(generators) != total:
+        raise InputError(
+            f"{total} images need {total} generators (one each, so that a batch draws what single calls draw), got {len(generators)}."
+        )
+    if not all(isinstance(each, torch.Generator) for each in generators):
+        raise InputError(f"generator={generator!r}: expected a torch.Generator or a list of them.")
+    return generators
+
+
+def _check_seed(seed: Any) -> int:
+    number = None if isinstance(seed, bool) or not hasattr(seed, "__index__") else int(seed.__index__())
+    if number is None or not 0 <= number < MAX_SEED:
+        raise InputError(f"seed={seed!r}: expected an integer from 0 to 2**63 - 1, or a list of them.")
+    return number

@@ -1,0 +1,69 @@
+"""The settings that one call runs with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from seal_sdk.backbone.base import Backbone
+from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
+from seal_sdk.errors import InputError
+
+OUTPUT_TYPES = ("pil", "np", "pt", "latent")
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling:
+    """diffusers' own parameters. size: (height, width) in pixels. latents: (images, C, h, w) of noise, or None to draw it."""
+
+    size: tuple[int, int]
+    num_inference_steps: int
+    guidance_scale: float
+    guidance_rescale: float = 0.0
+    clip_skip: int | None = None
+    latents: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """The method's settings, the sampler's, and what is to be given back."""
+
+    alignment: Alignment
+    appearance: Appearance
+    delta_bridge: DeltaBridge
+    structure: Structure
+    sampling: Sampling
+    output_type: str = "pil"
+    match_maps: bool = False
+
+    @property
+    def needs_subject_mask(self) -> bool:
+        """Whether something depends on where the structure image's subject is."""
+        infused = self.appearance.delta > 0 and self.appearance.gating == "subject"
+        return infused or (self.delta_bridge.strength > 0 and self.delta_bridge.region == "subject")
+
+    @property
+    def needs_identity(self) -> bool:
+        """Whether something is taken from a reference."""
+        return self.appearance.delta > 0 or self.delta_bridge.strength > 0
+
+
+def check_sampling(output_type: str, steps: int | None, guidance_scale: float | None) -> None:
+    """Raise InputError for values that nothing can be drawn with."""
+    if output_type not in OUTPUT_TYPES:
+        raise InputError(f"output_type={output_type!r}: expected one of {', '.join(OUTPUT_TYPES)}.")
+    if steps is not None and (type(steps) is not int or steps < 1):
+        raise InputError(f"num_inference_steps={steps!r}: expected an integer >= 1.")
+    if guidance_scale is not None and not 0 <= guidance_scale < 1000:
+        raise InputError(f"guidance_scale={guidance_scale!r}: expected a number from 0 to 1000.")
+
+
+def structure_for(backbone: Backbone, structure: Structure) -> Structure:
+    """The structure settings with the model's own layers where none are named."""
+    own = backbone.structure_layers
+    return replace(
+        structure,
+        features=own.features if structure.features is None else structure.features,
+        attention=own.attention if structure.attention is None else structure.attention,
+    )

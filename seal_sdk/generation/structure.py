@@ -1,0 +1,76 @@
+"""Structure images on their way to the canvas: where their subject is, and AnchorAlign onto the identity's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from seal_sdk.config import Alignment
+from seal_sdk.errors import SubjectNotFound
+from seal_sdk.identity import Identity
+from seal_sdk.images import fit, read_image
+from seal_sdk.images.boxes import contain_box
+from seal_sdk.method.anchor_align import align_image, align_mask, anchor_transform
+from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
+
+
+@dataclass(frozen=True, eq=False)
+class StructureInput:
+    """A structure image as the caller gives it, None for none. box, mask: its subject, in its own pixels, if it is known."""
+
+    image: Any
+    box: Sequence[float] | None = None
+    mask: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class AlignedStructure:
+    """A structure image on the canvas: image RGB; mask (H, W) bool of its subject, None where nobody asked for it."""
+
+    image: Image.Image
+    mask: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class StructureAligner:
+    """Puts structure images onto a canvas of (width, height). segmenter: loaded when first asked."""
+
+    canvas: tuple[int, int]
+    alignment: Alignment
+    segmenter: Callable[[], SubjectSegmenter]
+
+    def align(self, given: StructureInput, identity: Identity | None, needs_mask: bool = True) -> AlignedStructure:
+        """Read a structure image and put it onto the canvas, aligned with the identity's subject unless that is switched off.
+
+        The segmenter is asked only when alignment or the mask needs the subject and the caller does not name it.
+        Raises ImageError, SubjectNotFound when it finds nobody or the aligned subject would lie outside of the canvas.
+        """
+        image = read_image(given.image)
+        if identity is None or not self.alignment.enabled:
+            mask = self._subject(image, given).mask if needs_mask else None
+            fitted = fit(image, self.canvas)
+            return AlignedStructure(fitted, None if mask is None else _fit_mask(mask, self.canvas))
+        subject = self._subject(image, given)
+        transform = anchor_transform(contain_box(identity.box, identity.size, self.canvas), subject.box)
+        mask = align_mask(subject.mask, transform, self.canvas)
+        if not mask.any():
+            raise SubjectNotFound(
+                f"AnchorAlign moved the structure image's subject (box {tuple(round(v) for v in subject.box)}) off the canvas; "
+                "give structure_box= or switch it off with alignment=Alignment(enabled=False)."
+            )
+        return AlignedStructure(align_image(image, transform, self.canvas, self.alignment.fill), mask)
+
+    def _subject(self, image: Image.Image, given: StructureInput) -> Subject:
+        if given.box is not None or given.mask is not None:
+            return subject_from(image, box=given.box, mask=given.mask)
+        return self.segmenter().find(image, "structure")
+
+
+def _fit_mask(mask: NDArray[np.bool_], canvas: tuple[int, int]) -> NDArray[np.bool_]:
+    fitted = fit(Image.fromarray(mask.astype(np.uint8) * 255).convert("RGB"), canvas)
+    return np.asarray(fitted)[..., 0] > 127

@@ -1,0 +1,93 @@
+"""Training-free structure control: Ctrl-X's feature and attention injection (Lin et al., NeurIPS 2024, arXiv 2406.07540).
+
+A structure row, the structure image's latents noised to the current level, runs in the same batch. The output of some modules (in
+Ctrl-X the first ResNet of ``up_blocks.0``), and Q and K of every self-attention of some blocks (``up_blocks.0``), are replaced by the
+structure row's in the generation and appearance rows.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from seal_sdk.backbone.base import Backbone, Change
+from seal_sdk.backbone.hooks import Hooks
+from seal_sdk.config import BLOCKS, Structure
+from seal_sdk.errors import UnsupportedModel
+from seal_sdk.generation.forward import APPEARANCE, GENERATION, STRUCTURE, CurrentForward
+from seal_sdk.generation.structure_sources.source import StructureContext, StructureGuide, StructureRow, StructureSource
+
+
+class Injection(StructureSource):
+    """The structure image runs along as a row, whose features the other rows take."""
+
+    needs_latents = True
+
+    def guide(self, context: StructureContext) -> StructureGuide:
+        """A row of the image's latents, with noise of its own from the image's generator."""
+        assert context.latents is not None
+        latents, generator = context.latents, context.generator
+        noise = torch.randn(latents.shape, generator=generator, dtype=torch.float32, device=generator.device)
+        return StructureGuide(row=StructureRow(latents, noise.to(latents), context.conditioning))
+
+    def install(self, hooks: Hooks, backbone: Backbone, current: CurrentForward, structure: Structure) -> None:
+        """See `install_injection`."""
+        install_injection(hooks, backbone, current, structure)
+
+
+SOURCE = Injection()
+
+
+def install_injection(hooks: Hooks, backbone: Backbone, current: CurrentForward, structure: Structure) -> None:
+    """Register the injection on the model; it acts in forwards that have a structure row and ``inject > 0``.
+
+    structure: its features and attention are named (`settings.structure_for`). Raises UnsupportedModel where the model lacks a named
+    module or block.
+    """
+    features, attention = structure.features or (), structure.attention or ()
+    layers = backbone.self_attention_layers(_blocks(backbone)) if attention else ()
+    groups = {layer.group for layer in layers}
+    unknown = sorted(set(attention) - groups)
+    if unknown:
+        raise UnsupportedModel(
+            f"Structure(attention={attention}): this model has no {', '.join(unknown)}; "
+            f"its blocks with self-attention are {sorted(groups)}."
+        )
+    inject = _injection(current, features)
+    for module in backbone.feature_modules(features):
+        hooks.after(module, inject)
+    for layer in layers:
+        if layer.group in attention:
+            layer.after("query", hooks, inject)
+            layer.after("key", hooks, inject)
+
+
+def _blocks(backbone: Backbone) -> list[str]:
+    """The blocks that have self-attention: some models have none in the middle."""
+    found = []
+    for block in BLOCKS:
+        try:
+            backbone.self_attention_layers((block,))
+        except UnsupportedModel:
+            continue
+        found.append(block)
+    return found
+
+
+def _injection(current: CurrentForward, features: tuple[str, ...]) -> Change:
+    def inject(output: Tensor) -> Tensor | None:
+        forward = current.forward
+        if forward is None or not forward.inject:
+            return None
+        if not isinstance(output, Tensor):
+            raise UnsupportedModel(
+                f"Structure(features={features}): one of these modules gives a {type(output).__name__}, not a tensor; "
+                "name ResNets, or other modules of one output."
+            )
+        (source,) = forward.indices(STRUCTURE)
+        injected = output.clone()
+        for row in forward.indices(GENERATION, APPEARANCE):
+            injected[row] = output[row].lerp(output[source], forward.inject)
+        return injected
+
+    return inject

@@ -1,0 +1,158 @@
+"""From the identities of an image to what the denoising loop takes from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seal_sdk.backbone.base import Backbone
+from seal_sdk.generation.call import Call
+from seal_sdk.generation.prompt_edits import EditPrompts, edit_reference
+from seal_sdk.generation.regions import SubjectBinding
+from seal_sdk.generation.subjects import KeyValues, SubjectInfusion, merge_references
+from seal_sdk.identity import Identity
+from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
+from seal_sdk.method.prompt_edit.prompts import prompt_edits
+from seal_sdk.method.prompt_edit.retention import token_retention
+from seal_sdk.method.token_masks import token_mask
+from store import StoreCorruption
+
+Mask = NDArray[np.bool_]
+
+
+def latent_coverage(backbone: Backbone, mask: Mask, latent_size: tuple[int, int]) -> Tensor:
+    """(1, 1, h, w) in [0, 1]: how much of each latent a mask (H, W) covers."""
+    whole = torch.as_tensor(np.ascontiguousarray(mask), dtype=torch.float32)[None, None]
+    covered = F.interpolate(whole, size=latent_size, mode="area")
+    return covered.to(backbone.device, backbone.dtype)
+
+
+class SubjectPlanner:
+    """Plans the subjects of one call's images. What depends on identity and prompts alone is computed once per call.
+
+    readers: the identities' K/V by their digests.
+    """
+
+    def __init__(self, call: Call, readers: Mapping[str, KeyValues]) -> None:
+        self.call, self.readers = call, readers
+        # Cached functions hold no reference to the planner: K/V are freed with the call, not by the garbage collector.
+        latents = cache(partial(_read_latents, call))
+        self._edited = cache(partial(_edit, call, latents))
+        self._retention = cache(partial(_retention, call, self._edited))
+
+    def plan(self, subject: SubjectBinding, mask: Mask | None, reference_prompt: str, prompt: str) -> SubjectInfusion:
+        """What is taken from a subject's references. mask: (H, W) where it is in the image, None where nobody knows."""
+        return merge_references(
+            [self._plan_reference(each, mask, reference_prompt, prompt) for each in subject.references]
+        )
+
+    def _plan_reference(
+        self, identity: Identity, mask: Mask | None, reference_prompt: str, prompt: str
+    ) -> SubjectInfusion:
+        call, size, positions = self.call, _latent_size(self.call, identity), _positions(self.call, identity)
+        gated = call.settings.appearance.gating == "subject"
+        sources = _token_masks(call, _mask(call, identity), size) if gated else None
+        if sources is not None and positions is not None:
+            sources = {name: tokens[positions[name]] for name, tokens in sources.items()}
+        targets = _token_masks(call, mask, call.latent_size) if gated and mask is not None else None
+        latents, _ = self._edited(identity, reference_prompt, prompt)
+        region = None if mask is None else latent_coverage(call.backbone, mask, call.latent_size)
+        subject_only = sources is not None and targets is not None
+        return SubjectInfusion(
+            identity.name,
+            self.readers[identity.digest],
+            ReferenceLatents(latents, _subject(call, identity), region, (), subject_only),
+            {layer.name: layer.grid(size) for layer in call.layers},
+            positions,
+            sources,
+            targets,
+            self._retention(identity, reference_prompt, prompt),
+        )
+
+
+def _latent_size(call: Call, identity: Identity) -> tuple[int, int]:
+    return call.backbone.geometry.latent_size(identity.size[::-1])
+
+
+def _subject(call: Call, identity: Identity) -> Tensor:
+    """(1, 1, h, w) in [0, 1]: how much of each latent of the reference is its subject's."""
+    return latent_coverage(call.backbone, _mask(call, identity), _latent_size(call, identity))
+
+
+def _mask(call: Call, identity: Identity) -> Mask:
+    try:
+        return identity.mask
+    except StoreCorruption as error:
+        return call.repair(identity, error).mask
+
+
+def _positions(call: Call, identity: Identity) -> dict[str, Tensor] | None:
+    """Layer name -> (stored tokens,): their places in the reference's grid; None where all are stored."""
+    if identity.tokens is None:
+        return None
+    device = call.backbone.device
+    groups = {group: torch.tensor(tokens, device=device) for group, tokens in identity.tokens.items()}
+    return {layer.name: groups[layer.group] for layer in call.layers}
+
+
+def _token_masks(call: Call, mask: Mask, latent_size: tuple[int, int]) -> dict[str, Tensor]:
+    """Layer name -> (tokens,) bool: the tokens of a mask (H, W) on each layer's grid."""
+    device = call.backbone.device
+    grids = {layer.name: layer.grid(latent_size) for layer in call.layers}
+    masks = {grid: token_mask(mask, grid).to(device) for grid in dict.fromkeys(grids.values())}
+    return {name: masks[grid] for name, grid in grids.items()}
+
+
+def _read_latents(call: Call, identity: Identity) -> Tensor:
+    """The reference's clean latents (1, C, h, w)."""
+    try:
+        latents = identity.latents
+    except StoreCorruption as error:
+        latents = call.repair(identity, error).latents
+    if latents is None:
+        return call.backbone.encode_image(identity.image)
+    return torch.from_numpy(latents).to(call.backbone.device, call.backbone.dtype)
+
+
+def _edit(
+    call: Call, read_latents: Callable[[Identity], Tensor], identity: Identity, reference_prompt: str, prompt: str
+) -> tuple[Tensor, Tensor | None]:
+    """The reference's clean latents, edited as the prompt says otherwise than its own, and the edit mask, if anything is edited."""
+    latents, bridge, appearance = read_latents(identity), call.settings.delta_bridge, call.settings.appearance
+    follows = call.guided and bridge.strength > 0 and bridge.override > 0 and appearance.detail > 0
+    edits = prompt_edits(reference_prompt, prompt) if follows else ()
+    if not edits:
+        return latents, None
+    size, skip = identity.size[::-1], call.settings.sampling.clip_skip
+    with call.meter.phase("text_change"):
+        unconditional, own = call.backbone.encode_prompt_pair(reference_prompt, None, size, clip_skip=skip)
+        prompts = EditPrompts(
+            own, unconditional, [call.backbone.encode_prompt(each, size, clip_skip=skip) for each in edits]
+        )
+        call.meter.unet_rows += prompts.computed_rows
+        return edit_reference(call.backbone, latents, _subject(call, identity), prompts, bridge.override)
+
+
+def _retention(
+    call: Call,
+    edited: Callable[[Identity, str, str], tuple[Tensor, Tensor | None]],
+    identity: Identity,
+    reference_prompt: str,
+    prompt: str,
+) -> dict[str, Tensor] | None:
+    """Layer name -> (stored tokens,) in [0, 1]: how much of each token's look the prompt leaves."""
+    _, edit_mask = edited(identity, reference_prompt, prompt)
+    if edit_mask is None:
+        return None
+    subject, positions = _subject(call, identity), _positions(call, identity)
+    grids = {layer.name: layer.grid(_latent_size(call, identity)) for layer in call.layers}
+    by_grid = {grid: token_retention(edit_mask, subject, grid) for grid in dict.fromkeys(grids.values())}
+    return {
+        name: by_grid[grid] if positions is None else by_grid[grid][positions[name]] for name, grid in grids.items()
+    }

@@ -1,0 +1,12 @@
+"""Pictures in and out: reading whatever a caller has, boxes and digests, and the settings that travel in PNG files.
+
+Nothing here knows a model.
+"""
+
+from __future__ import annotations
+
+from seal_sdk.images.digest import mask_digest, pixels_digest
+from seal_sdk.images.png_settings import attach_settings, read_settings
+from seal_sdk.images.reading import fit, read_image
+
+__all__ = ["attach_settings", "fit", "mask_digest", "pixels_digest", "read_image", "read_settings"]

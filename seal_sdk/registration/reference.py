@@ -1,0 +1,88 @@
+"""The reference image: read, resized for the model, with its subject."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from seal_sdk.backbone.geometry import LatentGeometry
+from seal_sdk.images import mask_digest, pixels_digest, read_image
+from seal_sdk.images.boxes import Box, scale_box
+from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A reference image ready for the model.
+
+    image: RGB, at the size at which it is captured. prompt: what it shows. box, mask: the caller's, in its pixels, if any.
+    """
+
+    image: Image.Image
+    prompt: str
+    box: Box | None = None
+    mask: NDArray[np.bool_] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.image.height, self.image.width
+
+    def subject_recipe(self, segmenter: Callable[[], SubjectSegmenter]) -> dict[str, Any]:
+        """Who says where the subject is, by content."""
+        if self.mask is not None:
+            return {"mask": mask_digest(self.mask)}
+        if self.box is not None:
+            return {"box": [float(v) for v in self.box]}
+        return {"finder": segmenter().fingerprint}
+
+    def subject(self, segmenter: Callable[[], SubjectSegmenter]) -> Subject:
+        """The given box or mask, else what the segmenter finds. Raises SubjectNotFound."""
+        if self.mask is None and self.box is None:
+            return segmenter().find(self.image, "reference")
+        return subject_from(self.image, box=self.box, mask=self.mask)
+
+
+def read_reference(
+    geometry: LatentGeometry, image: Any, prompt: str, box: Sequence[float] | None, mask: Any
+) -> Reference:
+    """Check and resize a reference, its box and its mask (both in pixels of the given image, upright).
+
+    Raises ImageError, InputError for boxes and masks that do not fit, or SizeError.
+    """
+    original = read_image(image)
+    if box is not None or mask is not None:
+        subject_from(original, box=box, mask=mask)  # checked against the image the caller sees
+    size = geometry.reference_size(original.size)
+    resized = original.resize(size, Image.Resampling.LANCZOS) if size != original.size else original
+    return Reference(
+        resized,
+        prompt,
+        None if box is None else _scaled(box, original.size, size),
+        None if mask is None else _resize_mask(mask, size),
+    )
+
+
+def _scaled(box: Sequence[float], old: tuple[int, int], new: tuple[int, int]) -> Box:
+    x0, y0, x1, y1 = (float(value) for value in box)
+    return scale_box((x0, y0, x1, y1), old, new)
+
+
+def _resize_mask(mask: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
+    pixels = np.asarray(mask)
+    pixels = pixels if pixels.ndim == 2 else pixels[..., 0]
+    binary = Image.fromarray(((pixels > (127 if pixels.max(initial=0) > 1 else 0)) * 255).astype(np.uint8))
+    return np.asarray(binary.resize(size, Image.Resampling.BOX)) > 127
+
+
+def default_name(image: Any, reference: Reference) -> str:
+    """A name for an identity that was given none: the file's stem, or the start of the pixels' digest."""
+    stem = Path(image).stem if isinstance(image, (str, Path)) else ""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "identity-" + pixels_digest(reference.image)[:8]

@@ -1,0 +1,54 @@
+"""A box or mask that the caller gives wins over every segmenter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from seal_sdk.errors import InputError
+from seal_sdk.segmentation.background import foreground
+from seal_sdk.segmentation.base import Box, Subject, mask_box
+
+
+def subject_from(image: Image.Image, box: Any = None, mask: Any = None) -> Subject:
+    """The subject of a given box (x0, y0, x1, y1) or mask (H, W), in pixels of the image; a mask wins over a box.
+
+    Within a box, the mask is what differs from a uniform background, or the whole box where the background is not uniform.
+    Raises InputError for boxes and masks that do not fit the image or hold nothing.
+    """
+    if mask is not None:
+        found = _check_mask(mask, image.size)
+        return Subject(mask_box(found), found)
+    checked = _check_box(box, image.size)
+    x0, y0, x1, y1 = checked
+    area = np.zeros((image.height, image.width), dtype=bool)
+    area[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = True
+    different = foreground(image)
+    within = area & different if different is not None else area
+    return Subject(checked, within if within.any() else area)
+
+
+def _check_box(box: Any, size: tuple[int, int]) -> Box:
+    try:
+        x0, y0, x1, y1 = (float(value) for value in box)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"box={box!r}: expected four numbers x0, y0, x1, y1 in pixels.") from error
+    if not (0 <= x0 < x1 <= size[0] and 0 <= y0 < y1 <= size[1]):
+        raise InputError(
+            f"box={box!r}: expected 0 <= x0 < x1 <= {size[0]} and 0 <= y0 < y1 <= {size[1]} (the image's size)."
+        )
+    return x0, y0, x1, y1
+
+
+def _check_mask(mask: Any, size: tuple[int, int]) -> np.ndarray:
+    pixels = np.asarray(mask)
+    if pixels.ndim == 3:
+        pixels = pixels[..., 0]
+    if pixels.shape != (size[1], size[0]):
+        raise InputError(f"mask of shape {pixels.shape}: expected {(size[1], size[0])}, the image's height and width.")
+    found = pixels > (127 if pixels.dtype != bool and pixels.max(initial=0) > 1 else 0)
+    if not found.any():
+        raise InputError("The mask marks no pixel: draw the subject in white (or True) on black.")
+    return found

@@ -1,0 +1,65 @@
+"""Register and generate from the command line, with the embedded model."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from seal_sdk.cli.main import seal as command
+from seal_sdk.images import attach_settings, read_settings
+
+
+@pytest.fixture
+def files(tmp_path, reference_image, structure_image):
+    reference_image.save(tmp_path / "reference.png")
+    structure_image.save(tmp_path / "structure.png")
+    return tmp_path
+
+
+def seal(*arguments):
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    return result.stdout
+
+
+def test_register_generate_and_show(files):
+    store = ("--store", files / "store")
+    asked = ("register", files / "reference.png", "--name", "subject", "--prompt", "a photo of a cat", "--json", *store)
+    first, second = json.loads(seal(*asked)), json.loads(seal(*asked))
+    assert (first["hit"], second["hit"]) == (False, True) and first["digest"] == second["digest"]
+    seal(
+        *("generate", "subject", "--structure", files / "structure.png", "--prompt", "a photo of a cat on snow"),
+        *("-o", files / "out.png", "--seed", 3, "--steps", 2, *store),
+    )
+    assert Image.open(files / "out.png").size == (128, 128)
+    settings = read_settings(files / "out.png")
+    assert "a photo of a cat on snow" in seal("show", files / "out.png")
+    assert settings["seed"] == 3 and settings["identity"]["name"] == "subject"
+    asked = ("explain", files / "out.png", "--structure", files / "structure.png", "-o", files / "maps.png", "--json")
+    report = json.loads(seal(*asked, *store))
+    assert report["same"] and report["coverage"] > 0
+    assert Image.open(files / "maps.png").size == (256, 256)
+
+
+def test_explain_asks_for_the_structure_image(files):
+    reference = files / "reference.png"
+    attach_settings(
+        Image.open(reference).convert("RGB"), {"identity": {"digest": "0" * 64}, "seed": 1, "structure": {}}
+    ).save(reference)
+    result = CliRunner().invoke(command, ["explain", str(reference), "-o", str(files / "maps.png")])
+    assert result.exit_code == 2 and "--structure" in result.output
+
+
+def test_the_demo_writes_its_sheet_and_the_second_run_hits(tmp_path):
+    asked = ("demo", "--out", tmp_path / "demo", "--store", tmp_path / "store", "--steps", 1)
+    first = seal(*asked)
+    assert first.count("computed") == 2 and "denoise" in first
+    report = json.loads(seal(*asked, "--json"))
+    assert [subject["hit"] for subject in report["subjects"]] == [True, True]
+    assert all(subject["images"] == 4 and subject["timings"]["denoise"] > 0 for subject in report["subjects"])
+    sheet = Image.open(report["sheet"])
+    assert sheet.width > 5 * 256 and sheet.height > 8 * 256
+    assert len(list((tmp_path / "demo").glob("*.png"))) == 2 * 4 * 5 + 1

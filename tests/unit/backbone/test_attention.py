@@ -1,0 +1,64 @@
+"""Which self-attention layers are chosen, pinned on full SDXL's architecture (without weights)."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+
+from seal_sdk.backbone.attention import self_attention_layers
+from seal_sdk.backbone.capture import kv_shapes
+from seal_sdk.errors import UnsupportedModel
+
+SDXL = dict(
+    sample_size=128,
+    block_out_channels=(320, 640, 1280),
+    down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    transformer_layers_per_block=(1, 2, 10),
+    attention_head_dim=(5, 10, 20),
+    cross_attention_dim=2048,
+    addition_embed_type="text_time",
+    addition_time_embed_dim=256,
+    projection_class_embeddings_input_dim=2816,
+    use_linear_projection=True,
+)
+
+
+@pytest.fixture(scope="module")
+def sdxl_unet() -> UNet2DConditionModel:
+    with torch.device("meta"):
+        return UNet2DConditionModel(**SDXL)
+
+
+def test_mid_and_up_blocks_hold_46_of_sdxls_70_layers(sdxl_unet):
+    assert len(self_attention_layers(sdxl_unet, ("down", "mid", "up"))) == 70
+    layers = self_attention_layers(sdxl_unet, ("mid", "up"))
+    groups = [layer.group for layer in layers]
+    assert len(layers) == 46
+    assert {group: groups.count(group) for group in set(groups)} == {"mid": 10, "up0": 30, "up1": 6}
+
+
+def test_bytes_of_one_sdxl_timestep_at_512_px(sdxl_unet):
+    layers = self_attention_layers(sdxl_unet, ("mid", "up"))
+    shapes = kv_shapes(layers, (64, 64))
+    assert sorted(set(shapes.values())) == [(256, 1280), (1024, 640)]
+    assert sum(2 * 2 * tokens * channels for tokens, channels in shapes.values()) == 68_157_440  # K and V in fp16
+
+
+def test_every_block_can_be_chosen(sdxl_unet):
+    assert {layer.group for layer in self_attention_layers(sdxl_unet, ("down",))} == {"down1", "down2"}
+
+
+def test_a_block_without_self_attention_is_an_error(tiny_pipeline):
+    unet = tiny_pipeline().unet
+    unet.mid_block = torch.nn.Identity()
+    with pytest.raises(UnsupportedModel, match="'mid'"):
+        self_attention_layers(unet, ("mid", "up"))
+
+
+def test_fused_projections_are_refused(tiny_pipeline):
+    pipe = tiny_pipeline()
+    pipe.fuse_qkv_projections(vae=False)
+    with pytest.raises(UnsupportedModel, match="unfuse_qkv_projections"):
+        self_attention_layers(pipe.unet, ("mid", "up"))

@@ -1,0 +1,102 @@
+"""``seal bench``: the benchmark from the command line, on a tiny pipeline."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from seal_sdk import IdentitySession
+from seal_sdk.cli.main import seal
+from seal_sdk.evaluation import METHODS
+from seal_sdk.evaluation.tasks import quality
+from seal_sdk.evaluation.tasks.ablations import ABLATIONS
+
+
+@pytest.fixture
+def small(monkeypatch, tiny_pipeline):
+    """The command on a tiny pipeline."""
+    monkeypatch.setattr(quality, "IdentitySession", lambda model, **given: IdentitySession(tiny_pipeline(), **given))
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(seal, ["bench", *arguments])
+
+
+def test_bench_quality_prints_one_json_document_and_goes_on(small, tmp_path):
+    scores, page, sheet = tmp_path / "s.jsonl", tmp_path / "r.html", tmp_path / "s.png"
+    arguments = [
+        "quality",
+        "--seeds",
+        "400000:400002",
+        "--kinds",
+        "mesh",
+        "--methods",
+        "structure,ctrlx",
+        "--steps",
+        "1",
+    ]
+    arguments += ["--boxes", "true", "--scores", str(scores), "--json"]
+    first = invoke(*arguments)
+    assert first.exit_code == 0, first.output
+    summary = json.loads(first.stdout)
+    assert set(summary["methods"]) == {"structure", "ctrlx"} and summary["seeds"] == 2 and first.stderr == ""
+    assert len(summary["methods"]["ctrlx"]["subject_error"]["ci95"]) == 2
+    assert all(0 < values["keypoint_distance"]["mean"] < 181 for values in summary["methods"].values())
+    assert "leakage" in summary["differences"]["ctrlx"]
+    assert {"scene_error", "keypoint_distance"} <= set(summary["ratios"]["ctrlx"])
+    second = invoke(*arguments, "--report", str(page), "--sheet", str(sheet))
+    assert second.stdout == first.stdout and len(scores.read_text().splitlines()) == 4
+    assert page.read_text().startswith("<!doctype html>") and Image.open(sheet).width == 5 * 132 - 4
+
+
+def test_bench_ablations_prints_the_claims(small, tmp_path):
+    page = tmp_path / "a.html"
+    arguments = [
+        "--seeds",
+        "400000",
+        "--kinds",
+        "mesh",
+        "--steps",
+        "1",
+        "--boxes",
+        "true",
+        "--only",
+        "schedule,delta_bridge",
+    ]
+    result = invoke("ablations", *arguments, "--report", str(page))
+    assert result.exit_code == 0, result.output
+    assert "Careful early steps secure the structure." in result.stdout and "undecided" in result.stdout
+    assert page.read_text().count("<svg") == 5 + 4
+
+
+def test_the_command_names_mistakes_before_it_loads_a_model(tmp_path):
+    for arguments, message in (
+        (["--seeds", "5:5"], "no range of seeds"),
+        (["--methods", "magic"], "no method 'magic'"),
+        (["--kinds", "photo"], "no structure kind"),
+        (["--kinds", ""], "no structure kind"),
+        (["--report", str(tmp_path / "none" / "r.html")], "does not exist"),
+    ):
+        result = invoke("quality", *arguments)
+        assert result.exit_code == 2 and message in result.output, result.output
+    assert "choose from anchor_align" in invoke("ablations", "--only", "magic").output
+
+
+def test_help_names_all_methods_and_ablations():
+    text = " ".join(invoke("quality", "--help").output.split()).replace("- ", "-")
+    assert all(name in text for name in METHODS)
+    text = " ".join(invoke("ablations", "--help").output.split())
+    assert all(name in text for name in ABLATIONS)
+
+
+def test_the_evaluation_package_runs_bench_quality(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["seal_sdk.evaluation", "--seeds", "5:5"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("seal_sdk.evaluation", run_name="__main__")
+    error = capsys.readouterr().err
+    assert ended.value.code == 2 and "seal bench quality" in error and "no range of seeds" in error

@@ -1,0 +1,54 @@
+"""Interrupted runs: what the file holds is not computed again, and never mixed with other settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seal_sdk.errors import ConfigError
+from seal_sdk.evaluation import METHODS, ScoreBook, parse_methods, run, scorebook
+
+
+def draw(session, asked, names, book):
+    drawn = []
+    results = run(
+        session,
+        asked,
+        parse_methods(names),
+        boxes="true",
+        sampling={"num_inference_steps": 1},
+        book=book,
+        on_score=lambda triple, score: drawn.append(score.method),
+    )
+    assert len(drawn) == len(results)
+    return results
+
+
+def test_what_the_file_holds_is_not_drawn_again(session, asked, tmp_path, monkeypatch):
+    path = tmp_path / "scores.jsonl"
+    first = draw(session, asked[:1], "prompt", ScoreBook(path, {"model": 1}))
+    with open(path, "a") as file:
+        file.write('{"question": "plain", "seed": 40')  # killed while writing
+    both = draw(session, asked[:1], "prompt structure", ScoreBook(path, {"model": 1}))
+    monkeypatch.setattr(session, "generate", None)  # drawing anything now would fail
+    again = draw(session, asked[:1], "prompt structure", ScoreBook(path, {"model": 1}))
+    assert len(path.read_text().splitlines()) == 2
+    assert again[0].values == first[0].values and again[1].values == both[1].values
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(again, both, strict=True))
+
+
+def test_scores_of_other_settings_or_measures_are_never_mixed(session, asked, tmp_path, monkeypatch):
+    path = tmp_path / "scores.jsonl"
+    draw(session, asked[:1], "prompt", ScoreBook(path, {"model": 1}))
+    with pytest.raises(ConfigError, match="another model"):
+        ScoreBook(path, {"model": 2}).find(asked[0], METHODS["prompt"])
+    with pytest.raises(ConfigError, match="another --scores"):
+        ScoreBook(path, {"model": 1}).find(asked[0], replace(METHODS["prompt"], sampling={"guidance_scale": 9}))
+    monkeypatch.setattr(scorebook, "MEASURES", scorebook.MEASURES[1:])
+    with pytest.raises(ConfigError, match="measured otherwise"):
+        ScoreBook(path, {"model": 1}).find(asked[0], METHODS["prompt"])
+    path.write_text("something else\n")
+    with pytest.raises(ConfigError, match="no file of scores"):
+        ScoreBook(path, {"model": 1})

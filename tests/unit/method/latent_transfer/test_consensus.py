@@ -1,0 +1,98 @@
+"""Neighbourhood consensus: neighbours vote for matches that move as they do."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+import torch
+
+from seal_sdk.method.latent_transfer.consensus import neighbourhood_consensus
+
+
+def whole(rows, columns):
+    return torch.arange(rows * columns)
+
+
+def beside(token, rows, columns, grid):
+    """The token that many rows and columns away; None outside of the grid."""
+    row, column = token // grid[1] + rows, token % grid[1] + columns
+    return row * grid[1] + column if 0 <= row < grid[0] and 0 <= column < grid[1] else None
+
+
+def one(sources):
+    """All of one reference."""
+    return torch.zeros_like(sources)
+
+
+def naive(similarity, targets, sources, grid, source_grid, right=1):
+    """One round, pair by pair, from the definition."""
+    value = {(int(t), int(s)): float(similarity[i, j]) for i, t in enumerate(targets) for j, s in enumerate(sources)}
+    result = torch.empty_like(similarity)
+    for (i, t), (j, s) in product(enumerate(targets.tolist()), enumerate(sources.tolist())):
+        around = []
+        for dy, dx in product((-1, 0, 1), repeat=2):
+            target, source = (
+                beside(t, dy, dx, grid),
+                beside(s, dy, right * dx, source_grid),
+            )
+            if (dy, dx) != (0, 0) and target in targets.tolist():
+                around.append(value.get((target, source), 0.0))
+        result[i, j] = (value[t, s] + (sum(around) / len(around) if around else 0.0)) / 2
+    return result
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(1, None, 2), slice(3, 4)])
+def test_each_round_is_the_mean_with_the_neighbours(part):
+    torch.manual_seed(0)
+    targets, sources = whole(3, 4)[part], whole(4, 2)
+    similarity = torch.randn(len(targets), len(sources), dtype=torch.float64)
+
+    def best(values):
+        return values.amax(-1).mean()
+
+    expected = {1: similarity, -1: similarity}
+    for rounds in (0, 1, 2):
+        found, mirrored = neighbourhood_consensus(similarity, targets, sources, (3, 4), (4, 2), one(sources), rounds)
+        assert mirrored.eq(best(expected[-1]) > best(expected[1])).all()
+        assert torch.allclose(found, expected[-1 if mirrored.any() else 1])
+        expected = {right: naive(each, targets, sources, (3, 4), (4, 2), right) for right, each in expected.items()}
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_subject_may_face_the_other_way(mirrored):
+    """Each column looks like itself, and a little more like another one; only what is around tells them apart."""
+    grid, columns = (2, 8), torch.arange(16) % 8
+    source = 7 - columns if mirrored else columns
+    looks = torch.eye(8) + 1.05 * torch.eye(8)[[3, 6, 1, 4, 7, 2, 5, 0]]
+    similarity = looks[source][:, columns]
+    found, told = neighbourhood_consensus(similarity, whole(*grid), whole(*grid), grid, grid, one(columns), rounds=3)
+    assert told.eq(mirrored).all()
+    assert torch.equal(found.argmax(-1) % 8, source)
+
+
+def test_each_of_several_references_faces_its_own_way():
+    """Two references, one below the other: the first shows the left half, the second the right half, mirrored."""
+    looks = torch.eye(16).view(2, 8, 16)
+    first, second = looks.clone(), looks.flip(1).clone()
+    first[:, 4:], second[:, 4:] = -1.0, -1.0
+    similarity = looks.flatten(0, 1) @ torch.cat([first, second]).flatten(0, 1).T
+    references = torch.arange(2).repeat_interleave(16)
+    found, told = neighbourhood_consensus(similarity, whole(2, 8), whole(4, 8), (2, 8), (4, 8), references, rounds=2)
+    assert not told[:16].any() and told[16:].all()
+    assert found.argmax(-1)[:8].tolist() == [0, 1, 2, 3, 19, 18, 17, 16]
+
+
+def test_look_alikes_are_told_apart_by_what_is_around_them():
+    """Stripes one token wide: every other column looks the same, the subject's left end is known."""
+    columns = 8
+    features = torch.zeros(columns, 3)
+    features[0::2, 0] = features[1::2, 1] = 1.0
+    features[0] = torch.tensor([0.0, 0.0, 1.0])
+    query = features[:6] + 0.01 * torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    similarity = query @ features.T
+    found = neighbourhood_consensus(similarity, whole(1, 6), whole(1, 8), (1, 6), (1, 8), one(whole(1, 8)), rounds=6)[
+        0
+    ].argmax(-1)
+    assert found[:4].tolist() == [0, 1, 2, 3]
+    assert similarity.argmax(-1).tolist() != list(range(6))
