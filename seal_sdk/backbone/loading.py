@@ -16,12 +16,13 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers.utils import logging as transformers_logging
 
+from seal_sdk.backbone.sd15 import SD15Backbone
 from seal_sdk.backbone.sdxl import SDXLBackbone
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.errors import ConfigError, UnsupportedModel, WeightsNotFound
 from seal_sdk.pocket import PIPELINE_FOLDER
 
-BACKBONES: tuple[type[UNetBackbone], ...] = (SDXLBackbone,)
+BACKBONES: tuple[type[UNetBackbone], ...] = (SDXLBackbone, SD15Backbone)
 """The families of models; a new one is a file and its name here."""
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 ACCELERATORS = ("cpu", "cuda", "mps")

@@ -1,0 +1,61 @@
+"""Stable Diffusion 1.5 and 2.1: one text encoder, and no conditioning beside the prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diffusers import StableDiffusionPipeline
+
+from seal_sdk.backbone.base import StructureLayers
+from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.unet import UNetBackbone
+from seal_sdk.errors import InputError
+
+
+class SD15Backbone(UNetBackbone):
+    """A ``StableDiffusionPipeline``."""
+
+    family = "Stable Diffusion 1.5 or 2.1"
+    pipeline_class = StableDiffusionPipeline
+    single_file_keys = "cond_stage_model."
+    text_encoders = ("text_encoder",)
+    upcasts_vae = False
+
+    @classmethod
+    def accepts(cls, pipe: Any) -> bool:
+        """Whether its UNet takes the prompt alone."""
+        config = pipe.unet.config
+        conditions = ("addition_embed_type", "class_embed_type", "encoder_hid_dim_type")
+        return all(getattr(config, each, None) is None for each in conditions)
+
+    @property
+    def structure_layers(self) -> StructureLayers:
+        """As in Plug-and-Play (Tumanyan et al., CVPR 2023): a ResNet of ``up_blocks.1``, and Q and K of all up blocks.
+
+        ``up_blocks.0`` has no attention here. Not measured.
+        """
+        groups = dict.fromkeys(layer.group for layer in self.self_attention_layers(("up",)))
+        return StructureLayers(features=("up_blocks.1.resnets.1",), attention=tuple(groups))
+
+    def encode_prompt(self, prompt: str, size: tuple[int, int], *, clip_skip: int | None = None) -> Conditioning:
+        """Conditioning of one prompt; the image's size does not matter."""
+        self._check_clip_skip(clip_skip)
+        embeds, _ = self.pipe.encode_prompt(prompt, self.device, 1, False, clip_skip=clip_skip)
+        return Conditioning(embeds)
+
+    def encode_prompt_pair(
+        self, prompt: str, negative_prompt: str | None, size: tuple[int, int], *, clip_skip: int | None = None
+    ) -> tuple[Conditioning, Conditioning]:
+        """(unconditional, conditional), exactly as ``StableDiffusionPipeline.__call__`` prepares them for one prompt."""
+        self._check_clip_skip(clip_skip)
+        embeds, negative = self.pipe.encode_prompt(
+            prompt, self.device, 1, True, negative_prompt=negative_prompt, clip_skip=clip_skip
+        )
+        return Conditioning(negative), Conditioning(embeds)
+
+    def _check_clip_skip(self, clip_skip: int | None) -> None:
+        """Raise InputError where diffusers cannot skip layers: it looks for a part that newer text encoders do not have."""
+        if clip_skip is not None and not hasattr(self.pipe.text_encoder, "text_model"):
+            raise InputError(
+                f"clip_skip={clip_skip!r}: the installed diffusers cannot skip layers of this text encoder; leave clip_skip out."
+            )
