@@ -81,7 +81,7 @@ def draw(
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _Companion:
     """A picture that runs along: clean latents and fixed noise, both (1, C, h, w)."""
 
     latents: Tensor
@@ -105,8 +105,11 @@ class _Loop:
         identity, canvas = question.identity, question.size[::-1]
         aligned = StructureAligner(canvas, question.alignment, segmenter).align(question.structure_input, identity)
         self.latents = self._noise(backbone.dtype) * self.sampler.initial_scale
-        self.shown = {STRUCTURE: self._shown(aligned.image), REFERENCE: self._shown(fit(identity.image, canvas))}
-        self.shown[REFERENCE_UNCOND] = self.shown[REFERENCE]
+        self.companions = {
+            STRUCTURE: self._companion(aligned.image),
+            REFERENCE: self._companion(fit(identity.image, canvas)),
+        }
+        self.companions[REFERENCE_UNCOND] = self.companions[REFERENCE]
         subject = fit(Image.fromarray(identity.mask.astype(np.uint8) * 255).convert("RGB"), canvas)
         mask = None if aligned.mask is None else self._on_grid(aligned.mask)
         self.subjects = Subjects(mask, self._on_grid(np.asarray(subject)[..., 0] > 127))
@@ -126,7 +129,7 @@ class _Loop:
             latents = self.sampler.step(prediction, timestep, latents)
             for _ in range(again):
                 latents = self._recur(latents, before, index)
-        return self._settle(latents, latents, self.shown[REFERENCE].latents, 1.0)[0]
+        return self._settle(latents, latents, self.companions[REFERENCE].latents, 1.0)[0]
 
     def _recur(self, latents: Tensor, before: DiffusersSampler, index: int) -> Tensor:
         """A step made again, once its latents are back where it began. before: the sampler as it was there."""
@@ -135,12 +138,12 @@ class _Loop:
         step = Step(
             self.backbone.alpha_bar(timestep),
             next_level=self.backbone.alpha_bar(following),
-            reference=self.shown[REFERENCE].latents.to(latents.dtype),
+            reference=self.companions[REFERENCE].latents.to(latents.dtype),
             noise=lambda: self._noise(latents.dtype),
-            estimate=lambda row, noisy: level.clean(self._told(row, noisy, timestep), noisy),
+            estimate=lambda row, noisy: level.clean(self._guided_prediction(row, noisy, timestep), noisy),
         )
         noisy = self.baseline.renoise(latents * _input_scale(self.sampler, following), step)
-        prediction = self._told(GENERATION, noisy, timestep)
+        prediction = self._guided_prediction(GENERATION, noisy, timestep)
         self.sampler = before.copy()  # as if the step had not been made
         return self.sampler.step(prediction, timestep, noisy / _input_scale(before, timestep))
 
@@ -151,7 +154,7 @@ class _Loop:
 
     def _predict(self, scaled: Tensor, timestep: Tensor, gamma: float, done: float) -> Tensor:
         rows = [row for row in self.conditioning if row != STRUCTURE or active(gamma, self.question.control.end)]
-        sample = torch.cat([self._at(row, timestep) if row in self.shown else scaled for row in rows])
+        sample = torch.cat([self._at(row, timestep) if row in self.companions else scaled for row in rows])
         inject = self.question.control.scale if STRUCTURE in rows else 0.0
         pairs = {rows.index(row): rows.index(read) for row, read in self.baseline.readers.items() if row in rows}
         self.current.forward = ReferenceForward(tuple(rows), inject=inject, pairs=pairs, done=done)
@@ -162,12 +165,12 @@ class _Loop:
         by_row = dict(zip(rows, output.chunk(len(rows)), strict=True))
         return self._guided(by_row.get(UNCOND), by_row[GENERATION])
 
-    def _told(self, row: str, scaled: Tensor, timestep: Tensor) -> Tensor:
+    def _guided_prediction(self, row: str, scaled: Tensor, timestep: Tensor) -> Tensor:
         """The guided prediction under a row's prompt; neither the reference nor the structure image is in the batch."""
         rows = [UNCOND, row] if UNCOND in self.conditioning else [row]
         given = stack([self.conditioning[each] for each in rows])
-        *uncond, told = self._model(torch.cat([scaled] * len(rows)), timestep, given).chunk(len(rows))
-        return self._guided(uncond[0] if uncond else None, told)
+        *uncond, prediction = self._model(torch.cat([scaled] * len(rows)), timestep, given).chunk(len(rows))
+        return self._guided(uncond[0] if uncond else None, prediction)
 
     def _guided(self, uncond: Tensor | None, generation: Tensor) -> Tensor:
         return bridge(
@@ -184,12 +187,12 @@ class _Loop:
         return self.backbone.predict(sample, timestep, given)
 
     def _at(self, row: str, timestep: Tensor) -> Tensor:
-        shown = self.shown[row]
-        return self.backbone.noise_level(timestep).add_noise(shown.latents, shown.noise)
+        companion = self.companions[row]
+        return self.backbone.noise_level(timestep).add_noise(companion.latents, companion.noise)
 
-    def _shown(self, image: Image.Image) -> _Shown:
+    def _companion(self, image: Image.Image) -> _Companion:
         latents = self.backbone.encode_image(image)
-        return _Shown(latents, self._noise(torch.float32).to(latents))
+        return _Companion(latents, self._noise(torch.float32).to(latents))
 
     def _noise(self, dtype: torch.dtype) -> Tensor:
         """The next noise of the seed: first the image's, then the structure's, the reference's, and those of `Step`s."""
