@@ -149,6 +149,7 @@ class IdentitySession:
         Raises ImageError, PromptError, SubjectNotFound, NumericalError, or a StoreError.
         """
         with self._reporting(callbacks) as tell:
+            self.backbone.check_ready()
             check_prompt(prompt)
             reference = read_reference(self.backbone.geometry, image, prompt, box, mask)
             name = name or default_name(image, reference)
@@ -267,6 +268,12 @@ class IdentitySession:
         self._in_use = in_use
         for key, value in settings.items():
             setattr(self, key, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            "An IdentitySession holds a model and locks, and cannot be pickled or copied. Send session.state_dict() instead, open an "
+            "IdentitySession in the other process, and call load_state_dict() there; the store is shared."
+        )
 
     def close(self) -> None:
         """Let go of the model, once the calls that wait or run are done. The store keeps the identities."""

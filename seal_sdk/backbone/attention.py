@@ -61,18 +61,17 @@ class UNetSelfAttention:
 def self_attention_layers(unet: UNet2DConditionModel, blocks: Sequence[str]) -> tuple[UNetSelfAttention, ...]:
     """The attn1 layers of the named blocks ("down", "mid", "up"), in the UNet's own order.
 
-    Raises UnsupportedModel when a block has none (a silent empty match would infuse nothing), or when q, k and v are fused.
+    A block without any is left out: some of SDXL's relatives have no mid block. Raises UnsupportedModel when none of the blocks has
+    any (a silent empty match would infuse nothing), or when q, k and v are fused.
     """
     found = tuple(
         UNetSelfAttention(name, module, _group(name), _halvings(_group(name), len(unet.down_blocks)))
         for name, module in unet.named_modules()
         if name.endswith(".attn1") and isinstance(module, Attention) and name.split("_")[0] in blocks
     )
-    for block in blocks:
-        if not any(layer.name.startswith(block) for layer in found):
-            raise UnsupportedModel(
-                f"The UNet has no self-attention (attn1) in its {block!r} blocks; choose other layers=."
-            )
+    if not found:
+        named = " and ".join(blocks)
+        raise UnsupportedModel(f"The UNet has no self-attention (attn1) in its {named} blocks; choose other layers=.")
     if any(layer.module.fused_projections for layer in found):
         raise UnsupportedModel("The UNet's q, k and v projections are fused; call pipe.unfuse_qkv_projections() first.")
     return found

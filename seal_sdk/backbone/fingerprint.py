@@ -39,8 +39,24 @@ def _adapters(module: nn.Module) -> list[str]:
     return found
 
 
+def _free_u(module: nn.Module) -> list[str]:
+    """FreeU's factors where it is switched on: plain attributes of the up blocks."""
+    blocks: Any = getattr(module, "up_blocks", ())
+    factors = {n: [getattr(block, each, None) for each in ("s1", "s2", "b1", "b2")] for n, block in enumerate(blocks)}
+    return [
+        f"up_blocks.{number}:freeu:{given}"
+        for number, given in factors.items()
+        if all(each is not None for each in given)
+    ]
+
+
+def _switches(module: nn.Module) -> list[str]:
+    """What changes the output and is no weight: adapters and FreeU."""
+    return _adapters(module) + _free_u(module)
+
+
 def fingerprint(module: nn.Module | None) -> str | None:
-    """64 hex digits that differ whenever configuration, weights, dtypes or active adapters differ; None for no module."""
+    """64 hex digits that differ whenever configuration, weights, dtypes, active adapters or FreeU differ; None for no module."""
     if module is None:
         return None
     digest = hashlib.sha256(_config_json(module).encode())
@@ -49,7 +65,7 @@ def fingerprint(module: nn.Module | None) -> str | None:
             digest.update(
                 f"{name}:{tensor.dtype}:{tuple(tensor.shape)}:{xxhash.xxh3_128_hexdigest(tensor_bytes(tensor))}".encode()
             )
-    for line in _adapters(module):
+    for line in _switches(module):
         digest.update(line.encode())
     return digest.hexdigest()
 
@@ -64,7 +80,7 @@ def stamp(module: nn.Module) -> int:
         t.detach().reshape(-1)[:: max(t.numel() // 4, 1)][:4].float().sum() for t in module.parameters() if t.numel()
     ]
     values = torch.stack([value.cpu() for value in few]).tolist() if few else []
-    return hash((tuple(seen), tuple(values), tuple(_adapters(module))))
+    return hash((tuple(seen), tuple(values), tuple(_switches(module))))
 
 
 class Fingerprints:

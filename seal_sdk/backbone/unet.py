@@ -20,6 +20,7 @@ from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.backbone.lock import exclusive
 from seal_sdk.backbone.pipeline_state import PipelineState, lend
 from seal_sdk.backbone.prompts import warn_if_truncated
+from seal_sdk.backbone.readiness import check_pipeline
 from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
 from seal_sdk.backbone.vae import decode_latents, encode_image
@@ -72,7 +73,8 @@ class UNetBackbone:
 
     @property
     def _unet(self) -> UNet2DConditionModel:
-        unet: UNet2DConditionModel = self.pipe.unet
+        """Without the wrapper of ``torch.compile``, which would ignore the method's hooks: the UNet runs uncompiled."""
+        unet: UNet2DConditionModel = getattr(self.pipe.unet, "_orig_mod", self.pipe.unet)
         return unet
 
     @property
@@ -130,11 +132,8 @@ class UNetBackbone:
         return self.controlnet is not None
 
     def check_ready(self) -> None:
-        """Raise UnsupportedModel when an IP-Adapter is loaded, which needs an image of its own in every forward."""
-        if self._unet.config.get("encoder_hid_dim_type") == "ip_image_proj":
-            raise UnsupportedModel(
-                "An IP-Adapter is loaded, which needs an image of its own: call pipe.unload_ip_adapter() first."
-            )
+        """Raise UnsupportedModel when the pipeline is in a state that the method cannot work with (`readiness.OBSTACLES`)."""
+        check_pipeline(self.pipe, self._unet)
 
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the tokenizer would cut the prompt (77 tokens for CLIP)."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from diffusers.image_processor import VaeImageProcessor
@@ -38,6 +39,12 @@ def _mean_std(vae: AutoencoderKL, like: Tensor) -> tuple[Tensor, Tensor] | None:
     return like.new_tensor(mean).view(1, -1, 1, 1), like.new_tensor(std).view(1, -1, 1, 1)
 
 
+def _mode(encoded: Any) -> Tensor:
+    """The latents of an encoding; an AutoencoderTiny has no posterior."""
+    latents: Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+    return latents
+
+
 @torch.no_grad()
 def encode_image(
     vae: AutoencoderKL, processor: VaeImageProcessor, image: Image.Image, device: torch.device, may_upcast: bool
@@ -45,7 +52,7 @@ def encode_image(
     """Latents (1, C, H/f, W/f) of an RGB image: the mode of the posterior, so that the same image always gives the same latents."""
     with _without_overflow(vae, may_upcast) as dtype:
         pixels = processor.preprocess(image).to(device, dtype)
-        latents: Tensor = vae.encode(pixels).latent_dist.mode()
+        latents: Tensor = _mode(vae.encode(pixels))
     normal = _mean_std(vae, latents)
     latents = latents if normal is None else (latents - normal[0]) / normal[1]
     latents = latents * vae.config["scaling_factor"]

@@ -50,11 +50,12 @@ def test_every_block_can_be_chosen(sdxl_unet):
     assert {layer.group for layer in self_attention_layers(sdxl_unet, ("down",))} == {"down1", "down2"}
 
 
-def test_a_block_without_self_attention_is_an_error(tiny_pipeline):
+def test_a_block_without_self_attention_is_left_out_and_none_at_all_is_an_error(tiny_pipeline):
     unet = tiny_pipeline().unet
     unet.mid_block = torch.nn.Identity()
-    with pytest.raises(UnsupportedModel, match="'mid'"):
-        self_attention_layers(unet, ("mid", "up"))
+    assert {layer.group for layer in self_attention_layers(unet, ("mid", "up"))} == {"up0", "up1"}
+    with pytest.raises(UnsupportedModel, match="mid"):
+        self_attention_layers(unet, ("mid",))
 
 
 def test_fused_projections_are_refused(tiny_pipeline):
