@@ -85,6 +85,11 @@ class Identity:
         model: dict[str, Any] = self.stored.recipe["model"]
         return model
 
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Names of the LoRAs and the like that were active when it was registered; it belongs to the model with them."""
+        return tuple(self.stored.attributes.get("adapters", ()))
+
     def check_model(self, model: Mapping[str, Any]) -> None:
         """Raise WrongModel when it was registered with another model than the one of this fingerprint."""
         differing = [part for part in model if self.model.get(part) != model[part]]

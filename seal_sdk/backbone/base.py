@@ -212,6 +212,10 @@ class Backbone(Protocol):
     def fingerprint(self) -> dict[str, str | bool | None]:
         """The model by content: everything but the scheduler that can change K and V."""
 
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Names of the active LoRAs and the like, for people; the fingerprint has them by content."""
+
     def scheduler_recipe(self) -> dict[str, Any]:
         """Class and configuration of the scheduler, which set the noise level of each timestep."""
 

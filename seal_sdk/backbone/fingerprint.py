@@ -10,6 +10,8 @@ import torch
 import xxhash
 from torch import Tensor, nn
 
+from seal_sdk.backbone.adapters import adapter_states
+
 
 def tensor_bytes(tensor: Tensor) -> memoryview:
     """The raw bytes of a tensor, whatever its dtype and device."""
@@ -25,20 +27,6 @@ def _config_json(module: nn.Module) -> str:
     return json.dumps(kept, sort_keys=True, default=str)
 
 
-def _adapters(module: nn.Module) -> list[str]:
-    """Names, scales and state of every active LoRA layer: peft keeps them beside the weights."""
-    found = []
-    for name, layer in module.named_modules():
-        scaling = getattr(layer, "scaling", None)
-        if isinstance(scaling, dict):
-            active = getattr(layer, "active_adapters", list(scaling))
-            state = {key: float(scaling[key]) for key in scaling if key in active}
-            found.append(
-                f"{name}:{sorted(state.items())}:{getattr(layer, 'disable_adapters', False)}:{getattr(layer, 'merged', False)}"
-            )
-    return found
-
-
 def _free_u(module: nn.Module) -> list[str]:
     """FreeU's factors where it is switched on: plain attributes of the up blocks."""
     blocks: Any = getattr(module, "up_blocks", ())
@@ -52,7 +40,7 @@ def _free_u(module: nn.Module) -> list[str]:
 
 def _switches(module: nn.Module) -> list[str]:
     """What changes the output and is no weight: adapters and FreeU."""
-    return _adapters(module) + _free_u(module)
+    return adapter_states(module) + _free_u(module)
 
 
 def fingerprint(module: nn.Module | None) -> str | None:

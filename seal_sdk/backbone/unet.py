@@ -12,6 +12,7 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor, nn
 
+from seal_sdk.backbone.adapters import active_adapters
 from seal_sdk.backbone.attention import UNetSelfAttention, self_attention_layers
 from seal_sdk.backbone.base import ControlImage, StructureLayers
 from seal_sdk.backbone.conditioning import Conditioning
@@ -257,6 +258,11 @@ class UNetBackbone:
             "vae_slicing": bool(getattr(vae, "use_slicing", False)),
             **{name: self._fingerprints.of(getattr(self.pipe, name, None)) for name in self.text_encoders},
         }
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Names of the UNet's active adapters."""
+        return active_adapters(self._unet)
 
     def scheduler_recipe(self) -> dict[str, Any]:
         """Class and configuration of the scheduler, which set the noise level of each timestep."""

@@ -161,6 +161,7 @@ class Registrar:
             "box": [float(v) for v in subject.box],
             "size": list(reference.image.size),
             "model": self.backbone.name,
+            **({"adapters": list(self.backbone.adapters)} if self.backbone.adapters else {}),
             "provenance": {
                 "torch": torch.__version__,
                 "diffusers": version("diffusers"),
