@@ -1,9 +1,10 @@
 """SDXL's full-size UNet with random weights on this machine: rows, time per step, register time, memory.
 
-    python tests/benchmarks/full_size.py [--side 256] [--steps 4] [--store FOLDER]
+    python tests/benchmarks/full_size.py [--side 256] [--steps 4] [--device cpu] [--precision bf16] [--store FOLDER]
 
 Prints JSON. Every ratio is to a baseline of the same run: plain UNet forwards with the same number of rows and one scheduler step each.
-Needs about 10 GB of memory and nothing else running.
+Needs about 10 GB of memory (15 in fp32) and nothing else running. On a CPU without native bf16 take fp32. `gpu.py` runs it on a GPU at
+several sizes and precisions.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import resource
 import statistics
 import tempfile
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -39,18 +41,40 @@ BLOCKS = dict(
 )
 
 
-def random_unet(side: int) -> UNet2DConditionModel:
-    """SDXL's UNet, 2.57 B parameters, small random weights, bf16."""
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Where and how large. side: in pixels."""
+
+    side: int = 256
+    device: str = "cpu"
+    precision: str = "bf16"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of everything."""
+        return DTYPES[self.precision]
+
+    def synchronize(self) -> None:
+        """Wait for the GPU, so that times are those of the work."""
+        if self.device != "cpu":
+            torch.cuda.synchronize()
+
+
+def random_unet(setup: Setup) -> UNet2DConditionModel:
+    """SDXL's UNet, 2.57 B parameters, small random weights."""
     with torch.device("meta"):
-        unet = UNet2DConditionModel(sample_size=side // 8, **BLOCKS).to(torch.bfloat16)
-    unet = unet.to_empty(device="cpu")
+        unet = UNet2DConditionModel(sample_size=setup.side // 8, **BLOCKS).to(setup.dtype)
+    unet = unet.to_empty(device=setup.device)
     torch.manual_seed(0)
     for parameter in unet.parameters():
         torch.nn.init.normal_(parameter, std=0.02) if parameter.ndim > 1 else torch.nn.init.ones_(parameter)
     return unet.eval()
 
 
-def pipeline(side: int) -> StableDiffusionXLPipeline:
+def pipeline(setup: Setup) -> StableDiffusionXLPipeline:
     """SDXL's UNet at full size; VAE and text encoders of SDXL's widths with few layers, since they are not measured."""
     tokenizer = CLIPTokenizer.from_pretrained(PIPELINE_FOLDER / "tokenizer")
     ids = dict(
@@ -64,18 +88,18 @@ def pipeline(side: int) -> StableDiffusionXLPipeline:
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         latent_channels=4,
-        sample_size=side,
+        sample_size=setup.side,
         force_upcast=False,
     )
+    first = CLIPTextConfig(hidden_size=768, num_attention_heads=12, **ids)
+    second = CLIPTextConfig(hidden_size=1280, num_attention_heads=20, projection_dim=1280, **ids)
     return StableDiffusionXLPipeline(
-        vae=vae.to(torch.bfloat16),
-        text_encoder=CLIPTextModel(CLIPTextConfig(hidden_size=768, num_attention_heads=12, **ids)).to(torch.bfloat16),
-        text_encoder_2=CLIPTextModelWithProjection(
-            CLIPTextConfig(hidden_size=1280, num_attention_heads=20, projection_dim=1280, **ids)
-        ).to(torch.bfloat16),
+        vae=vae.to(setup.device, setup.dtype),
+        text_encoder=CLIPTextModel(first).to(setup.device, setup.dtype),
+        text_encoder_2=CLIPTextModelWithProjection(second).to(setup.device, setup.dtype),
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
-        unet=random_unet(side),
+        unet=random_unet(setup),
         scheduler=EulerDiscreteScheduler(
             beta_start=0.00085,
             beta_end=0.012,
@@ -90,10 +114,14 @@ def pipeline(side: int) -> StableDiffusionXLPipeline:
 class StepClock(Callback):
     """Seconds of every denoising step."""
 
+    def __init__(self, setup):
+        self.setup, self.seconds, self.last = setup, [], None
+
     def on_generate_start(self, session, images, steps):
         self.seconds, self.last = [], None
 
     def on_step_end(self, session, index, timestep, latents):
+        self.setup.synchronize()
         now = time.perf_counter()
         if self.last is not None:
             self.seconds.append(now - self.last)
@@ -101,12 +129,14 @@ class StepClock(Callback):
 
 
 @torch.no_grad()
-def plain_step(pipe: StableDiffusionXLPipeline, rows: int, side: int) -> float:
+def plain_step(pipe: StableDiffusionXLPipeline, rows: int, setup: Setup) -> float:
     """Seconds of one UNet forward with ``rows`` rows, guidance and a scheduler step, as diffusers' loop runs them."""
     pipe.scheduler.set_timesteps(4)
-    latents = torch.randn(1, 4, side // 8, side // 8, dtype=torch.bfloat16)
-    embeds, pooled = torch.randn(rows, 77, 2048, dtype=torch.bfloat16), torch.randn(rows, 1280, dtype=torch.bfloat16)
-    ids = torch.tensor([[side, side, 0, 0, side, side]], dtype=torch.bfloat16).expand(rows, 6)
+    side, place = setup.side, dict(dtype=setup.dtype, device=setup.device)
+    latents = torch.randn(1, 4, side // 8, side // 8, **place)
+    embeds, pooled = torch.randn(rows, 77, 2048, **place), torch.randn(rows, 1280, **place)
+    ids = torch.tensor([[side, side, 0, 0, side, side]], **place).expand(rows, 6)
+    setup.synchronize()
     started = time.perf_counter()
     timestep = pipe.scheduler.timesteps[0]
     scaled = pipe.scheduler.scale_model_input(torch.cat([latents] * rows), timestep)
@@ -114,6 +144,7 @@ def plain_step(pipe: StableDiffusionXLPipeline, rows: int, side: int) -> float:
     noise = pipe.unet(scaled, timestep, encoder_hidden_states=embeds, added_cond_kwargs=added, return_dict=False)[0]
     guided = noise[:1] + 5.0 * (noise[1:2] - noise[:1]) if rows > 1 else noise
     pipe.scheduler.step(guided, timestep, latents, return_dict=False)
+    setup.synchronize()
     return time.perf_counter() - started
 
 
@@ -158,28 +189,21 @@ def disk_over_memory(session: IdentitySession, store: Path, repeats: int, what: 
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--side", type=int, default=256)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--store", type=Path)
-    arguments = parser.parse_args()
-    side, steps = arguments.side, arguments.steps
-
+def measure(setup: Setup, steps: int, repeats: int, store: Path) -> dict:
+    """Everything of one setup, as plain data."""
+    side = setup.side
     started = time.perf_counter()
-    pipe = pipeline(side)
+    pipe = pipeline(setup)
     loaded = time.perf_counter() - started
-    clock = StepClock()
-    store = arguments.store or Path(tempfile.mkdtemp()) / "store"
+    clock = StepClock(setup)
     session = IdentitySession(pipe, store=store, callbacks=[clock], enable_progress_bar=False)
     sample = world.sample(500_000)
     reference = world.render(sample.identity, sample.pose, sample.scene, size=side)
     structure = world.render(sample.identity, sample.pose, sample.scene, kind="mesh", size=side)
     photo, mesh = Image.fromarray(reference.image), Image.fromarray(structure.image)
 
-    plain_step(pipe, 1, side)  # warm-up
-    single = statistics.median(plain_step(pipe, 1, side) for _ in range(arguments.repeats))
+    plain_step(pipe, 1, setup)  # warm-up
+    single = statistics.median(plain_step(pipe, 1, setup) for _ in range(repeats))
     session.register(photo, prompt="warm up", name="warm", box=reference.box, timesteps=1)
     started = time.perf_counter()
     identity = session.register(photo, prompt="a photo", name="one", box=reference.box, timesteps=steps)
@@ -190,18 +214,18 @@ def main() -> None:
 
     all_rows = dict(delta_bridge=DeltaBridge(end=1.0), structure_control=Structure(end=1.0))
     ours, theirs, counted = [], [], 0
-    for _ in range(arguments.repeats):  # in turn, so that a drifting machine hurts both alike
+    for _ in range(repeats):  # in turn, so that a drifting machine hurts both alike
         drawn = session.generate(
             mesh, "a photo on snow", structure_box=structure.box, num_inference_steps=steps, seed=1, **all_rows
         )
         ours += clock.seconds[: steps - 2]  # the last step has no appearance row
         counted = drawn.unet_rows
-        theirs += [plain_step(pipe, 4, side) for _ in range(2)]
+        theirs += [plain_step(pipe, 4, setup) for _ in range(2)]
 
-    loops = disk_over_memory(session, store, arguments.repeats, dict(steps=steps, mesh=mesh, box=structure.box))
+    loops = disk_over_memory(session, store, repeats, dict(steps=steps, mesh=mesh, box=structure.box))
     report = {
         "parameters": sum(p.numel() for p in pipe.unet.parameters()),
-        "side": side,
+        **asdict(setup),
         "load_s": loaded,
         "unet_rows_of_generate": counted,
         "plain_single_row_s": single,
@@ -215,7 +239,23 @@ def main() -> None:
         **loops,
         "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     }
-    print(json.dumps(report, indent=2))
+    if setup.device != "cpu":
+        report["peak_device_memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
+    return report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", choices=DTYPES, default="bf16")
+    parser.add_argument("--store", type=Path)
+    arguments = parser.parse_args()
+    setup = Setup(arguments.side, arguments.device, arguments.precision)
+    store = arguments.store or Path(tempfile.mkdtemp()) / "store"
+    print(json.dumps(measure(setup, arguments.steps, arguments.repeats, store), indent=2))
 
 
 if __name__ == "__main__":
