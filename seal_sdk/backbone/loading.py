@@ -91,8 +91,18 @@ def load_backbone(
 def load_controlnet(
     controlnet: str | os.PathLike[str] | nn.Module | None, device: torch.device, dtype: torch.dtype
 ) -> nn.Module | None:
-    """A ControlNet from a folder or a hub id, on this device and in this dtype; an object stays as it is. Raises WeightsNotFound."""
-    if controlnet is None or not isinstance(controlnet, (str, os.PathLike)):
+    """A ControlNet from a folder or a hub id, on this device and in this dtype; an object stays as it is.
+
+    Raises WeightsNotFound, or ConfigError for what is no single ControlNetModel.
+    """
+    if controlnet is None:
+        return None
+    if not isinstance(controlnet, (str, os.PathLike)):
+        if not isinstance(getattr(controlnet, "_orig_mod", controlnet), ControlNetModel):
+            raise ConfigError(
+                f"controlnet= is a {type(controlnet).__name__}: one ControlNetModel is taken, or its folder or hub id; several at once, "
+                "ControlNet-Union and T2I-Adapters are not."
+            )
         return controlnet
     try:
         load: Any = ControlNetModel.from_pretrained  # it has no types
