@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import StoreLocked
+from ..errors import StoreIOError, StoreLocked
 from . import disk
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
 @contextmanager
@@ -16,6 +19,7 @@ def locked(path: Path, *, timeout: float, purpose: str) -> Iterator[None]:
 
     Raises:
         StoreLocked: Another process holds it for more than ``timeout`` seconds.
+        StoreIOError: The disk fails, or its file system has no locks.
     """
     from filelock import FileLock, Timeout
 
@@ -28,6 +32,13 @@ def locked(path: Path, *, timeout: float, purpose: str) -> Iterator[None]:
             raise StoreLocked(
                 f"another process has been {purpose} for more than {timeout:g} s ({path}): "
                 "wait for it, or give the store a longer lock_timeout"
+            ) from error
+        except (NotImplementedError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+                raise
+            raise StoreIOError(
+                f"the file system of {path.parent.parent} has no locks ({error}): put the store on a local disk, mount the share with "
+                "locks, or use an object store (s3://bucket/prefix)"
             ) from error
     try:
         yield
