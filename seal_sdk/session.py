@@ -203,6 +203,8 @@ class IdentitySession:
     ) -> Generation:
         """Draw the identity in the pose of ``structure``, as ``prompt`` says. Lists make a batch, which draws what single calls draw.
 
+        A seed or generator per image is needed for that: a single ``generator`` makes the noise of all images in one draw, as in diffusers.
+
         structure: an image (photo, depth, mesh, pose, canny, ...) or None. identity: a name or Identity instead of the one in use,
         or several of them with the region of each: ``{"cat": box, "dog": mask}``, in pixels of the image to draw; the structure image is
         then used as it is, without alignment. A tuple, ``("cat", "cat from behind")``, is one subject seen in several references.

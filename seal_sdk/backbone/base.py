@@ -185,12 +185,12 @@ class Backbone(Protocol):
         """Signal and noise at a timestep of the training schedule."""
 
     def draw_noise(self, shape: tuple[int, int, int, int], generators: Sequence[torch.Generator]) -> Tensor:
-        """Noise (B, C, h, w) as the family's pipeline draws it, each image's from its own generator."""
+        """Noise (B, C, h, w) as the family's pipeline draws it: each image's from its own generator, or all at once from one."""
 
     def sampler(
         self, num_inference_steps: int, generators: Sequence[torch.Generator] | torch.Generator | None = None
     ) -> Sampler:
-        """A scheduler of its own for one call. generators: one per image, for schedulers that draw noise."""
+        """A scheduler of its own for one call. generators: one per image or one for all, for schedulers that draw noise."""
 
     def sampling(self, guidance_scale: float, num_inference_steps: int) -> AbstractContextManager[SamplingState]:
         """While inside, step callbacks see this call's state; afterwards everything is as it was found."""

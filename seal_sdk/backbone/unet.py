@@ -186,7 +186,7 @@ class UNetBackbone:
         return NoiseLevel.from_alpha_bar(self.alpha_bar(timestep), self.pipe.scheduler.config.prediction_type)
 
     def draw_noise(self, shape: tuple[int, int, int, int], generators: Sequence[torch.Generator]) -> Tensor:
-        """Noise (B, C, h, w) as diffusers' pipelines draw it, each image's from its own generator."""
+        """Noise (B, C, h, w) as diffusers' pipelines draw it: each image's from its own generator, or all at once from one."""
         noise: Tensor = randn_tensor(shape, list(generators), self.device, self.dtype)
         return noise
 

@@ -68,7 +68,7 @@ class ImageGenerator:
         return self.call.backbone.sampling(sampling.guidance_scale, sampling.num_inference_steps)
 
     def _sampler(self, requests: Sequence[Request]) -> Sampler:
-        generators = [request.generator for request in requests]
+        generators = _generators(requests)
         steps = self.call.settings.sampling.num_inference_steps
         return self.call.backbone.sampler(steps, generators if len(generators) > 1 else generators[0])
 
@@ -104,7 +104,7 @@ class ImageGenerator:
         if given is not None and (tuple(given.shape) != shape or not torch.isfinite(given).all()):
             raise InputError(f"latents of shape {tuple(given.shape)}: expected finite numbers of shape {shape}.")
         if given is None:
-            given = backbone.draw_noise(shape, [request.generator for request in requests])
+            given = backbone.draw_noise(shape, _generators(requests))
         return given.to(backbone.device, backbone.dtype) * sampler.initial_scale
 
     def _readers(
@@ -160,6 +160,13 @@ def _identities(requests: Sequence[Request]) -> list[Identity]:
     """Each identity of the call once."""
     every = [each for request in requests for each in request.identities]
     return list({each.digest: each for each in every}.values())
+
+
+def _generators(requests: Sequence[Request]) -> list[torch.Generator]:
+    """One per image, or the only one where all images' noise is drawn at once."""
+    if requests[0].shared_generator:
+        return [requests[0].generator]
+    return [request.generator for request in requests]
 
 
 def _distance(request: Request, readers: dict[str, KeyValueReader]) -> float:

@@ -34,8 +34,9 @@ class ImageArguments:
 class NoiseArguments:
     """Where the images' noise comes from.
 
-    seed: an int (further images take the following numbers) or a list with one per image. generator: a torch.Generator or a list with
-    one per image, instead of a seed. draw_seed: gives a seed where none is given.
+    seed: an int (further images take the following numbers) or a list with one per image. generator: instead of a seed, a list of
+    torch.Generator with one per image, or a single one from which all images' noise is drawn at once, as in diffusers. draw_seed: gives
+    a seed where none is given.
     """
 
     seed: Any
@@ -46,7 +47,11 @@ class NoiseArguments:
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What one image asks for. subjects: none where nothing is taken from a reference. seed: None where ``generator`` is the caller's."""
+    """What one image asks for.
+
+    subjects: none where nothing is taken from a reference. seed: None where ``generator`` is the caller's. shared_generator: whether one
+    draw from ``generator`` makes the noise of all images.
+    """
 
     structure: StructureInput
     prompt: str
@@ -55,6 +60,7 @@ class Request:
     negative_prompt: str | None
     seed: int | None
     generator: torch.Generator
+    shared_generator: bool = False
 
     @property
     def identities(self) -> list[Identity]:
@@ -116,6 +122,7 @@ class _Table:
         row: int,
         seed: int | None,
         generator: torch.Generator,
+        shared_generator: bool,
         bind: Callable[[Any], tuple[SubjectBinding, ...]],
     ) -> Request:
         names = ("structure", "structure_box", "structure_mask")
@@ -127,6 +134,7 @@ class _Table:
             self._value("negative_prompt", row),
             seed,
             generator,
+            shared_generator,
         )
 
 
@@ -150,13 +158,14 @@ def _common_length(columns: dict[str, list[Any]], seeds_given: int, images_per_p
     return max(seeds_given // images_per_prompt, 1)
 
 
-def _noise(given: NoiseArguments, total: int) -> list[tuple[int | None, torch.Generator]]:
-    """Seed and generator of each image."""
+def _noise(given: NoiseArguments, total: int) -> list[tuple[int | None, torch.Generator, bool]]:
+    """Seed and generator of each image, and whether the images share the generator."""
     seed, generator = given.seed, given.generator
     if seed is not None and generator is not None:
         raise InputError("Give seed= or generator=, not both.")
     if generator is not None:
-        return [(None, each) for each in _check_generators(generator, total)]
+        shared = total > 1 and not isinstance(generator, list)
+        return [(None, each, shared) for each in _check_generators([generator] * total if shared else generator, total)]
     if isinstance(seed, list):
         if len(seed) != total:
             raise InputError(f"{total} images need {total} seeds, got {len(seed)}.")
@@ -164,14 +173,15 @@ def _noise(given: NoiseArguments, total: int) -> list[tuple[int | None, torch.Ge
     else:
         first = given.draw_seed() if seed is None else _check_seed(seed)
         seeds = [first + number for number in range(total)]
-    return [(each, torch.Generator("cpu").manual_seed(each)) for each in seeds]
+    return [(each, torch.Generator("cpu").manual_seed(each), False) for each in seeds]
 
 
 def _check_generators(generator: Any, total: int) -> list[torch.Generator]:
     generators = as_list(generator)
     if len(generators) != total:
         raise InputError(
-            f"{total} images need {total} generators (one each, so that a batch draws what single calls draw), got {len(generators)}."
+            f"{total} images need {total} generators (one each, so that a batch draws what single calls draw), or one generator that is "
+            f"not in a list, for all of them; got a list of {len(generators)}."
         )
     if not all(isinstance(each, torch.Generator) for each in generators):
         raise InputError(f"generator={generator!r}: expected a torch.Generator or a list of them.")
