@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from seal_sdk.backbone.loading import load_backbone
+from seal_sdk.backbone.schedule import CustomSchedule
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.callbacks import Callback, ProgressBar
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure, sampling_defaults
@@ -183,11 +184,14 @@ class IdentitySession:
         structure_mask: Any = None,
         negative_prompt: Any = None,
         num_inference_steps: int | None = None,
+        timesteps: Sequence[int] | None = None,
+        sigmas: Sequence[float] | None = None,
         guidance_scale: float | None = None,
         guidance_rescale: float = 0.0,
         height: int | None = None,
         width: int | None = None,
         num_images_per_prompt: int = 1,
+        eta: float = 0.0,
         seed: int | list[int] | None = None,
         generator: Any = None,
         latents: Tensor | None = None,
@@ -218,7 +222,9 @@ class IdentitySession:
             self.backbone.check_ready()
             structure_source((structure_control or self.structure).control).check(self.backbone)
             check_sampling(output_type, num_inference_steps, guidance_scale)
-            defaults = self.sampling_defaults
+            defaults, schedule = self.sampling_defaults, CustomSchedule.of(timesteps, sigmas, eta)
+            steps = schedule.steps or num_inference_steps or defaults.num_inference_steps
+            self.backbone.sampler(steps, schedule=schedule)  # whether the scheduler takes it
             settings = Settings(
                 alignment or self.alignment,
                 appearance or self.appearance,
@@ -226,11 +232,12 @@ class IdentitySession:
                 structure_for(self.backbone, structure_control or self.structure),
                 Sampling(
                     self.backbone.geometry.check_size(height, width),
-                    num_inference_steps or defaults.num_inference_steps,
+                    steps,
                     defaults.guidance_scale if guidance_scale is None else float(guidance_scale),
                     guidance_rescale,
                     clip_skip,
                     latents,
+                    schedule,
                 ),
                 output_type,
                 match_maps,

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.backbone.hooks import Hooks
+from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.method.noise_level import NoiseLevel
 
 KeyValue = tuple[Tensor, Tensor]
@@ -188,9 +189,15 @@ class Backbone(Protocol):
         """Noise (B, C, h, w) as the family's pipeline draws it: each image's from its own generator, or all at once from one."""
 
     def sampler(
-        self, num_inference_steps: int, generators: Sequence[torch.Generator] | torch.Generator | None = None
+        self,
+        num_inference_steps: int,
+        generators: Sequence[torch.Generator] | torch.Generator | None = None,
+        schedule: CustomSchedule = OWN_SCHEDULE,
     ) -> Sampler:
-        """A scheduler of its own for one call. generators: one per image or one for all, for schedulers that draw noise."""
+        """A scheduler of its own for one call. generators: one per image or one for all, for schedulers that draw noise.
+
+        schedule: its own steps come before num_inference_steps. Raises InputError where the scheduler does not take it.
+        """
 
     def sampling(self, guidance_scale: float, num_inference_steps: int) -> AbstractContextManager[SamplingState]:
         """While inside, step callbacks see this call's state; afterwards everything is as it was found."""

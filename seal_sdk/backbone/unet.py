@@ -21,6 +21,7 @@ from seal_sdk.backbone.lock import exclusive
 from seal_sdk.backbone.pipeline_state import PipelineState, lend
 from seal_sdk.backbone.prompts import warn_if_truncated
 from seal_sdk.backbone.sampler import DiffusersSampler
+from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
 from seal_sdk.backbone.vae import decode_latents, encode_image
 from seal_sdk.errors import UnsupportedModel
@@ -191,11 +192,18 @@ class UNetBackbone:
         return noise
 
     def sampler(
-        self, num_inference_steps: int, generators: Sequence[torch.Generator] | torch.Generator | None = None
+        self,
+        num_inference_steps: int,
+        generators: Sequence[torch.Generator] | torch.Generator | None = None,
+        schedule: CustomSchedule = OWN_SCHEDULE,
     ) -> DiffusersSampler:
-        """A copy of the pipeline's scheduler, set up for one call. generators: one per image, for schedulers that draw noise."""
-        arguments = self.pipe.prepare_extra_step_kwargs(generators, 0.0)
-        return DiffusersSampler(self.pipe.scheduler, num_inference_steps, self.device, arguments)
+        """A copy of the pipeline's scheduler, set up for one call.
+
+        generators: one per image or one for all, for schedulers that draw noise.
+        schedule: its own steps come before num_inference_steps. Raises InputError where the scheduler does not take it.
+        """
+        arguments = self.pipe.prepare_extra_step_kwargs(generators, schedule.eta)
+        return DiffusersSampler(self.pipe.scheduler, num_inference_steps, self.device, arguments, schedule)
 
     @contextmanager
     def sampling(self, guidance_scale: float, num_inference_steps: int) -> Iterator[PipelineState]:

@@ -68,9 +68,10 @@ class ImageGenerator:
         return self.call.backbone.sampling(sampling.guidance_scale, sampling.num_inference_steps)
 
     def _sampler(self, requests: Sequence[Request]) -> Sampler:
-        generators = _generators(requests)
-        steps = self.call.settings.sampling.num_inference_steps
-        return self.call.backbone.sampler(steps, generators if len(generators) > 1 else generators[0])
+        generators, sampling = _generators(requests), self.call.settings.sampling
+        return self.call.backbone.sampler(
+            sampling.num_inference_steps, generators if len(generators) > 1 else generators[0], sampling.schedule
+        )
 
     def _check_stored(self, identity: Identity) -> None:
         """Whether the identity holds what the settings ask for. Raises InputError."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
+from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
 from seal_sdk.errors import InputError
 
@@ -15,7 +16,10 @@ OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 
 @dataclass(frozen=True, eq=False)
 class Sampling:
-    """diffusers' own parameters. size: (height, width) in pixels. latents: (images, C, h, w) of noise, or None to draw it."""
+    """diffusers' own parameters. size: (height, width) in pixels. latents: (images, C, h, w) of noise, or None to draw it.
+
+    num_inference_steps: those of ``schedule`` where it says them.
+    """
 
     size: tuple[int, int]
     num_inference_steps: int
@@ -23,6 +27,7 @@ class Sampling:
     guidance_rescale: float = 0.0
     clip_skip: int | None = None
     latents: Tensor | None = None
+    schedule: CustomSchedule = OWN_SCHEDULE
 
 
 @dataclass(frozen=True, eq=False)

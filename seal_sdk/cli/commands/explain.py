@@ -104,6 +104,7 @@ def redraw(
 
     same = ("structure_prompt", "negative_prompt", "num_inference_steps", "guidance_scale")
     size = ("guidance_rescale", "height", "width", "clip_skip", "seed")
+    later = ("timesteps", "sigmas", "eta")  # images of earlier versions do not name them
     alignment, box = settings["alignment"], settings["structure_box"]
     fill = alignment["fill"] if isinstance(alignment["fill"], str) else tuple(alignment["fill"])
     return session.generate(
@@ -112,6 +113,7 @@ def redraw(
         identity=references,
         structure_box=box and tuple(box),
         **{key: settings[key] for key in same + size},
+        **{key: settings[key] for key in later if key in settings},
         alignment=Alignment(alignment["enabled"], fill),
         appearance=Appearance(**settings["appearance"]),
         delta_bridge=DeltaBridge(**settings["delta_bridge"]),
