@@ -7,6 +7,8 @@ thread's call.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
 from typing import Any
@@ -43,6 +45,25 @@ class Callback:
 
     def on_exception(self, session: Session, error: BaseException) -> None:
         """``register`` or ``generate`` is about to raise ``error``."""
+
+
+Tell = Callable[..., None]
+"""Tell(hook, *arguments) calls that method of every callback."""
+
+
+@contextmanager
+def reporting(session: Session, callbacks: Sequence[Callback]) -> Iterator[Tell]:
+    """Yields a Tell; an exception is told before it leaves."""
+
+    def tell(hook: str, *args: Any) -> None:
+        for callback in callbacks:
+            getattr(callback, hook)(session, *args)
+
+    try:
+        yield tell
+    except BaseException as error:
+        tell("on_exception", error)
+        raise
 
 
 class ProgressBar(Callback):

@@ -13,9 +13,10 @@ from typing import Any
 from torch import Tensor
 
 from seal_sdk.backbone.loading import load_backbone
+from seal_sdk.backbone.prompt_options import SizeIds
 from seal_sdk.backbone.schedule import CustomSchedule
 from seal_sdk.backbone.unet import UNetBackbone
-from seal_sdk.callbacks import Callback, ProgressBar
+from seal_sdk.callbacks import Callback, ProgressBar, Tell, reporting
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure, sampling_defaults
 from seal_sdk.errors import ConfigError
 from seal_sdk.generation import (
@@ -40,9 +41,6 @@ from seal_sdk.registration.recipe import CaptureSettings
 from seal_sdk.result import Generation
 from seal_sdk.segmentation import SubjectSegmenter, load_sam
 from store import IdentityStore
-
-Tell = Callable[..., None]
-"""Tell(hook, *arguments) calls that method of every callback."""
 
 
 class IdentitySession:
@@ -149,7 +147,7 @@ class IdentitySession:
         timesteps: "exact" (those of a sampling with ``num_inference_steps``), a number of anchors (default 4), or a list.
         Raises ImageError, PromptError, SubjectNotFound, NumericalError, or a StoreError.
         """
-        with self._reporting(callbacks) as tell:
+        with reporting(self, [*self.callbacks, *callbacks]) as tell:
             check_prompt(prompt)
             reference = read_reference(self.backbone.geometry, image, prompt, box, mask)
             name = name or default_name(image, reference)
@@ -183,6 +181,8 @@ class IdentitySession:
         structure_box: Any = None,
         structure_mask: Any = None,
         negative_prompt: Any = None,
+        prompt_2: str | list[str] | None = None,
+        negative_prompt_2: str | list[str] | None = None,
         num_inference_steps: int | None = None,
         timesteps: Sequence[int] | None = None,
         sigmas: Sequence[float] | None = None,
@@ -195,6 +195,12 @@ class IdentitySession:
         seed: int | list[int] | None = None,
         generator: Any = None,
         latents: Tensor | None = None,
+        original_size: tuple[int, int] | None = None,
+        crops_coords_top_left: tuple[int, int] = (0, 0),
+        target_size: tuple[int, int] | None = None,
+        negative_original_size: tuple[int, int] | None = None,
+        negative_crops_coords_top_left: tuple[int, int] = (0, 0),
+        negative_target_size: tuple[int, int] | None = None,
         clip_skip: int | None = None,
         output_type: str = "pil",
         callback_on_step_end: Callable[..., dict[str, Any]] | None = None,
@@ -218,7 +224,7 @@ class IdentitySession:
         return "latents".
         Raises InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.
         """
-        with self._reporting(callbacks) as tell:
+        with reporting(self, [*self.callbacks, *callbacks]) as tell:
             self.backbone.check_ready()
             structure_source((structure_control or self.structure).control).check(self.backbone)
             check_sampling(output_type, num_inference_steps, guidance_scale)
@@ -244,12 +250,30 @@ class IdentitySession:
             )
             requests = make_requests(
                 ImageArguments(
-                    structure, prompt, identity, structure_prompt, structure_box, structure_mask, negative_prompt
+                    structure,
+                    prompt,
+                    identity,
+                    structure_prompt,
+                    structure_box,
+                    structure_mask,
+                    negative_prompt,
+                    prompt_2,
+                    negative_prompt_2,
+                    SizeIds(
+                        original_size,
+                        crops_coords_top_left,
+                        target_size,
+                        negative_original_size,
+                        negative_crops_coords_top_left,
+                        negative_target_size,
+                    ),
                 ),
                 NoiseArguments(seed, generator, num_images_per_prompt, lambda: self._random.randrange(2**32)),
                 SubjectBinder(settings, self._in_use, Library(self.store)),
             )
-            for text in {request.prompt for request in requests}:
+            for options in {request.options for request in requests}:
+                self.backbone.check_options(options)
+            for text in {text for request in requests for text in request.prompts}:
                 self.backbone.warn_if_truncated(text)
             with self._exclusive_backbone():
                 return self._draw(requests, settings, tell, callback_on_step_end)
@@ -292,21 +316,6 @@ class IdentitySession:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-    @contextmanager
-    def _reporting(self, callbacks: Sequence[Callback]) -> Iterator[Tell]:
-        """Yields a Tell; an exception is told before it leaves."""
-        listeners = [*self.callbacks, *callbacks]
-
-        def tell(hook: str, *args: Any) -> None:
-            for listener in listeners:
-                getattr(listener, hook)(self, *args)
-
-        try:
-            yield tell
-        except BaseException as error:
-            tell("on_exception", error)
-            raise
 
     @contextmanager
     def _exclusive_backbone(self) -> Iterator[UNetBackbone]:

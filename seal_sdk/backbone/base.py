@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.backbone.hooks import Hooks
+from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.method.noise_level import NoiseLevel
 
@@ -156,14 +157,25 @@ class Backbone(Protocol):
     def check_ready(self) -> None:
         """Raise UnsupportedModel when the model is in a state that the method cannot work with."""
 
+    def check_options(self, options: PromptOptions) -> None:
+        """Raise InputError for options that the family does not have, or that do not fit the model."""
+
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the text encoders do not read the whole prompt."""
 
-    def encode_prompt(self, prompt: str, size: tuple[int, int], *, clip_skip: int | None = None) -> Conditioning:
+    def encode_prompt(
+        self, prompt: str, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
+    ) -> Conditioning:
         """Conditioning of one prompt for an image of (height, width) pixels."""
 
     def encode_prompt_pair(
-        self, prompt: str, negative_prompt: str | None, size: tuple[int, int], *, clip_skip: int | None = None
+        self,
+        prompt: str,
+        negative_prompt: str | None,
+        size: Pair,
+        *,
+        clip_skip: int | None = None,
+        options: PromptOptions = NO_OPTIONS,
     ) -> tuple[Conditioning, Conditioning]:
         """(unconditional, conditional), exactly as the family's pipeline prepares them for one prompt."""
 

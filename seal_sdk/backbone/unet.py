@@ -19,6 +19,7 @@ from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.backbone.lock import exclusive
 from seal_sdk.backbone.pipeline_state import PipelineState, lend
+from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
 from seal_sdk.backbone.prompts import warn_if_truncated
 from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
@@ -52,14 +53,26 @@ class UNetBackbone:
         """Whether a pipeline is of this family."""
         raise NotImplementedError
 
-    def encode_prompt(self, prompt: str, size: tuple[int, int], *, clip_skip: int | None = None) -> Conditioning:
+    def encode_prompt(
+        self, prompt: str, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
+    ) -> Conditioning:
         """Conditioning of one prompt for an image of (height, width) pixels."""
         raise NotImplementedError
 
     def encode_prompt_pair(
-        self, prompt: str, negative_prompt: str | None, size: tuple[int, int], *, clip_skip: int | None = None
+        self,
+        prompt: str,
+        negative_prompt: str | None,
+        size: Pair,
+        *,
+        clip_skip: int | None = None,
+        options: PromptOptions = NO_OPTIONS,
     ) -> tuple[Conditioning, Conditioning]:
         """(unconditional, conditional), exactly as the family's pipeline prepares them for one prompt."""
+        raise NotImplementedError
+
+    def check_options(self, options: PromptOptions) -> None:
+        """Raise InputError for options that the family does not have, or that do not fit the model."""
         raise NotImplementedError
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from seal_sdk.backbone.prompt_options import OWN_SIZE, PromptOptions, SizeIds
 from seal_sdk.errors import InputError, PromptError
 from seal_sdk.generation.regions import SubjectBinding
 from seal_sdk.generation.structure import StructureInput
@@ -28,6 +29,9 @@ class ImageArguments:
     structure_box: Any = None
     structure_mask: Any = None
     negative_prompt: Any = None
+    prompt_2: Any = None
+    negative_prompt_2: Any = None
+    size_ids: SizeIds = OWN_SIZE
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +62,15 @@ class Request:
     subjects: tuple[SubjectBinding, ...]
     structure_prompt: str | None
     negative_prompt: str | None
+    options: PromptOptions
     seed: int | None
     generator: torch.Generator
     shared_generator: bool = False
+
+    @property
+    def prompts(self) -> list[str]:
+        """What its text encoders read."""
+        return [text for text in (self.prompt, self.options.prompt_2) if text]
 
     @property
     def identities(self) -> list[Identity]:
@@ -75,6 +85,11 @@ def check_prompt(prompt: Any, what: str = "prompt") -> str:
             f"{what}={prompt!r}: expected words that say what the image shows, such as 'a photo of a cat on snow'."
         )
     return prompt
+
+
+def _check_second(prompt: Any, what: str) -> None:
+    if prompt is not None and not isinstance(prompt, str):
+        raise PromptError(f"{what}={prompt!r}: expected words, or None for those of the first text encoder.")
 
 
 def as_list(value: Any) -> list[Any]:
@@ -94,6 +109,9 @@ def make_requests(
     columns = {each.name: as_list(getattr(arguments, each.name)) for each in fields(arguments)}
     for text in columns["prompt"]:
         check_prompt(text)
+    for name in ("prompt_2", "negative_prompt_2"):
+        for text in columns[name]:
+            _check_second(text, name)
     count = _common_length(columns, _seeds_given(noise), noise.images_per_prompt)
     total = count * noise.images_per_prompt
     drawn = _noise(noise, total)
@@ -132,6 +150,7 @@ class _Table:
             bind(self._value("identity", row)),
             self._value("structure_prompt", row),
             self._value("negative_prompt", row),
+            PromptOptions(*(self._value(name, row) for name in ("prompt_2", "negative_prompt_2", "size_ids"))),
             seed,
             generator,
             shared_generator,

@@ -138,3 +138,59 @@ def test_a_scheduler_that_takes_no_custom_schedule_is_named(session, scheduler, 
 def test_what_is_no_schedule_is_refused(session, arguments):
     with pytest.raises(InputError, match=next(iter(arguments))):
         by_session(session, "a cat", **arguments)
+
+
+PROMPTS = {
+    "prompt_2": dict(prompt_2="a photo of a red dog"),
+    "negative_prompt_2": dict(negative_prompt="a dog", negative_prompt_2="a horse at night"),
+    "both": dict(prompt_2="a dog", negative_prompt_2="a horse", negative_prompt="snow"),
+    "no guidance": dict(prompt_2="a dog", guidance_scale=1.0),
+}
+SIZES = {
+    "original_size": dict(original_size=(64, 48), target_size=(96, 96)),
+    "crops": dict(crops_coords_top_left=(32, 16)),
+    "negative": dict(negative_original_size=(32, 32), negative_target_size=(96, 64)),
+    "negative crops": dict(
+        negative_original_size=(32, 32), negative_crops_coords_top_left=(5, 9), negative_target_size=(96, 64)
+    ),
+    "one negative": dict(original_size=(64, 48), negative_target_size=(96, 64)),
+    "no guidance": dict(crops_coords_top_left=(32, 16), guidance_scale=1.0),
+}
+
+
+@pytest.mark.parametrize("arguments", [*PROMPTS.values(), *SIZES.values()], ids=[*PROMPTS, *SIZES])
+def test_second_prompts_and_size_ids(with_identity, arguments):
+    ours = by_session(with_identity, "a cat", **arguments)
+    assert np.array_equal(ours.image, by_diffusers(with_identity, "a cat", **arguments)[0])
+    plain = {name: arguments[name] for name in ("guidance_scale", "negative_prompt") if name in arguments}
+    assert not np.array_equal(ours.image, by_session(with_identity, "a cat", **plain).image)
+    assert_draws_an_identity(with_identity, "a cat", **arguments)
+    assert {name: ours.settings[0][name] for name in arguments} == arguments
+
+
+def test_each_image_of_a_batch_has_its_own_second_prompt(session):
+    batch = by_session(session, ["a cat", "a dog"], prompt_2=["snow", None], negative_prompt_2="night", seed=[3, 3])
+    for image, prompt, second in zip(batch.images, ["a cat", "a dog"], ["snow", None], strict=True):
+        assert np.array_equal(image, by_session(session, prompt, prompt_2=second, negative_prompt_2="night").image)
+
+
+@pytest.mark.parametrize("name", ["prompt_2", "negative_prompt_2"])
+def test_stable_diffusion_15_has_one_text_encoder(sd15_session, name):
+    with pytest.raises(InputError, match="one text encoder"):
+        by_session(sd15_session, "a cat", **{name: "a dog"})
+
+
+def test_stable_diffusion_15_has_no_size_ids(sd15_session):
+    with pytest.raises(InputError, match="no size ids: leave target_size out"):
+        by_session(sd15_session, "a cat", target_size=(64, 64))
+
+
+@pytest.mark.parametrize("value", [(64,), "ab", (1.5, 2), (-1, 3), None])
+def test_what_is_no_pair_of_pixels_is_refused(session, value):
+    with pytest.raises(InputError, match="crops_coords_top_left"):
+        by_session(session, "a cat", crops_coords_top_left=value)
+
+
+def test_what_is_no_second_prompt_is_refused(session):
+    with pytest.raises(InputError, match="prompt_2=3"):
+        by_session(session, "a cat", prompt_2=3)

@@ -104,7 +104,19 @@ def redraw(
 
     same = ("structure_prompt", "negative_prompt", "num_inference_steps", "guidance_scale")
     size = ("guidance_rescale", "height", "width", "clip_skip", "seed")
-    later = ("timesteps", "sigmas", "eta")  # images of earlier versions do not name them
+    ids = [
+        f"{row}{name}"
+        for row in ("", "negative_")
+        for name in ("original_size", "crops_coords_top_left", "target_size")
+    ]
+    later = (
+        "timesteps",
+        "sigmas",
+        "eta",
+        "prompt_2",
+        "negative_prompt_2",
+        *ids,
+    )  # images of earlier versions lack them
     alignment, box = settings["alignment"], settings["structure_box"]
     fill = alignment["fill"] if isinstance(alignment["fill"], str) else tuple(alignment["fill"])
     return session.generate(
