@@ -7,7 +7,7 @@ thread's call.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
@@ -15,6 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from seal_sdk.errors import InputError
 from seal_sdk.identity import Identity
 from seal_sdk.result import Generation
 
@@ -64,6 +65,36 @@ def reporting(session: Session, callbacks: Sequence[Callback]) -> Iterator[Tell]
     except BaseException as error:
         tell("on_exception", error)
         raise
+
+
+class StepCallback:
+    """diffusers' ``callback_on_step_end`` with its ``callback_on_step_end_tensor_inputs``.
+
+    callback: None for none. An object of diffusers' that names its ``tensor_inputs`` gets those. Raises InputError for tensors that do not
+    exist here: each image has rows of its own, of which diffusers' batched embeddings say nothing.
+    """
+
+    TENSORS = ("latents",)
+
+    def __init__(self, callback: Callable[..., Mapping[str, Any]] | None, tensor_inputs: Sequence[str]) -> None:
+        self.callback, self.names = callback, tuple(getattr(callback, "tensor_inputs", tensor_inputs))
+        self._check("callback_on_step_end_tensor_inputs", self.names)
+
+    def __call__(self, pipe: Any, index: int, timestep: Any, latents: Any) -> Any:
+        """The latents (B, C, h, w) to go on with. Raises InputError where the callback returns a tensor that diffusers' would take."""
+        if self.callback is None:
+            return latents
+        tensors = {"latents": latents}
+        given = self.callback(pipe, index, timestep, {name: tensors[name] for name in self.names})
+        self._check("callback_on_step_end returned", [name for name in given if name in pipe._callback_tensor_inputs])
+        return given.get("latents", latents)
+
+    def _check(self, what: str, names: Sequence[str]) -> None:
+        others = [name for name in names if name not in self.TENSORS]
+        if others:
+            raise InputError(
+                f"{what}: {', '.join(others)} cannot be read or changed here; {', '.join(self.TENSORS)} can."
+            )
 
 
 class ProgressBar(Callback):

@@ -16,7 +16,7 @@ from seal_sdk.backbone.loading import load_backbone
 from seal_sdk.backbone.prompt_options import SizeIds
 from seal_sdk.backbone.schedule import CustomSchedule
 from seal_sdk.backbone.unet import UNetBackbone
-from seal_sdk.callbacks import Callback, ProgressBar, Tell, reporting
+from seal_sdk.callbacks import Callback, ProgressBar, StepCallback, Tell, reporting
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure, sampling_defaults
 from seal_sdk.errors import ConfigError
 from seal_sdk.generation import (
@@ -204,6 +204,7 @@ class IdentitySession:
         clip_skip: int | None = None,
         output_type: str = "pil",
         callback_on_step_end: Callable[..., dict[str, Any]] | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         alignment: Alignment | None = None,
         appearance: Appearance | None = None,
         delta_bridge: DeltaBridge | None = None,
@@ -220,12 +221,14 @@ class IdentitySession:
         then used as it is, without alignment. A tuple, ``("cat", "cat from behind")``, is one subject seen in several references.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels. match_maps: keep what ``Generation.maps()`` shows.
-        height, width: in pixels. The names of diffusers' pipelines mean what they mean there; ``callback_on_step_end`` receives and may
-        return "latents".
+        height, width: in pixels. The names of diffusers' pipelines mean what they mean there. ``callback_on_step_end`` receives and may
+        return "latents", the only one of ``callback_on_step_end_tensor_inputs`` that is supported. ``prompt_2`` is not compared for prompt
+        edits (``DeltaBridge.override``).
         Raises InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.
         """
         with reporting(self, [*self.callbacks, *callbacks]) as tell:
             self.backbone.check_ready()
+            step_callback = StepCallback(callback_on_step_end, callback_on_step_end_tensor_inputs)
             structure_source((structure_control or self.structure).control).check(self.backbone)
             check_sampling(output_type, num_inference_steps, guidance_scale)
             defaults, schedule = self.sampling_defaults, CustomSchedule.of(timesteps, sigmas, eta)
@@ -276,7 +279,7 @@ class IdentitySession:
             for text in {text for request in requests for text in request.prompts}:
                 self.backbone.warn_if_truncated(text)
             with self._exclusive_backbone():
-                return self._draw(requests, settings, tell, callback_on_step_end)
+                return self._draw(requests, settings, tell, step_callback)
 
     def state_dict(self) -> dict[str, Any]:
         """What a later session needs to go on: the identity in use, the method's settings, and where the drawn seeds are."""
@@ -324,11 +327,7 @@ class IdentitySession:
             yield self.backbone  # it may have been closed while this thread waited
 
     def _draw(
-        self,
-        requests: Sequence[Request],
-        settings: Settings,
-        tell: Tell,
-        callback_on_step_end: Callable[..., dict[str, Any]] | None,
+        self, requests: Sequence[Request], settings: Settings, tell: Tell, step_callback: StepCallback
     ) -> Generation:
         model = self.backbone.fingerprint()
         for identity in {each for request in requests for each in request.identities}:
@@ -338,9 +337,7 @@ class IdentitySession:
         tell("on_generate_start", len(requests), settings.sampling.num_inference_steps)
 
         def on_step_end(index: int, timestep: Tensor, latents: Tensor) -> Tensor:
-            if callback_on_step_end is not None:
-                given = callback_on_step_end(self.pipe, index, timestep, {"latents": latents})
-                latents = given.get("latents", latents)
+            latents = step_callback(self.pipe, index, timestep, latents)
             tell("on_step_end", index, float(timestep), latents)
             return latents
 

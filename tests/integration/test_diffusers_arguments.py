@@ -14,6 +14,7 @@ from diffusers import (
     EulerDiscreteScheduler,
     PNDMScheduler,
 )
+from diffusers.callbacks import SDXLCFGCutoffCallback
 from fixtures import tiny_sd15
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession
@@ -194,3 +195,28 @@ def test_what_is_no_pair_of_pixels_is_refused(session, value):
 def test_what_is_no_second_prompt_is_refused(session):
     with pytest.raises(InputError, match="prompt_2=3"):
         by_session(session, "a cat", prompt_2=3)
+
+
+@pytest.mark.parametrize("names", [[], ["latents"]], ids=str)
+def test_step_callbacks_get_the_tensors_they_name(with_identity, names):
+    seen = []
+
+    def halve(pipe, index, timestep, tensors):
+        seen.append(sorted(tensors))
+        return {name: tensor * 0.5 for name, tensor in tensors.items()}
+
+    how = dict(callback_on_step_end=halve, callback_on_step_end_tensor_inputs=names)
+    ours = by_session(with_identity, "a cat", **how)
+    assert np.array_equal(ours.image, by_diffusers(with_identity, "a cat", **how)[0])
+    assert_draws_an_identity(with_identity, "a cat", **how)
+    assert seen == [names] * len(seen) and len(seen) == 8
+
+
+def test_step_callbacks_cannot_have_the_embeddings(session):
+    how = dict(callback_on_step_end=lambda *args: {})
+    with pytest.raises(InputError, match=r"prompt_embeds cannot .* latents can"):
+        by_session(session, "a cat", callback_on_step_end_tensor_inputs=["latents", "prompt_embeds"], **how)
+    with pytest.raises(InputError, match="add_time_ids cannot"):
+        by_session(session, "a cat", callback_on_step_end=SDXLCFGCutoffCallback(cutoff_step_ratio=0.5))
+    with pytest.raises(InputError, match="returned: prompt_embeds"):
+        by_session(session, "a cat", callback_on_step_end=lambda *args: {"prompt_embeds": None})
