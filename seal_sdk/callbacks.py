@@ -80,14 +80,19 @@ class StepCallback:
         self.callback, self.names = callback, tuple(getattr(callback, "tensor_inputs", tensor_inputs))
         self._check("callback_on_step_end_tensor_inputs", self.names)
 
-    def __call__(self, pipe: Any, index: int, timestep: Any, latents: Any) -> Any:
-        """The latents (B, C, h, w) to go on with. Raises InputError where the callback returns a tensor that diffusers' would take."""
-        if self.callback is None:
-            return latents
-        tensors = {"latents": latents}
-        given = self.callback(pipe, index, timestep, {name: tensors[name] for name in self.names})
-        self._check("callback_on_step_end returned", [name for name in given if name in pipe._callback_tensor_inputs])
-        return given.get("latents", latents)
+    def __call__(self, pipe: Any, tell: Tell, index: int, timestep: Any, latents: Any) -> Any:
+        """The latents (B, C, h, w) to go on with, of which the callbacks of ``tell`` hear.
+
+        Raises InputError where the callback returns another tensor that diffusers would take.
+        """
+        if self.callback is not None:
+            tensors = {"latents": latents}
+            given = self.callback(pipe, index, timestep, {name: tensors[name] for name in self.names})
+            known = pipe._callback_tensor_inputs
+            self._check("callback_on_step_end returned", [name for name in given if name in known])
+            latents = given.get("latents", latents)
+        tell("on_step_end", index, float(timestep), latents)
+        return latents
 
     def _check(self, what: str, names: Sequence[str]) -> None:
         others = [name for name in names if name not in self.TENSORS]

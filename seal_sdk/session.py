@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from seal_sdk.backbone.loading import load_backbone
+from seal_sdk.backbone.prompt_embeds import PromptEmbeds
 from seal_sdk.backbone.prompt_options import SizeIds
 from seal_sdk.backbone.schedule import CustomSchedule
 from seal_sdk.backbone.unet import UNetBackbone
@@ -31,7 +32,7 @@ from seal_sdk.generation import (
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.regions import SubjectBinder
 from seal_sdk.generation.request import check_prompt
-from seal_sdk.generation.settings import check_sampling, structure_for
+from seal_sdk.generation.settings import check_sampling, count_steps, structure_for
 from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.identity import Identity, Library
 from seal_sdk.kv_cache import KeyValueCache
@@ -174,7 +175,7 @@ class IdentitySession:
     def generate(  # noqa: PLR0913  # the public API: the names of diffusers' pipelines
         self,
         structure: Any,
-        prompt: str | list[str],
+        prompt: str | list[str] | None = None,
         *,
         identity: Any = None,
         structure_prompt: Any = None,
@@ -195,6 +196,10 @@ class IdentitySession:
         seed: int | list[int] | None = None,
         generator: Any = None,
         latents: Tensor | None = None,
+        prompt_embeds: Tensor | None = None,
+        pooled_prompt_embeds: Tensor | None = None,
+        negative_prompt_embeds: Tensor | None = None,
+        negative_pooled_prompt_embeds: Tensor | None = None,
         original_size: tuple[int, int] | None = None,
         crops_coords_top_left: tuple[int, int] = (0, 0),
         target_size: tuple[int, int] | None = None,
@@ -222,8 +227,8 @@ class IdentitySession:
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels. match_maps: keep what ``Generation.maps()`` shows.
         height, width: in pixels. The names of diffusers' pipelines mean what they mean there. ``callback_on_step_end`` receives and may
-        return "latents", the only one of ``callback_on_step_end_tensor_inputs`` that is supported. ``prompt_2`` is not compared for prompt
-        edits (``DeltaBridge.override``).
+        return "latents", the only one of ``callback_on_step_end_tensor_inputs`` that is supported. Prompt edits (``DeltaBridge.override``)
+        compare ``prompt`` only: not ``prompt_2``, nor ``prompt_embeds``, which take its place (with SDXL beside the pooled ones).
         Raises InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.
         """
         with reporting(self, [*self.callbacks, *callbacks]) as tell:
@@ -232,8 +237,7 @@ class IdentitySession:
             structure_source((structure_control or self.structure).control).check(self.backbone)
             check_sampling(output_type, num_inference_steps, guidance_scale)
             defaults, schedule = self.sampling_defaults, CustomSchedule.of(timesteps, sigmas, eta)
-            steps = schedule.steps or num_inference_steps or defaults.num_inference_steps
-            self.backbone.sampler(steps, schedule=schedule)  # whether the scheduler takes it
+            steps = count_steps(self.backbone, schedule, num_inference_steps or defaults.num_inference_steps)
             settings = Settings(
                 alignment or self.alignment,
                 appearance or self.appearance,
@@ -270,6 +274,9 @@ class IdentitySession:
                         negative_crops_coords_top_left,
                         negative_target_size,
                     ),
+                    PromptEmbeds(
+                        prompt_embeds, pooled_prompt_embeds, negative_prompt_embeds, negative_pooled_prompt_embeds
+                    ).split(),
                 ),
                 NoiseArguments(seed, generator, num_images_per_prompt, lambda: self._random.randrange(2**32)),
                 SubjectBinder(settings, self._in_use, Library(self.store)),
@@ -335,12 +342,7 @@ class IdentitySession:
         repairer = Repairer(Registrar(self.backbone, self.store), lambda: self.segmenter)
         call = Call(self.backbone, settings, lambda: self.segmenter, repairer)
         tell("on_generate_start", len(requests), settings.sampling.num_inference_steps)
-
-        def on_step_end(index: int, timestep: Tensor, latents: Tensor) -> Tensor:
-            latents = step_callback(self.pipe, index, timestep, latents)
-            tell("on_step_end", index, float(timestep), latents)
-            return latents
-
+        on_step_end = partial(step_callback, self.pipe, tell)
         drawn = ImageGenerator(call, self._cache).generate(requests, on_step_end)
         generation = replace(drawn, restored=repairer.names)
         tell("on_generate_end", generation)

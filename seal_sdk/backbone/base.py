@@ -164,13 +164,13 @@ class Backbone(Protocol):
         """Warn with PromptTruncated when the text encoders do not read the whole prompt."""
 
     def encode_prompt(
-        self, prompt: str, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
+        self, prompt: str | None, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
     ) -> Conditioning:
-        """Conditioning of one prompt for an image of (height, width) pixels."""
+        """Conditioning of one prompt, None where the options have its embeddings, for an image of (height, width) pixels."""
 
     def encode_prompt_pair(
         self,
-        prompt: str,
+        prompt: str | None,
         negative_prompt: str | None,
         size: Pair,
         *,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from seal_sdk.backbone.prompt_embeds import NO_EMBEDS, PromptEmbeds
 from seal_sdk.errors import InputError
 
 Pair = tuple[int, int]
@@ -63,11 +64,15 @@ OWN_SIZE = SizeIds()
 
 @dataclass(frozen=True)
 class PromptOptions:
-    """What an image's prompts are encoded with. prompt_2, negative_prompt_2: for the second text encoder; None: as for the first."""
+    """What an image's prompts are encoded with.
+
+    prompt_2, negative_prompt_2: for the second text encoder; None: as for the first. embeds: of one image, instead of encoding words.
+    """
 
     prompt_2: str | None = None
     negative_prompt_2: str | None = None
     size_ids: SizeIds = OWN_SIZE
+    embeds: PromptEmbeds = NO_EMBEDS
 
     def with_suffix(self, text: str) -> PromptOptions:
         """With words added to the second prompt, if there is one."""

@@ -30,10 +30,10 @@ class DiffusersSampler:
     ) -> None:
         self._scheduler = copy.deepcopy(scheduler)
         self._step_arguments = step_arguments
-        if schedule.steps is None:
-            self._scheduler.set_timesteps(num_inference_steps, device=device)
-        else:
+        if schedule.has_steps:
             _set_schedule(self._scheduler, device, schedule)
+        else:
+            self._scheduler.set_timesteps(num_inference_steps, device=device)
 
     def copy(self) -> DiffusersSampler:
         """As it is now: some schedulers remember their steps."""

@@ -33,10 +33,9 @@ class CustomSchedule:
         return cls(_numbers("timesteps", timesteps, int), _numbers("sigmas", sigmas, float), float(eta))
 
     @property
-    def steps(self) -> int | None:
-        """How many there are; None where the scheduler spreads them."""
-        given = self.sigmas if self.timesteps is None else self.timesteps
-        return None if given is None else len(given)
+    def has_steps(self) -> bool:
+        """Whether the steps are the caller's."""
+        return self.timesteps is not None or self.sigmas is not None
 
 
 OWN_SCHEDULE = CustomSchedule()

@@ -39,16 +39,16 @@ class SD15Backbone(UNetBackbone):
         return StructureLayers(features=("up_blocks.1.resnets.1",), attention=tuple(groups))
 
     def encode_prompt(
-        self, prompt: str, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
+        self, prompt: str | None, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
     ) -> Conditioning:
         """Conditioning of one prompt; the image's size does not matter."""
         self._check_clip_skip(clip_skip)
-        embeds, _ = self.pipe.encode_prompt(prompt, self.device, 1, False, clip_skip=clip_skip)
+        embeds, _ = self.pipe.encode_prompt(prompt, self.device, 1, False, clip_skip=clip_skip, **options.embeds.given)
         return Conditioning(embeds)
 
     def encode_prompt_pair(
         self,
-        prompt: str,
+        prompt: str | None,
         negative_prompt: str | None,
         size: Pair,
         *,
@@ -58,12 +58,19 @@ class SD15Backbone(UNetBackbone):
         """(unconditional, conditional), exactly as ``StableDiffusionPipeline.__call__`` prepares them for one prompt."""
         self._check_clip_skip(clip_skip)
         embeds, negative = self.pipe.encode_prompt(
-            prompt, self.device, 1, True, negative_prompt=negative_prompt, clip_skip=clip_skip
+            prompt,
+            self.device,
+            1,
+            True,
+            negative_prompt=negative_prompt,
+            clip_skip=clip_skip,
+            **options.embeds.given,
         )
         return Conditioning(negative), Conditioning(embeds)
 
     def check_options(self, options: PromptOptions) -> None:
-        """Raise InputError for what needs a second text encoder or size ids."""
+        """Raise InputError for what needs a second text encoder or size ids, and for embeddings that do not fit."""
+        options.embeds.check(self._unet.config["cross_attention_dim"], None)
         if options.prompt_2 is not None or options.negative_prompt_2 is not None:
             raise InputError(f"{self.family} has one text encoder: leave prompt_2 and negative_prompt_2 out.")
         if options.size_ids.given:

@@ -35,7 +35,7 @@ class SDXLBackbone(UNetBackbone):
         return StructureLayers(features=("up_blocks.0.resnets.0", "up_blocks.0.resnets.1"), attention=("up0",))
 
     def encode_prompt(
-        self, prompt: str, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
+        self, prompt: str | None, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
     ) -> Conditioning:
         """Conditioning of one prompt for an image of (height, width) pixels; uncropped unless the options say otherwise."""
         embeds, _, pooled, _ = self.pipe.encode_prompt(
@@ -44,12 +44,13 @@ class SDXLBackbone(UNetBackbone):
             device=self.device,
             do_classifier_free_guidance=False,
             clip_skip=clip_skip,
+            **options.embeds.given,
         )
         return _conditioning(embeds, pooled, options.size_ids.conditional(size))
 
     def encode_prompt_pair(
         self,
-        prompt: str,
+        prompt: str | None,
         negative_prompt: str | None,
         size: Pair,
         *,
@@ -65,6 +66,7 @@ class SDXLBackbone(UNetBackbone):
             negative_prompt=negative_prompt,
             negative_prompt_2=options.negative_prompt_2,
             clip_skip=clip_skip,
+            **options.embeds.given,
         )
         ids = options.size_ids
         return (
@@ -73,7 +75,12 @@ class SDXLBackbone(UNetBackbone):
         )
 
     def check_options(self, options: PromptOptions) -> None:
-        """SDXL has them all."""
+        """SDXL has them all. Raises InputError for embeddings that do not fit, or lack the pooled ones."""
+        config = self._unet.config
+        pooled = (
+            config["projection_class_embeddings_input_dim"] - config["addition_time_embed_dim"] * 6
+        )  # beside the size ids
+        options.embeds.check(config["cross_attention_dim"], pooled)
 
     def conditioning_recipe(self, size: tuple[int, int]) -> Mapping[str, Any]:
         """The size ids of an uncropped image of (height, width)."""
@@ -83,4 +90,4 @@ class SDXLBackbone(UNetBackbone):
 def _conditioning(embeds: Tensor, pooled: Tensor, size_ids: tuple[int, ...]) -> Conditioning:
     """With SDXL's size ids: original size, crop, target size."""
     ids = torch.tensor([size_ids], dtype=embeds.dtype, device=embeds.device)
-    return Conditioning(embeds, {"text_embeds": pooled, "time_ids": ids})
+    return Conditioning(embeds, {"text_embeds": pooled.to(embeds.device), "time_ids": ids})

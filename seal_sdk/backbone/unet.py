@@ -54,14 +54,14 @@ class UNetBackbone:
         raise NotImplementedError
 
     def encode_prompt(
-        self, prompt: str, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
+        self, prompt: str | None, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
     ) -> Conditioning:
-        """Conditioning of one prompt for an image of (height, width) pixels."""
+        """Conditioning of one prompt, None where the options have its embeddings, for an image of (height, width) pixels."""
         raise NotImplementedError
 
     def encode_prompt_pair(
         self,
-        prompt: str,
+        prompt: str | None,
         negative_prompt: str | None,
         size: Pair,
         *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,13 @@ class ImageGenerator:
         Raises InputError for identities that lack what the settings need, SubjectNotFound, NumericalError, or a StoreError.
         """
         identities = _identities(requests)
+        if self.call.edits_references and any(each.subjects and each.prompt is None for each in requests):
+            warnings.warn(
+                "prompt_embeds have no words to compare with the reference's prompt: DeltaBridge(override=...) does nothing. "
+                "Give prompt= instead, or switch it off with override=0.",
+                UserWarning,
+                stacklevel=4,  # the caller of IdentitySession.generate
+            )
         for identity in identities:
             self._check_stored(identity)
         with (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
+
+from torch import Tensor
 
 from seal_sdk.generation.regions import sole_identity
 from seal_sdk.generation.request import Request
@@ -28,6 +31,7 @@ def describe(
         "negative_prompt": request.negative_prompt,
         "prompt_2": request.options.prompt_2,
         "negative_prompt_2": request.options.negative_prompt_2,
+        "embeds": {name: _digest(value) for name, value in request.options.embeds.given.items()},
         **asdict(request.options.size_ids),
         "structure": structure and {"aligned_pixels": pixels_digest(structure.image)},
         "structure_prompt": request.structure_prompt,
@@ -53,3 +57,9 @@ def describe(
 
 def _named(identity: Identity) -> dict[str, str]:
     return {"name": identity.name, "digest": identity.digest}
+
+
+def _digest(embeds: Tensor) -> str:
+    """SHA-256 of a tensor's shape and its values in float32, 64 hex digits."""
+    values = embeds.detach().float().cpu().contiguous().numpy().tobytes()
+    return hashlib.sha256(f"{tuple(embeds.shape)}".encode() + values).hexdigest()

@@ -62,7 +62,7 @@ class Planner:
         bridged = bool(subjects) and bridge.strength > 0
         prompt, options = request.prompt, request.options
         if bridged and bridge.quality:
-            prompt, options = f"{prompt}, {bridge.quality}", options.with_suffix(bridge.quality)
+            prompt, options = prompt and f"{prompt}, {bridge.quality}", options.with_suffix(bridge.quality)
         masks = self._masks(subjects, structure)
         with self.call.meter.phase("encode_prompt"):
             uncond, generation = self._pair(prompt, request.negative_prompt, options)
@@ -114,15 +114,15 @@ def _align(call: Call, aligner: StructureAligner, given: StructureInput, identit
     return aligner.align(given, identity, identity is not None and call.settings.needs_subject_mask)
 
 
-def _encode_single(call: Call, prompt: str, options: PromptOptions) -> Conditioning:
+def _encode_single(call: Call, prompt: str | None, options: PromptOptions) -> Conditioning:
     sampling = call.settings.sampling
     return call.backbone.encode_prompt(prompt, sampling.size, clip_skip=sampling.clip_skip, options=options)
 
 
 def _encode_pair(
     call: Call,
-    encode_single: Callable[[str, PromptOptions], Conditioning],
-    prompt: str,
+    encode_single: Callable[[str | None, PromptOptions], Conditioning],
+    prompt: str | None,
     negative: str | None,
     options: PromptOptions,
 ) -> tuple[Conditioning | None, Conditioning]:

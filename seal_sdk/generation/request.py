@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from seal_sdk.backbone.prompt_embeds import NO_EMBEDS, PromptEmbeds
 from seal_sdk.backbone.prompt_options import OWN_SIZE, PromptOptions, SizeIds
 from seal_sdk.errors import InputError, PromptError
 from seal_sdk.generation.regions import SubjectBinding
@@ -32,6 +33,7 @@ class ImageArguments:
     prompt_2: Any = None
     negative_prompt_2: Any = None
     size_ids: SizeIds = OWN_SIZE
+    embeds: list[PromptEmbeds] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +53,14 @@ class NoiseArguments:
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What one image asks for.
+    """What one image asks for. prompt: None where ``options`` has its embeddings.
 
     subjects: none where nothing is taken from a reference. seed: None where ``generator`` is the caller's. shared_generator: whether one
     draw from ``generator`` makes the noise of all images.
     """
 
     structure: StructureInput
-    prompt: str
+    prompt: str | None
     subjects: tuple[SubjectBinding, ...]
     structure_prompt: str | None
     negative_prompt: str | None
@@ -87,6 +89,19 @@ def check_prompt(prompt: Any, what: str = "prompt") -> str:
     return prompt
 
 
+def _check_either(columns: dict[str, list[Any]]) -> None:
+    """Raise InputError where words and their embeddings are both given."""
+    for words in ("prompt", "prompt_2", "negative_prompt", "negative_prompt_2"):
+        embeds = f"{words.removesuffix('_2')}_embeds"
+        if any(text is not None for text in columns[words]) and not _lacks(columns, embeds):
+            raise InputError(f"Give {words}= or {embeds}=, not both.")
+
+
+def _lacks(columns: dict[str, list[Any]], name: str) -> bool:
+    """Whether no embeddings of this name are given."""
+    return all(each is None or name not in each.given for each in columns["embeds"])
+
+
 def _check_second(prompt: Any, what: str) -> None:
     if prompt is not None and not isinstance(prompt, str):
         raise PromptError(f"{what}={prompt!r}: expected words, or None for those of the first text encoder.")
@@ -107,7 +122,8 @@ def make_requests(
     if type(noise.images_per_prompt) is not int or noise.images_per_prompt < 1:
         raise InputError(f"num_images_per_prompt={noise.images_per_prompt!r}: expected an integer >= 1.")
     columns = {each.name: as_list(getattr(arguments, each.name)) for each in fields(arguments)}
-    for text in columns["prompt"]:
+    _check_either(columns)
+    for text in columns["prompt"] if _lacks(columns, "prompt_embeds") else []:
         check_prompt(text)
     for name in ("prompt_2", "negative_prompt_2"):
         for text in columns[name]:
@@ -150,7 +166,12 @@ class _Table:
             bind(self._value("identity", row)),
             self._value("structure_prompt", row),
             self._value("negative_prompt", row),
-            PromptOptions(*(self._value(name, row) for name in ("prompt_2", "negative_prompt_2", "size_ids"))),
+            PromptOptions(
+                self._value("prompt_2", row),
+                self._value("negative_prompt_2", row),
+                self._value("size_ids", row),
+                self._value("embeds", row) or NO_EMBEDS,
+            ),
             seed,
             generator,
             shared_generator,

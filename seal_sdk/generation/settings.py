@@ -64,6 +64,16 @@ def check_sampling(output_type: str, steps: int | None, guidance_scale: float | 
         raise InputError(f"guidance_scale={guidance_scale!r}: expected a number from 0 to 1000.")
 
 
+def count_steps(backbone: Backbone, schedule: CustomSchedule, num_inference_steps: int) -> int:
+    """How many steps a call has: some schedulers take a last sigma that is no step.
+
+    Raises InputError for a schedule that the scheduler does not take.
+    """
+    if not schedule.has_steps:
+        return num_inference_steps
+    return len(backbone.sampler(num_inference_steps, schedule=schedule).timesteps)
+
+
 def structure_for(backbone: Backbone, structure: Structure) -> Structure:
     """The structure settings with the model's own layers where none are named."""
     own = backbone.structure_layers

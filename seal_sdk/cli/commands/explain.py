@@ -58,6 +58,8 @@ def command(
         raise Failure(f"{image} shows several identities: use generate(..., match_maps=True) and maps(identity=...).")
     if settings["identity"] is None or settings["seed"] is None:
         raise Failure(f"{image} was drawn without an identity, or with noise of its own: nothing can be explained.")
+    if settings.get("embeds"):
+        raise Failure(f"{image} was drawn from embeddings, which it does not hold: use generate(..., match_maps=True).")
     if settings["structure"] is not None and structure is None:
         raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
 
