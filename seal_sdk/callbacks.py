@@ -7,12 +7,15 @@ thread's call.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
 from typing import Any
 
 from tqdm import tqdm
 
+from seal_sdk.errors import InputError
 from seal_sdk.identity import Identity
 from seal_sdk.result import Generation
 
@@ -43,6 +46,60 @@ class Callback:
 
     def on_exception(self, session: Session, error: BaseException) -> None:
         """``register`` or ``generate`` is about to raise ``error``."""
+
+
+Tell = Callable[..., None]
+"""Tell(hook, *arguments) calls that method of every callback."""
+
+
+@contextmanager
+def reporting(session: Session, callbacks: Sequence[Callback]) -> Iterator[Tell]:
+    """Yields a Tell; an exception is told before it leaves."""
+
+    def tell(hook: str, *args: Any) -> None:
+        for callback in callbacks:
+            getattr(callback, hook)(session, *args)
+
+    try:
+        yield tell
+    except BaseException as error:
+        tell("on_exception", error)
+        raise
+
+
+class StepCallback:
+    """diffusers' ``callback_on_step_end`` with its ``callback_on_step_end_tensor_inputs``.
+
+    callback: None for none. An object of diffusers' that names its ``tensor_inputs`` gets those. Raises InputError for tensors that do not
+    exist here: each image has rows of its own, of which diffusers' batched embeddings say nothing.
+    """
+
+    TENSORS = ("latents",)
+
+    def __init__(self, callback: Callable[..., Mapping[str, Any]] | None, tensor_inputs: Sequence[str]) -> None:
+        self.callback, self.names = callback, tuple(getattr(callback, "tensor_inputs", tensor_inputs))
+        self._check("callback_on_step_end_tensor_inputs", self.names)
+
+    def __call__(self, pipe: Any, tell: Tell, index: int, timestep: Any, latents: Any) -> Any:
+        """The latents (B, C, h, w) to go on with, of which the callbacks of ``tell`` hear.
+
+        Raises InputError where the callback returns another tensor that diffusers would take.
+        """
+        if self.callback is not None:
+            tensors = {"latents": latents}
+            given = self.callback(pipe, index, timestep, {name: tensors[name] for name in self.names})
+            known = pipe._callback_tensor_inputs
+            self._check("callback_on_step_end returned", [name for name in given if name in known])
+            latents = given.get("latents", latents)
+        tell("on_step_end", index, float(timestep), latents)
+        return latents
+
+    def _check(self, what: str, names: Sequence[str]) -> None:
+        others = [name for name in names if name not in self.TENSORS]
+        if others:
+            raise InputError(
+                f"{what}: {', '.join(others)} cannot be read or changed here; {', '.join(self.TENSORS)} can."
+            )
 
 
 class ProgressBar(Callback):

@@ -13,8 +13,11 @@ from typing import Any
 from torch import Tensor
 
 from seal_sdk.backbone.loading import load_backbone
+from seal_sdk.backbone.prompt_embeds import PromptEmbeds
+from seal_sdk.backbone.prompt_options import SizeIds
+from seal_sdk.backbone.schedule import CustomSchedule
 from seal_sdk.backbone.unet import UNetBackbone
-from seal_sdk.callbacks import Callback, ProgressBar
+from seal_sdk.callbacks import Callback, ProgressBar, StepCallback, Tell, reporting
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure, sampling_defaults
 from seal_sdk.errors import ConfigError
 from seal_sdk.generation import (
@@ -29,7 +32,7 @@ from seal_sdk.generation import (
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.regions import SubjectBinder
 from seal_sdk.generation.request import check_prompt
-from seal_sdk.generation.settings import check_sampling, structure_for
+from seal_sdk.generation.settings import check_sampling, count_steps, structure_for
 from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.identity import Identity, Library
 from seal_sdk.kv_cache import KeyValueCache
@@ -39,9 +42,6 @@ from seal_sdk.registration.recipe import CaptureSettings
 from seal_sdk.result import Generation
 from seal_sdk.segmentation import SubjectSegmenter, load_sam
 from store import IdentityStore
-
-Tell = Callable[..., None]
-"""Tell(hook, *arguments) calls that method of every callback."""
 
 
 class IdentitySession:
@@ -148,7 +148,7 @@ class IdentitySession:
         timesteps: "exact" (those of a sampling with ``num_inference_steps``), a number of anchors (default 4), or a list.
         Raises ImageError, PromptError, SubjectNotFound, NumericalError, or a StoreError.
         """
-        with self._reporting(callbacks) as tell:
+        with reporting(self, [*self.callbacks, *callbacks]) as tell:
             self.backbone.check_ready()
             check_prompt(prompt)
             reference = read_reference(self.backbone.geometry, image, prompt, box, mask)
@@ -176,25 +176,41 @@ class IdentitySession:
     def generate(  # noqa: PLR0913  # the public API: the names of diffusers' pipelines
         self,
         structure: Any,
-        prompt: str | list[str],
+        prompt: str | list[str] | None = None,
         *,
         identity: Any = None,
         structure_prompt: Any = None,
         structure_box: Any = None,
         structure_mask: Any = None,
         negative_prompt: Any = None,
+        prompt_2: str | list[str] | None = None,
+        negative_prompt_2: str | list[str] | None = None,
         num_inference_steps: int | None = None,
+        timesteps: Sequence[int] | None = None,
+        sigmas: Sequence[float] | None = None,
         guidance_scale: float | None = None,
         guidance_rescale: float = 0.0,
         height: int | None = None,
         width: int | None = None,
         num_images_per_prompt: int = 1,
+        eta: float = 0.0,
         seed: int | list[int] | None = None,
         generator: Any = None,
         latents: Tensor | None = None,
+        prompt_embeds: Tensor | None = None,
+        pooled_prompt_embeds: Tensor | None = None,
+        negative_prompt_embeds: Tensor | None = None,
+        negative_pooled_prompt_embeds: Tensor | None = None,
+        original_size: tuple[int, int] | None = None,
+        crops_coords_top_left: tuple[int, int] = (0, 0),
+        target_size: tuple[int, int] | None = None,
+        negative_original_size: tuple[int, int] | None = None,
+        negative_crops_coords_top_left: tuple[int, int] = (0, 0),
+        negative_target_size: tuple[int, int] | None = None,
         clip_skip: int | None = None,
         output_type: str = "pil",
         callback_on_step_end: Callable[..., dict[str, Any]] | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         alignment: Alignment | None = None,
         appearance: Appearance | None = None,
         delta_bridge: DeltaBridge | None = None,
@@ -204,20 +220,25 @@ class IdentitySession:
     ) -> Generation:
         """Draw the identity in the pose of ``structure``, as ``prompt`` says. Lists make a batch, which draws what single calls draw.
 
+        A seed or generator per image is needed for that: a single ``generator`` makes the noise of all images in one draw, as in diffusers.
+
         structure: an image (photo, depth, mesh, pose, canny, ...) or None. identity: a name or Identity instead of the one in use,
         or several of them with the region of each: ``{"cat": box, "dog": mask}``, in pixels of the image to draw; the structure image is
         then used as it is, without alignment. A tuple, ``("cat", "cat from behind")``, is one subject seen in several references.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels. match_maps: keep what ``Generation.maps()`` shows.
-        height, width: in pixels. The names of diffusers' pipelines mean what they mean there; ``callback_on_step_end`` receives and may
-        return "latents".
+        height, width: in pixels. The names of diffusers' pipelines mean what they mean there. ``callback_on_step_end`` receives and may
+        return "latents", the only one of ``callback_on_step_end_tensor_inputs`` that is supported. Prompt edits (``DeltaBridge.override``)
+        compare ``prompt`` only: not ``prompt_2``, nor ``prompt_embeds``, which take its place (with SDXL beside the pooled ones).
         Raises InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.
         """
-        with self._reporting(callbacks) as tell:
+        with reporting(self, [*self.callbacks, *callbacks]) as tell:
             self.backbone.check_ready()
+            step_callback = StepCallback(callback_on_step_end, callback_on_step_end_tensor_inputs)
             structure_source((structure_control or self.structure).control).check(self.backbone)
             check_sampling(output_type, num_inference_steps, guidance_scale)
-            defaults = self.sampling_defaults
+            defaults, schedule = self.sampling_defaults, CustomSchedule.of(timesteps, sigmas, eta)
+            steps = count_steps(self.backbone, schedule, num_inference_steps or defaults.num_inference_steps)
             settings = Settings(
                 alignment or self.alignment,
                 appearance or self.appearance,
@@ -225,26 +246,48 @@ class IdentitySession:
                 structure_for(self.backbone, structure_control or self.structure),
                 Sampling(
                     self.backbone.geometry.check_size(height, width),
-                    num_inference_steps or defaults.num_inference_steps,
+                    steps,
                     defaults.guidance_scale if guidance_scale is None else float(guidance_scale),
                     guidance_rescale,
                     clip_skip,
                     latents,
+                    schedule,
                 ),
                 output_type,
                 match_maps,
             )
             requests = make_requests(
                 ImageArguments(
-                    structure, prompt, identity, structure_prompt, structure_box, structure_mask, negative_prompt
+                    structure,
+                    prompt,
+                    identity,
+                    structure_prompt,
+                    structure_box,
+                    structure_mask,
+                    negative_prompt,
+                    prompt_2,
+                    negative_prompt_2,
+                    SizeIds(
+                        original_size,
+                        crops_coords_top_left,
+                        target_size,
+                        negative_original_size,
+                        negative_crops_coords_top_left,
+                        negative_target_size,
+                    ),
+                    PromptEmbeds(
+                        prompt_embeds, pooled_prompt_embeds, negative_prompt_embeds, negative_pooled_prompt_embeds
+                    ).split(),
                 ),
                 NoiseArguments(seed, generator, num_images_per_prompt, lambda: self._random.randrange(2**32)),
                 SubjectBinder(settings, self._in_use, Library(self.store)),
             )
-            for text in {request.prompt for request in requests}:
+            for options in {request.options for request in requests}:
+                self.backbone.check_options(options)
+            for text in {text for request in requests for text in request.prompts}:
                 self.backbone.warn_if_truncated(text)
             with self._exclusive_backbone():
-                return self._draw(requests, settings, tell, callback_on_step_end)
+                return self._draw(requests, settings, tell, step_callback)
 
     def state_dict(self) -> dict[str, Any]:
         """What a later session needs to go on: the identity in use, the method's settings, and where the drawn seeds are."""
@@ -292,32 +335,13 @@ class IdentitySession:
         self.close()
 
     @contextmanager
-    def _reporting(self, callbacks: Sequence[Callback]) -> Iterator[Tell]:
-        """Yields a Tell; an exception is told before it leaves."""
-        listeners = [*self.callbacks, *callbacks]
-
-        def tell(hook: str, *args: Any) -> None:
-            for listener in listeners:
-                getattr(listener, hook)(self, *args)
-
-        try:
-            yield tell
-        except BaseException as error:
-            tell("on_exception", error)
-            raise
-
-    @contextmanager
     def _exclusive_backbone(self) -> Iterator[UNetBackbone]:
         """The model, which no other thread uses inside."""
         with self.backbone.lock:
             yield self.backbone  # it may have been closed while this thread waited
 
     def _draw(
-        self,
-        requests: Sequence[Request],
-        settings: Settings,
-        tell: Tell,
-        callback_on_step_end: Callable[..., dict[str, Any]] | None,
+        self, requests: Sequence[Request], settings: Settings, tell: Tell, step_callback: StepCallback
     ) -> Generation:
         model = self.backbone.fingerprint()
         for identity in {each for request in requests for each in request.identities}:
@@ -325,14 +349,7 @@ class IdentitySession:
         repairer = Repairer(Registrar(self.backbone, self.store), lambda: self.segmenter)
         call = Call(self.backbone, settings, lambda: self.segmenter, repairer)
         tell("on_generate_start", len(requests), settings.sampling.num_inference_steps)
-
-        def on_step_end(index: int, timestep: Tensor, latents: Tensor) -> Tensor:
-            if callback_on_step_end is not None:
-                given = callback_on_step_end(self.pipe, index, timestep, {"latents": latents})
-                latents = given.get("latents", latents)
-            tell("on_step_end", index, float(timestep), latents)
-            return latents
-
+        on_step_end = partial(step_callback, self.pipe, tell)
         drawn = ImageGenerator(call, self._cache).generate(requests, on_step_end)
         generation = replace(drawn, restored=repairer.names)
         tell("on_generate_end", generation)

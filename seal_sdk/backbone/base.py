@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.backbone.hooks import Hooks
+from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
+from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.method.noise_level import NoiseLevel
 
 KeyValue = tuple[Tensor, Tensor]
@@ -155,14 +157,25 @@ class Backbone(Protocol):
     def check_ready(self) -> None:
         """Raise UnsupportedModel when the model is in a state that the method cannot work with."""
 
+    def check_options(self, options: PromptOptions) -> None:
+        """Raise InputError for options that the family does not have, or that do not fit the model."""
+
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the text encoders do not read the whole prompt."""
 
-    def encode_prompt(self, prompt: str, size: tuple[int, int], *, clip_skip: int | None = None) -> Conditioning:
-        """Conditioning of one prompt for an image of (height, width) pixels."""
+    def encode_prompt(
+        self, prompt: str | None, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
+    ) -> Conditioning:
+        """Conditioning of one prompt, None where the options have its embeddings, for an image of (height, width) pixels."""
 
     def encode_prompt_pair(
-        self, prompt: str, negative_prompt: str | None, size: tuple[int, int], *, clip_skip: int | None = None
+        self,
+        prompt: str | None,
+        negative_prompt: str | None,
+        size: Pair,
+        *,
+        clip_skip: int | None = None,
+        options: PromptOptions = NO_OPTIONS,
     ) -> tuple[Conditioning, Conditioning]:
         """(unconditional, conditional), exactly as the family's pipeline prepares them for one prompt."""
 
@@ -185,12 +198,18 @@ class Backbone(Protocol):
         """Signal and noise at a timestep of the training schedule."""
 
     def draw_noise(self, shape: tuple[int, int, int, int], generators: Sequence[torch.Generator]) -> Tensor:
-        """Noise (B, C, h, w) as the family's pipeline draws it, each image's from its own generator."""
+        """Noise (B, C, h, w) as the family's pipeline draws it: each image's from its own generator, or all at once from one."""
 
     def sampler(
-        self, num_inference_steps: int, generators: Sequence[torch.Generator] | torch.Generator | None = None
+        self,
+        num_inference_steps: int,
+        generators: Sequence[torch.Generator] | torch.Generator | None = None,
+        schedule: CustomSchedule = OWN_SCHEDULE,
     ) -> Sampler:
-        """A scheduler of its own for one call. generators: one per image, for schedulers that draw noise."""
+        """A scheduler of its own for one call. generators: one per image or one for all, for schedulers that draw noise.
+
+        schedule: its own steps come before num_inference_steps. Raises InputError where the scheduler does not take it.
+        """
 
     def sampling(self, guidance_scale: float, num_inference_steps: int) -> AbstractContextManager[SamplingState]:
         """While inside, step callbacks see this call's state; afterwards everything is as it was found."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -26,6 +27,12 @@ class Conditioning:
 
 
 def stack(rows: Sequence[Conditioning]) -> Conditioning:
-    """Several rows as one batch."""
+    """Several rows as one batch.
+
+    Rows of different lengths T have their tokens repeated up to the least common multiple: attention to tokens that all occur equally often
+    is attention to those tokens once.
+    """
+    length = math.lcm(*(row.embeds.shape[1] for row in rows))
+    embeds = [row.embeds.repeat(1, length // row.embeds.shape[1], 1) for row in rows]
     added = {name: torch.cat([row.added[name] for row in rows]) for name in rows[0].added}
-    return Conditioning(torch.cat([row.embeds for row in rows]), added)
+    return Conditioning(torch.cat(embeds), added)

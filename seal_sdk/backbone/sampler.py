@@ -7,18 +7,33 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import retrieve_timesteps
 from torch import Tensor
+
+from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
+from seal_sdk.errors import InputError
 
 
 class DiffusersSampler:
-    """See `seal_sdk.backbone.base.Sampler`. step_arguments: further arguments of the scheduler's ``step``."""
+    """See `seal_sdk.backbone.base.Sampler`. step_arguments: further arguments of the scheduler's ``step``.
+
+    Raises InputError for a schedule that the scheduler does not take.
+    """
 
     def __init__(
-        self, scheduler: Any, num_inference_steps: int, device: torch.device, step_arguments: Mapping[str, Any]
+        self,
+        scheduler: Any,
+        num_inference_steps: int,
+        device: torch.device,
+        step_arguments: Mapping[str, Any],
+        schedule: CustomSchedule = OWN_SCHEDULE,
     ) -> None:
         self._scheduler = copy.deepcopy(scheduler)
-        self._scheduler.set_timesteps(num_inference_steps, device=device)
         self._step_arguments = step_arguments
+        if schedule.has_steps:
+            _set_schedule(self._scheduler, device, schedule)
+        else:
+            self._scheduler.set_timesteps(num_inference_steps, device=device)
 
     def copy(self) -> DiffusersSampler:
         """As it is now: some schedulers remember their steps."""
@@ -49,3 +64,13 @@ class DiffusersSampler:
             prediction, timestep, latents, **self._step_arguments, return_dict=False
         )[0]
         return stepped.to(latents.dtype)
+
+
+def _set_schedule(scheduler: Any, device: torch.device, schedule: CustomSchedule) -> None:
+    timesteps = None if schedule.timesteps is None else list(schedule.timesteps)
+    sigmas = None if schedule.sigmas is None else list(schedule.sigmas)
+    try:
+        retrieve_timesteps(scheduler, device=device, timesteps=timesteps, sigmas=sigmas)
+    except ValueError as error:
+        given = f"timesteps={timesteps}" if sigmas is None else f"sigmas={sigmas}"
+        raise InputError(f"{given}: {type(scheduler).__name__} does not take them. {error}") from error

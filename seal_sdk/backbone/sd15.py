@@ -8,6 +8,7 @@ from diffusers import StableDiffusionPipeline
 
 from seal_sdk.backbone.base import StructureLayers
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.errors import InputError
 
@@ -37,21 +38,43 @@ class SD15Backbone(UNetBackbone):
         groups = dict.fromkeys(layer.group for layer in self.self_attention_layers(("up",)))
         return StructureLayers(features=("up_blocks.1.resnets.1",), attention=tuple(groups))
 
-    def encode_prompt(self, prompt: str, size: tuple[int, int], *, clip_skip: int | None = None) -> Conditioning:
+    def encode_prompt(
+        self, prompt: str | None, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
+    ) -> Conditioning:
         """Conditioning of one prompt; the image's size does not matter."""
         self._check_clip_skip(clip_skip)
-        embeds, _ = self.pipe.encode_prompt(prompt, self.device, 1, False, clip_skip=clip_skip)
+        embeds, _ = self.pipe.encode_prompt(prompt, self.device, 1, False, clip_skip=clip_skip, **options.embeds.given)
         return Conditioning(embeds)
 
     def encode_prompt_pair(
-        self, prompt: str, negative_prompt: str | None, size: tuple[int, int], *, clip_skip: int | None = None
+        self,
+        prompt: str | None,
+        negative_prompt: str | None,
+        size: Pair,
+        *,
+        clip_skip: int | None = None,
+        options: PromptOptions = NO_OPTIONS,
     ) -> tuple[Conditioning, Conditioning]:
         """(unconditional, conditional), exactly as ``StableDiffusionPipeline.__call__`` prepares them for one prompt."""
         self._check_clip_skip(clip_skip)
         embeds, negative = self.pipe.encode_prompt(
-            prompt, self.device, 1, True, negative_prompt=negative_prompt, clip_skip=clip_skip
+            prompt,
+            self.device,
+            1,
+            True,
+            negative_prompt=negative_prompt,
+            clip_skip=clip_skip,
+            **options.embeds.given,
         )
         return Conditioning(negative), Conditioning(embeds)
+
+    def check_options(self, options: PromptOptions) -> None:
+        """Raise InputError for what needs a second text encoder or size ids, and for embeddings that do not fit."""
+        options.embeds.check(self._unet.config["cross_attention_dim"], None)
+        if options.prompt_2 is not None or options.negative_prompt_2 is not None:
+            raise InputError(f"{self.family} has one text encoder: leave prompt_2 and negative_prompt_2 out.")
+        if options.size_ids.given:
+            raise InputError(f"{self.family} has no size ids: leave {', '.join(options.size_ids.given)} out.")
 
     def _check_clip_skip(self, clip_skip: int | None) -> None:
         """Raise InputError where diffusers cannot skip layers: it looks for a part that newer text encoders do not have."""

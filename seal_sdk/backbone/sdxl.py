@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seal_sdk.backbone.base import StructureLayers
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
 from seal_sdk.backbone.unet import UNetBackbone
 
 
@@ -33,32 +34,60 @@ class SDXLBackbone(UNetBackbone):
         """Ctrl-X injects the first ResNet of ``up_blocks.0`` and Q and K there; the benchmark prefers two ResNets (ours)."""
         return StructureLayers(features=("up_blocks.0.resnets.0", "up_blocks.0.resnets.1"), attention=("up0",))
 
-    def encode_prompt(self, prompt: str, size: tuple[int, int], *, clip_skip: int | None = None) -> Conditioning:
-        """Conditioning of one prompt for an uncropped image of (height, width) pixels."""
+    def encode_prompt(
+        self, prompt: str | None, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
+    ) -> Conditioning:
+        """Conditioning of one prompt for an image of (height, width) pixels; uncropped unless the options say otherwise."""
         embeds, _, pooled, _ = self.pipe.encode_prompt(
-            prompt, device=self.device, do_classifier_free_guidance=False, clip_skip=clip_skip
+            prompt,
+            prompt_2=options.prompt_2,
+            device=self.device,
+            do_classifier_free_guidance=False,
+            clip_skip=clip_skip,
+            **options.embeds.given,
         )
-        return _conditioning(embeds, pooled, size)
+        return _conditioning(embeds, pooled, options.size_ids.conditional(size))
 
     def encode_prompt_pair(
-        self, prompt: str, negative_prompt: str | None, size: tuple[int, int], *, clip_skip: int | None = None
+        self,
+        prompt: str | None,
+        negative_prompt: str | None,
+        size: Pair,
+        *,
+        clip_skip: int | None = None,
+        options: PromptOptions = NO_OPTIONS,
     ) -> tuple[Conditioning, Conditioning]:
         """(unconditional, conditional), exactly as ``StableDiffusionXLPipeline.__call__`` prepares them for one prompt."""
         embeds, negative, pooled, negative_pooled = self.pipe.encode_prompt(
             prompt,
+            prompt_2=options.prompt_2,
             device=self.device,
             do_classifier_free_guidance=True,
             negative_prompt=negative_prompt,
+            negative_prompt_2=options.negative_prompt_2,
             clip_skip=clip_skip,
+            **options.embeds.given,
         )
-        return _conditioning(negative, negative_pooled, size), _conditioning(embeds, pooled, size)
+        ids = options.size_ids
+        return (
+            _conditioning(negative, negative_pooled, ids.unconditional(size)),
+            _conditioning(embeds, pooled, ids.conditional(size)),
+        )
+
+    def check_options(self, options: PromptOptions) -> None:
+        """SDXL has them all. Raises InputError for embeddings that do not fit, or lack the pooled ones."""
+        config = self._unet.config
+        pooled = (
+            config["projection_class_embeddings_input_dim"] - config["addition_time_embed_dim"] * 6
+        )  # beside the size ids
+        options.embeds.check(config["cross_attention_dim"], pooled)
 
     def conditioning_recipe(self, size: tuple[int, int]) -> Mapping[str, Any]:
         """The size ids of an uncropped image of (height, width)."""
         return {"time_ids": [*size, 0, 0, *size]}
 
 
-def _conditioning(embeds: Tensor, pooled: Tensor, size: tuple[int, int]) -> Conditioning:
+def _conditioning(embeds: Tensor, pooled: Tensor, size_ids: tuple[int, ...]) -> Conditioning:
     """With SDXL's size ids: original size, crop, target size."""
-    ids = torch.tensor([[*size, 0, 0, *size]], dtype=embeds.dtype, device=embeds.device)
-    return Conditioning(embeds, {"text_embeds": pooled, "time_ids": ids})
+    ids = torch.tensor([size_ids], dtype=embeds.dtype, device=embeds.device)
+    return Conditioning(embeds, {"text_embeds": pooled.to(embeds.device), "time_ids": ids})

@@ -20,9 +20,11 @@ from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.backbone.lock import exclusive
 from seal_sdk.backbone.pipeline_state import PipelineState, lend
+from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
 from seal_sdk.backbone.prompts import warn_if_truncated
 from seal_sdk.backbone.readiness import check_pipeline
 from seal_sdk.backbone.sampler import DiffusersSampler
+from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
 from seal_sdk.backbone.vae import decode_latents, encode_image
 from seal_sdk.errors import UnsupportedModel
@@ -53,14 +55,26 @@ class UNetBackbone:
         """Whether a pipeline is of this family."""
         raise NotImplementedError
 
-    def encode_prompt(self, prompt: str, size: tuple[int, int], *, clip_skip: int | None = None) -> Conditioning:
-        """Conditioning of one prompt for an image of (height, width) pixels."""
+    def encode_prompt(
+        self, prompt: str | None, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
+    ) -> Conditioning:
+        """Conditioning of one prompt, None where the options have its embeddings, for an image of (height, width) pixels."""
         raise NotImplementedError
 
     def encode_prompt_pair(
-        self, prompt: str, negative_prompt: str | None, size: tuple[int, int], *, clip_skip: int | None = None
+        self,
+        prompt: str | None,
+        negative_prompt: str | None,
+        size: Pair,
+        *,
+        clip_skip: int | None = None,
+        options: PromptOptions = NO_OPTIONS,
     ) -> tuple[Conditioning, Conditioning]:
         """(unconditional, conditional), exactly as the family's pipeline prepares them for one prompt."""
+        raise NotImplementedError
+
+    def check_options(self, options: PromptOptions) -> None:
+        """Raise InputError for options that the family does not have, or that do not fit the model."""
         raise NotImplementedError
 
     @property
@@ -186,16 +200,23 @@ class UNetBackbone:
         return NoiseLevel.from_alpha_bar(self.alpha_bar(timestep), self.pipe.scheduler.config.prediction_type)
 
     def draw_noise(self, shape: tuple[int, int, int, int], generators: Sequence[torch.Generator]) -> Tensor:
-        """Noise (B, C, h, w) as diffusers' pipelines draw it, each image's from its own generator."""
+        """Noise (B, C, h, w) as diffusers' pipelines draw it: each image's from its own generator, or all at once from one."""
         noise: Tensor = randn_tensor(shape, list(generators), self.device, self.dtype)
         return noise
 
     def sampler(
-        self, num_inference_steps: int, generators: Sequence[torch.Generator] | torch.Generator | None = None
+        self,
+        num_inference_steps: int,
+        generators: Sequence[torch.Generator] | torch.Generator | None = None,
+        schedule: CustomSchedule = OWN_SCHEDULE,
     ) -> DiffusersSampler:
-        """A copy of the pipeline's scheduler, set up for one call. generators: one per image, for schedulers that draw noise."""
-        arguments = self.pipe.prepare_extra_step_kwargs(generators, 0.0)
-        return DiffusersSampler(self.pipe.scheduler, num_inference_steps, self.device, arguments)
+        """A copy of the pipeline's scheduler, set up for one call.
+
+        generators: one per image or one for all, for schedulers that draw noise.
+        schedule: its own steps come before num_inference_steps. Raises InputError where the scheduler does not take it.
+        """
+        arguments = self.pipe.prepare_extra_step_kwargs(generators, schedule.eta)
+        return DiffusersSampler(self.pipe.scheduler, num_inference_steps, self.device, arguments, schedule)
 
     @contextmanager
     def sampling(self, guidance_scale: float, num_inference_steps: int) -> Iterator[PipelineState]:

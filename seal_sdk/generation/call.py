@@ -38,6 +38,18 @@ class Call:
         return self.settings.sampling.guidance_scale > 1 and not self.backbone.guidance_is_embedded
 
     @property
+    def edits_references(self) -> bool:
+        """Whether references change where the prompt says otherwise (``DeltaBridge.override``)."""
+        bridge, appearance = self.settings.delta_bridge, self.settings.appearance
+        return (
+            self.guided
+            and bridge.strength > 0
+            and bridge.override > 0
+            and appearance.delta > 0
+            and appearance.detail > 0
+        )
+
+    @property
     def latent_size(self) -> tuple[int, int]:
         """(height, width) of the image's latents."""
         return self.backbone.geometry.latent_size(self.settings.sampling.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,13 @@ class ImageGenerator:
         Raises InputError for identities that lack what the settings need, SubjectNotFound, NumericalError, or a StoreError.
         """
         identities = _identities(requests)
+        if self.call.edits_references and any(each.subjects and each.prompt is None for each in requests):
+            warnings.warn(
+                "prompt_embeds have no words to compare with the reference's prompt: DeltaBridge(override=...) does nothing. "
+                "Give prompt= instead, or switch it off with override=0.",
+                UserWarning,
+                stacklevel=4,  # the caller of IdentitySession.generate
+            )
         for identity in identities:
             self._check_stored(identity)
         with (
@@ -68,9 +76,10 @@ class ImageGenerator:
         return self.call.backbone.sampling(sampling.guidance_scale, sampling.num_inference_steps)
 
     def _sampler(self, requests: Sequence[Request]) -> Sampler:
-        generators = [request.generator for request in requests]
-        steps = self.call.settings.sampling.num_inference_steps
-        return self.call.backbone.sampler(steps, generators if len(generators) > 1 else generators[0])
+        generators, sampling = _generators(requests), self.call.settings.sampling
+        return self.call.backbone.sampler(
+            sampling.num_inference_steps, generators if len(generators) > 1 else generators[0], sampling.schedule
+        )
 
     def _check_stored(self, identity: Identity) -> None:
         """Whether the identity holds what the settings ask for. Raises InputError."""
@@ -104,7 +113,7 @@ class ImageGenerator:
         if given is not None and (tuple(given.shape) != shape or not torch.isfinite(given).all()):
             raise InputError(f"latents of shape {tuple(given.shape)}: expected finite numbers of shape {shape}.")
         if given is None:
-            given = backbone.draw_noise(shape, [request.generator for request in requests])
+            given = backbone.draw_noise(shape, _generators(requests))
         return given.to(backbone.device, backbone.dtype) * sampler.initial_scale
 
     def _readers(
@@ -160,6 +169,13 @@ def _identities(requests: Sequence[Request]) -> list[Identity]:
     """Each identity of the call once."""
     every = [each for request in requests for each in request.identities]
     return list({each.digest: each for each in every}.values())
+
+
+def _generators(requests: Sequence[Request]) -> list[torch.Generator]:
+    """One per image, or the only one where all images' noise is drawn at once."""
+    if requests[0].shared_generator:
+        return [requests[0].generator]
+    return [request.generator for request in requests]
 
 
 def _distance(request: Request, readers: dict[str, KeyValueReader]) -> float:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
+
+from torch import Tensor
 
 from seal_sdk.generation.regions import sole_identity
 from seal_sdk.generation.request import Request
@@ -26,6 +29,10 @@ def describe(
         "identities": [] if alone else [_named(each) for each in references],
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
+        "prompt_2": request.options.prompt_2,
+        "negative_prompt_2": request.options.negative_prompt_2,
+        "embeds": {name: _digest(value) for name, value in request.options.embeds.given.items()},
+        **asdict(request.options.size_ids),
         "structure": structure and {"aligned_pixels": pixels_digest(structure.image)},
         "structure_prompt": request.structure_prompt,
         "structure_box": None if box is None else [float(value) for value in box],
@@ -36,6 +43,9 @@ def describe(
         "guidance_scale": sampling.guidance_scale,
         "guidance_rescale": sampling.guidance_rescale,
         "clip_skip": sampling.clip_skip,
+        "timesteps": sampling.schedule.timesteps and list(sampling.schedule.timesteps),
+        "sigmas": sampling.schedule.sigmas and list(sampling.schedule.sigmas),
+        "eta": sampling.schedule.eta,
         "scheduler": scheduler,
         "alignment": asdict(settings.alignment),
         "appearance": asdict(settings.appearance),
@@ -47,3 +57,9 @@ def describe(
 
 def _named(identity: Identity) -> dict[str, str]:
     return {"name": identity.name, "digest": identity.digest}
+
+
+def _digest(embeds: Tensor) -> str:
+    """SHA-256 of a tensor's shape and its values in float32, 64 hex digits."""
+    values = embeds.detach().float().cpu().contiguous().numpy().tobytes()
+    return hashlib.sha256(f"{tuple(embeds.shape)}".encode() + values).hexdigest()

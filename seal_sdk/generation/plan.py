@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.prompt_options import PromptOptions
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.regions import SubjectBinding, region_masks, sole_identity
 from seal_sdk.generation.request import Request
@@ -59,15 +60,17 @@ class Planner:
         """The plan of one image. planner: of its subjects, None where nothing is infused."""
         subjects, bridge = request.subjects, self.call.settings.delta_bridge
         bridged = bool(subjects) and bridge.strength > 0
-        prompt = f"{request.prompt}, {bridge.quality}" if bridged and bridge.quality else request.prompt
+        prompt, options = request.prompt, request.options
+        if bridged and bridge.quality:
+            prompt, options = prompt and f"{prompt}, {bridge.quality}", options.with_suffix(bridge.quality)
         masks = self._masks(subjects, structure)
         with self.call.meter.phase("encode_prompt"):
-            uncond, generation = self._pair(prompt, request.negative_prompt)
+            uncond, generation = self._pair(prompt, request.negative_prompt, options)
         reference_prompt = " and ".join(each.identity.prompt for each in subjects)
         return ImagePlan(
             generation,
             uncond,
-            self._single(reference_prompt) if bridged else None,
+            self._single(reference_prompt, options.for_other_prompt()) if bridged else None,
             self._guide(request, structure),
             tuple(
                 planner.plan(each, mask, reference_prompt, request.prompt)
@@ -96,7 +99,11 @@ class Planner:
         if self.source.needs_latents:
             with self.call.meter.phase("encode_structure"):
                 latents = self._latents(structure)
-        conditioning = self._single(request.structure_prompt or request.prompt)
+        conditioning = (
+            self._single(request.structure_prompt, request.options.for_other_prompt())
+            if request.structure_prompt
+            else self._single(request.prompt, request.options)
+        )
         backbone, settings = self.call.backbone, self.call.settings.structure
         return self.source.guide(
             StructureContext(backbone, settings, structure.image, request.generator, conditioning, latents)
@@ -107,19 +114,25 @@ def _align(call: Call, aligner: StructureAligner, given: StructureInput, identit
     return aligner.align(given, identity, identity is not None and call.settings.needs_subject_mask)
 
 
-def _encode_single(call: Call, prompt: str) -> Conditioning:
+def _encode_single(call: Call, prompt: str | None, options: PromptOptions) -> Conditioning:
     sampling = call.settings.sampling
-    return call.backbone.encode_prompt(prompt, sampling.size, clip_skip=sampling.clip_skip)
+    return call.backbone.encode_prompt(prompt, sampling.size, clip_skip=sampling.clip_skip, options=options)
 
 
 def _encode_pair(
-    call: Call, encode_single: Callable[[str], Conditioning], prompt: str, negative: str | None
+    call: Call,
+    encode_single: Callable[[str | None, PromptOptions], Conditioning],
+    prompt: str | None,
+    negative: str | None,
+    options: PromptOptions,
 ) -> tuple[Conditioning | None, Conditioning]:
     """(unconditional, conditional); None where there is no guidance."""
     if not call.guided:
-        return None, encode_single(prompt)
+        return None, encode_single(prompt, options)
     sampling = call.settings.sampling
-    return call.backbone.encode_prompt_pair(prompt, negative, sampling.size, clip_skip=sampling.clip_skip)
+    return call.backbone.encode_prompt_pair(
+        prompt, negative, sampling.size, clip_skip=sampling.clip_skip, options=options
+    )
 
 
 def _encode_structure(call: Call, structure: AlignedStructure) -> Tensor:

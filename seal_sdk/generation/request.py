@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from seal_sdk.backbone.prompt_embeds import NO_EMBEDS, PromptEmbeds
+from seal_sdk.backbone.prompt_options import OWN_SIZE, PromptOptions, SizeIds
 from seal_sdk.errors import InputError, PromptError
 from seal_sdk.generation.regions import SubjectBinding
 from seal_sdk.generation.structure import StructureInput
@@ -28,14 +30,19 @@ class ImageArguments:
     structure_box: Any = None
     structure_mask: Any = None
     negative_prompt: Any = None
+    prompt_2: Any = None
+    negative_prompt_2: Any = None
+    size_ids: SizeIds = OWN_SIZE
+    embeds: list[PromptEmbeds] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class NoiseArguments:
     """Where the images' noise comes from.
 
-    seed: an int (further images take the following numbers) or a list with one per image. generator: a torch.Generator or a list with
-    one per image, instead of a seed. draw_seed: gives a seed where none is given.
+    seed: an int (further images take the following numbers) or a list with one per image. generator: instead of a seed, a list of
+    torch.Generator with one per image, or a single one from which all images' noise is drawn at once, as in diffusers. draw_seed: gives
+    a seed where none is given.
     """
 
     seed: Any
@@ -46,15 +53,26 @@ class NoiseArguments:
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What one image asks for. subjects: none where nothing is taken from a reference. seed: None where ``generator`` is the caller's."""
+    """What one image asks for. prompt: None where ``options`` has its embeddings.
+
+    subjects: none where nothing is taken from a reference. seed: None where ``generator`` is the caller's. shared_generator: whether one
+    draw from ``generator`` makes the noise of all images.
+    """
 
     structure: StructureInput
-    prompt: str
+    prompt: str | None
     subjects: tuple[SubjectBinding, ...]
     structure_prompt: str | None
     negative_prompt: str | None
+    options: PromptOptions
     seed: int | None
     generator: torch.Generator
+    shared_generator: bool = False
+
+    @property
+    def prompts(self) -> list[str]:
+        """What its text encoders read."""
+        return [text for text in (self.prompt, self.options.prompt_2) if text]
 
     @property
     def identities(self) -> list[Identity]:
@@ -69,6 +87,24 @@ def check_prompt(prompt: Any, what: str = "prompt") -> str:
             f"{what}={prompt!r}: expected words that say what the image shows, such as 'a photo of a cat on snow'."
         )
     return prompt
+
+
+def _check_either(columns: dict[str, list[Any]]) -> None:
+    """Raise InputError where words and their embeddings are both given."""
+    for words in ("prompt", "prompt_2", "negative_prompt", "negative_prompt_2"):
+        embeds = f"{words.removesuffix('_2')}_embeds"
+        if any(text is not None for text in columns[words]) and not _lacks(columns, embeds):
+            raise InputError(f"Give {words}= or {embeds}=, not both.")
+
+
+def _lacks(columns: dict[str, list[Any]], name: str) -> bool:
+    """Whether no embeddings of this name are given."""
+    return all(each is None or name not in each.given for each in columns["embeds"])
+
+
+def _check_second(prompt: Any, what: str) -> None:
+    if prompt is not None and not isinstance(prompt, str):
+        raise PromptError(f"{what}={prompt!r}: expected words, or None for those of the first text encoder.")
 
 
 def as_list(value: Any) -> list[Any]:
@@ -86,8 +122,12 @@ def make_requests(
     if type(noise.images_per_prompt) is not int or noise.images_per_prompt < 1:
         raise InputError(f"num_images_per_prompt={noise.images_per_prompt!r}: expected an integer >= 1.")
     columns = {each.name: as_list(getattr(arguments, each.name)) for each in fields(arguments)}
-    for text in columns["prompt"]:
+    _check_either(columns)
+    for text in columns["prompt"] if _lacks(columns, "prompt_embeds") else []:
         check_prompt(text)
+    for name in ("prompt_2", "negative_prompt_2"):
+        for text in columns[name]:
+            _check_second(text, name)
     count = _common_length(columns, _seeds_given(noise), noise.images_per_prompt)
     total = count * noise.images_per_prompt
     drawn = _noise(noise, total)
@@ -116,6 +156,7 @@ class _Table:
         row: int,
         seed: int | None,
         generator: torch.Generator,
+        shared_generator: bool,
         bind: Callable[[Any], tuple[SubjectBinding, ...]],
     ) -> Request:
         names = ("structure", "structure_box", "structure_mask")
@@ -125,8 +166,15 @@ class _Table:
             bind(self._value("identity", row)),
             self._value("structure_prompt", row),
             self._value("negative_prompt", row),
+            PromptOptions(
+                self._value("prompt_2", row),
+                self._value("negative_prompt_2", row),
+                self._value("size_ids", row),
+                self._value("embeds", row) or NO_EMBEDS,
+            ),
             seed,
             generator,
+            shared_generator,
         )
 
 
@@ -150,13 +198,14 @@ def _common_length(columns: dict[str, list[Any]], seeds_given: int, images_per_p
     return max(seeds_given // images_per_prompt, 1)
 
 
-def _noise(given: NoiseArguments, total: int) -> list[tuple[int | None, torch.Generator]]:
-    """Seed and generator of each image."""
+def _noise(given: NoiseArguments, total: int) -> list[tuple[int | None, torch.Generator, bool]]:
+    """Seed and generator of each image, and whether the images share the generator."""
     seed, generator = given.seed, given.generator
     if seed is not None and generator is not None:
         raise InputError("Give seed= or generator=, not both.")
     if generator is not None:
-        return [(None, each) for each in _check_generators(generator, total)]
+        shared = total > 1 and not isinstance(generator, list)
+        return [(None, each, shared) for each in _check_generators([generator] * total if shared else generator, total)]
     if isinstance(seed, list):
         if len(seed) != total:
             raise InputError(f"{total} images need {total} seeds, got {len(seed)}.")
@@ -164,14 +213,15 @@ def _noise(given: NoiseArguments, total: int) -> list[tuple[int | None, torch.Ge
     else:
         first = given.draw_seed() if seed is None else _check_seed(seed)
         seeds = [first + number for number in range(total)]
-    return [(each, torch.Generator("cpu").manual_seed(each)) for each in seeds]
+    return [(each, torch.Generator("cpu").manual_seed(each), False) for each in seeds]
 
 
 def _check_generators(generator: Any, total: int) -> list[torch.Generator]:
     generators = as_list(generator)
     if len(generators) != total:
         raise InputError(
-            f"{total} images need {total} generators (one each, so that a batch draws what single calls draw), got {len(generators)}."
+            f"{total} images need {total} generators (one each, so that a batch draws what single calls draw), or one generator that is "
+            f"not in a list, for all of them; got a list of {len(generators)}."
         )
     if not all(isinstance(each, torch.Generator) for each in generators):
         raise InputError(f"generator={generator!r}: expected a torch.Generator or a list of them.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
+from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
 from seal_sdk.errors import InputError
 
@@ -15,7 +16,10 @@ OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 
 @dataclass(frozen=True, eq=False)
 class Sampling:
-    """diffusers' own parameters. size: (height, width) in pixels. latents: (images, C, h, w) of noise, or None to draw it."""
+    """diffusers' own parameters. size: (height, width) in pixels. latents: (images, C, h, w) of noise, or None to draw it.
+
+    num_inference_steps: those of ``schedule`` where it says them.
+    """
 
     size: tuple[int, int]
     num_inference_steps: int
@@ -23,6 +27,7 @@ class Sampling:
     guidance_rescale: float = 0.0
     clip_skip: int | None = None
     latents: Tensor | None = None
+    schedule: CustomSchedule = OWN_SCHEDULE
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +62,16 @@ def check_sampling(output_type: str, steps: int | None, guidance_scale: float | 
         raise InputError(f"num_inference_steps={steps!r}: expected an integer >= 1.")
     if guidance_scale is not None and not 0 <= guidance_scale < 1000:
         raise InputError(f"guidance_scale={guidance_scale!r}: expected a number from 0 to 1000.")
+
+
+def count_steps(backbone: Backbone, schedule: CustomSchedule, num_inference_steps: int) -> int:
+    """How many steps a call has: some schedulers take a last sigma that is no step.
+
+    Raises InputError for a schedule that the scheduler does not take.
+    """
+    if not schedule.has_steps:
+        return num_inference_steps
+    return len(backbone.sampler(num_inference_steps, schedule=schedule).timesteps)
 
 
 def structure_for(backbone: Backbone, structure: Structure) -> Structure:

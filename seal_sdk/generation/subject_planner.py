@@ -46,14 +46,19 @@ class SubjectPlanner:
         self._edited = cache(partial(_edit, call, latents))
         self._retention = cache(partial(_retention, call, self._edited))
 
-    def plan(self, subject: SubjectBinding, mask: Mask | None, reference_prompt: str, prompt: str) -> SubjectInfusion:
-        """What is taken from a subject's references. mask: (H, W) where it is in the image, None where nobody knows."""
+    def plan(
+        self, subject: SubjectBinding, mask: Mask | None, reference_prompt: str, prompt: str | None
+    ) -> SubjectInfusion:
+        """What is taken from a subject's references. mask: (H, W) where it is in the image, None where nobody knows.
+
+        prompt: None where only its embeddings are known; the references are then not edited.
+        """
         return merge_references(
             [self._plan_reference(each, mask, reference_prompt, prompt) for each in subject.references]
         )
 
     def _plan_reference(
-        self, identity: Identity, mask: Mask | None, reference_prompt: str, prompt: str
+        self, identity: Identity, mask: Mask | None, reference_prompt: str, prompt: str | None
     ) -> SubjectInfusion:
         call, size, positions = self.call, _latent_size(self.call, identity), _positions(self.call, identity)
         gated = call.settings.appearance.gating == "subject"
@@ -121,12 +126,15 @@ def _read_latents(call: Call, identity: Identity) -> Tensor:
 
 
 def _edit(
-    call: Call, read_latents: Callable[[Identity], Tensor], identity: Identity, reference_prompt: str, prompt: str
+    call: Call,
+    read_latents: Callable[[Identity], Tensor],
+    identity: Identity,
+    reference_prompt: str,
+    prompt: str | None,
 ) -> tuple[Tensor, Tensor | None]:
     """The reference's clean latents, edited as the prompt says otherwise than its own, and the edit mask, if anything is edited."""
-    latents, bridge, appearance = read_latents(identity), call.settings.delta_bridge, call.settings.appearance
-    follows = call.guided and bridge.strength > 0 and bridge.override > 0 and appearance.detail > 0
-    edits = prompt_edits(reference_prompt, prompt) if follows else ()
+    latents, override = read_latents(identity), call.settings.delta_bridge.override
+    edits = prompt_edits(reference_prompt, prompt) if call.edits_references and prompt is not None else ()
     if not edits:
         return latents, None
     size, skip = identity.size[::-1], call.settings.sampling.clip_skip
@@ -136,15 +144,15 @@ def _edit(
             own, unconditional, [call.backbone.encode_prompt(each, size, clip_skip=skip) for each in edits]
         )
         call.meter.unet_rows += prompts.computed_rows
-        return edit_reference(call.backbone, latents, _subject(call, identity), prompts, bridge.override)
+        return edit_reference(call.backbone, latents, _subject(call, identity), prompts, override)
 
 
 def _retention(
     call: Call,
-    edited: Callable[[Identity, str, str], tuple[Tensor, Tensor | None]],
+    edited: Callable[[Identity, str, str | None], tuple[Tensor, Tensor | None]],
     identity: Identity,
     reference_prompt: str,
-    prompt: str,
+    prompt: str | None,
 ) -> dict[str, Tensor] | None:
     """Layer name -> (stored tokens,) in [0, 1]: how much of each token's look the prompt leaves."""
     _, edit_mask = edited(identity, reference_prompt, prompt)

@@ -58,6 +58,8 @@ def command(
         raise Failure(f"{image} shows several identities: use generate(..., match_maps=True) and maps(identity=...).")
     if settings["identity"] is None or settings["seed"] is None:
         raise Failure(f"{image} was drawn without an identity, or with noise of its own: nothing can be explained.")
+    if settings.get("embeds"):
+        raise Failure(f"{image} was drawn from embeddings, which it does not hold: use generate(..., match_maps=True).")
     if settings["structure"] is not None and structure is None:
         raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
 
@@ -104,6 +106,19 @@ def redraw(
 
     same = ("structure_prompt", "negative_prompt", "num_inference_steps", "guidance_scale")
     size = ("guidance_rescale", "height", "width", "clip_skip", "seed")
+    ids = [
+        f"{row}{name}"
+        for row in ("", "negative_")
+        for name in ("original_size", "crops_coords_top_left", "target_size")
+    ]
+    later = (
+        "timesteps",
+        "sigmas",
+        "eta",
+        "prompt_2",
+        "negative_prompt_2",
+        *ids,
+    )  # images of earlier versions lack them
     alignment, box = settings["alignment"], settings["structure_box"]
     fill = alignment["fill"] if isinstance(alignment["fill"], str) else tuple(alignment["fill"])
     return session.generate(
@@ -112,6 +127,7 @@ def redraw(
         identity=references,
         structure_box=box and tuple(box),
         **{key: settings[key] for key in same + size},
+        **{key: settings[key] for key in later if key in settings},
         alignment=Alignment(alignment["enabled"], fill),
         appearance=Appearance(**settings["appearance"]),
         delta_bridge=DeltaBridge(**settings["delta_bridge"]),
