@@ -144,7 +144,8 @@ class IdentitySession:
 
         image: path, PIL image, array (H, W, 3) or bytes. prompt: what it shows.
         name: to find it again (a new image takes a used name over).
-        box (x0, y0, x1, y1) or mask (H, W), in pixels of the image: the subject, instead of asking SAM.
+        box (x0, y0, x1, y1) or mask (H, W), in pixels of the image: the subject, instead of asking SAM. Without either, the opaque part
+        of a cut-out (an image with transparent parts) is the subject.
         timesteps: "exact" (those of a sampling with ``num_inference_steps``), a number of anchors (default 4), or a list.
         Raises ImageError, PromptError, SubjectNotFound, NumericalError, or a StoreError.
         """
@@ -207,7 +208,8 @@ class IdentitySession:
         or several of them with the region of each: ``{"cat": box, "dog": mask}``, in pixels of the image to draw; the structure image is
         then used as it is, without alignment. A tuple, ``("cat", "cat from behind")``, is one subject seen in several references.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
-        structure_box, structure_mask: its subject, in its own pixels. match_maps: keep what ``Generation.maps()`` shows.
+        structure_box, structure_mask: its subject, in its own pixels (default: of a cut-out what is opaque, else what the segmenter finds).
+        match_maps: keep what ``Generation.maps()`` shows.
         height, width: in pixels. The names of diffusers' pipelines mean what they mean there; ``callback_on_step_end`` receives and may
         return "latents".
         Raises InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.

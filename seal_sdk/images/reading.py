@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
 from seal_sdk.errors import ImageError
 
 MAX_SIDE = 16_384
 MAX_PIXELS = 100_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image that was read.
+
+    image: RGB, 8 bits a channel, upright, in sRGB, over white where it is transparent.
+    alpha: (H, W) uint8, how opaque each pixel is; None if the image is opaque everywhere.
+    """
+
+    image: Image.Image
+    alpha: NDArray[np.uint8] | None = None
 
 
 def read_image(source: Any) -> Image.Image:
@@ -23,16 +37,21 @@ def read_image(source: Any) -> Image.Image:
     EXIF rotation is applied, transparency goes over white, 16-bit and CMYK images are converted, ICC profiles are applied.
     Raises ImageError, which names the source, for anything that is not a whole image of a sensible size.
     """
+    return read_picture(source).image
+
+
+def read_picture(source: Any) -> Picture:
+    """As `read_image`, with the alpha channel. Raises ImageError."""
     what = _describe(source)
     if isinstance(source, np.ndarray):
-        return _from_array(source, what)
+        return _picture(_from_array(source, what), what)
     image = source if isinstance(source, Image.Image) else _open(source, what)
     _check_size(image.size, what)
     if image.format == "EPS":  # Pillow would run Ghostscript on it
         raise ImageError(f"{what} is PostScript, which is a program rather than pixels: export it as PNG.")
     try:
         image.load()
-        return _to_rgb(ImageOps.exif_transpose(image), what)
+        return _picture(ImageOps.exif_transpose(image), what)
     except ImageError:
         raise
     except Exception as error:  # decoders raise anything on hostile bytes
@@ -86,19 +105,20 @@ def _check_size(size: tuple[int, int], what: str) -> None:
         )
 
 
-def _to_rgb(image: Image.Image, what: str) -> Image.Image:
+def _picture(image: Image.Image, what: str) -> Picture:
     if image.mode.startswith("I"):
-        return _from_array(_sixteen_bits(np.asarray(image), what), what)
+        return Picture(_from_array(_sixteen_bits(np.asarray(image), what), what).convert("RGB"))
     if image.mode == "F":
-        return _from_array(np.asarray(image), what)
+        return Picture(_from_array(np.asarray(image), what).convert("RGB"))
     profile = image.info.get("icc_profile")
     if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
         image = _to_srgb(image, profile)
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
         image = image.convert("RGBA")
+        alpha = np.asarray(image.getchannel("A"))
         white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
+        return Picture(Image.alpha_composite(white, image).convert("RGB"), alpha if alpha.min() < 255 else None)
+    return Picture(image.convert("RGB"))
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
@@ -118,7 +138,7 @@ def _from_array(array: np.ndarray, what: str) -> Image.Image:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
         raise ImageError(f"{what} has shape {array.shape}: expected (H, W), (H, W, 3) or (H, W, 4), pixels first.")
     _check_size((array.shape[1], array.shape[0]), what)
-    return _to_rgb(Image.fromarray(_to_uint8(array, what)), what)
+    return Image.fromarray(_to_uint8(array, what))
 
 
 def _sixteen_bits(array: np.ndarray, what: str) -> np.ndarray:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seal_sdk.backbone.geometry import LatentGeometry
-from seal_sdk.images import mask_digest, pixels_digest, read_image
+from seal_sdk.images import cutout_mask, mask_digest, pixels_digest, read_picture
 from seal_sdk.images.boxes import Box, scale_box
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
 
@@ -22,7 +22,8 @@ from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
 class Reference:
     """A reference image ready for the model.
 
-    image: RGB, at the size at which it is captured. prompt: what it shows. box, mask: the caller's, in its pixels, if any.
+    image: RGB, at the size at which it is captured. prompt: what it shows. box, mask: the caller's or the
+    cut-out's, in its pixels, if any.
     """
 
     image: Image.Image
@@ -55,9 +56,13 @@ def read_reference(
 ) -> Reference:
     """Check and resize a reference, its box and its mask (both in pixels of the given image, upright).
 
+    A cut-out brings its mask along: without a box or mask, what is opaque is the subject.
     Raises ImageError, InputError for boxes and masks that do not fit, or SizeError.
     """
-    original = read_image(image)
+    picture = read_picture(image)
+    original = picture.image
+    if box is None and mask is None:
+        mask = cutout_mask(picture)
     if box is not None or mask is not None:
         subject_from(original, box=box, mask=mask)  # checked against the image the caller sees
     size = geometry.reference_size(original.size)

@@ -70,7 +70,7 @@ def command(
             quantization=quantization or session.appearance.quantization,
         )
         identity = session.register(
-            reference,
+            image,
             prompt=prompt,
             name=name,
             box=box,

@@ -1,0 +1,82 @@
+"""Cut-outs and masks that people have, from the session and the command line to the store."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seal_sdk import IdentitySession
+from seal_sdk.images import mask_digest
+
+BOX = (20.0, 20.0, 100.0, 110.0)
+FAST = dict(num_inference_steps=2, guidance_scale=4.0, seed=1)
+SUBJECT = np.zeros((128, 128), bool)
+SUBJECT[30:90, 40:100] = True
+
+
+class Finder:
+    """A segmenter that counts how often it is asked."""
+
+    fingerprint, calls = "finder", 0
+
+    def find(self, image, what="reference"):
+        self.calls += 1
+        from seal_sdk.segmentation import subject_from
+
+        return subject_from(image, box=BOX)
+
+
+@pytest.fixture
+def finder():
+    return Finder()
+
+
+@pytest.fixture
+def session(tiny_pipeline, tmp_path, finder):
+    with IdentitySession(
+        tiny_pipeline(), store=tmp_path / "store", subject=finder, enable_progress_bar=False
+    ) as session:
+        yield session
+
+
+@pytest.fixture
+def cutout(reference_image):
+    image = reference_image.convert("RGBA")
+    image.putalpha(Image.fromarray(SUBJECT.astype(np.uint8) * 255))
+    return image
+
+
+def register(session, image, **arguments):
+    return session.register(image, **{"prompt": "a photo of a cat", "name": "cat", "timesteps": 1, **arguments})
+
+
+def subject_recipe(identity):
+    return identity.stored.recipe["subject"]
+
+
+def test_a_cutout_says_where_its_subject_is(session, finder, cutout):
+    identity = register(session, cutout)
+    assert finder.calls == 0 and np.array_equal(identity.mask, SUBJECT)
+    assert subject_recipe(identity) == {"mask": mask_digest(SUBJECT)}
+
+
+def test_a_box_or_mask_wins_over_the_cutout(session, cutout):
+    assert subject_recipe(register(session, cutout, box=BOX)) == {"box": list(BOX)}
+    other = np.roll(SUBJECT, 5, axis=0)
+    assert subject_recipe(register(session, cutout, mask=other)) == {"mask": mask_digest(other)}
+
+
+def test_an_opaque_alpha_is_as_none(session, finder, reference_image):
+    plain = register(session, reference_image)
+    opaque = register(session, reference_image.convert("RGBA"))
+    assert plain.digest == opaque.digest and subject_recipe(opaque) == {"finder": "finder"}
+
+
+def test_a_cutout_as_structure_draws_what_its_mask_draws(session, finder, cutout, structure_image):
+    register(session, structure_image, box=BOX)
+    drawn = session.generate(cutout, "a cat", **FAST)
+    assert finder.calls == 0
+    masked = session.generate(cutout, "a cat", structure_mask=SUBJECT, **FAST)
+    boxed = session.generate(cutout, "a cat", structure_box=BOX, **FAST)
+    assert drawn.image.tobytes() == masked.image.tobytes() != boxed.image.tobytes()
