@@ -144,8 +144,9 @@ class IdentitySession:
 
         image: path, PIL image, array (H, W, 3) or bytes. prompt: what it shows.
         name: to find it again (a new image takes a used name over).
-        box (x0, y0, x1, y1) or mask (H, W), in pixels of the image: the subject, instead of asking SAM. Without either, the opaque part
-        of a cut-out (an image with transparent parts) is the subject.
+        box (x0, y0, x1, y1) or mask (H, W), in pixels of the image: the subject, instead of asking SAM. A mask is an array, or an image
+        as ``image`` takes it, white on black or a cut-out. Without either, the opaque part of a cut-out (an image with transparent
+        parts) is the subject.
         timesteps: "exact" (those of a sampling with ``num_inference_steps``), a number of anchors (default 4), or a list.
         Raises ImageError, PromptError, SubjectNotFound, NumericalError, or a StoreError.
         """

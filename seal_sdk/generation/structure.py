@@ -13,7 +13,7 @@ from PIL import Image
 from seal_sdk.config import Alignment
 from seal_sdk.errors import SubjectNotFound
 from seal_sdk.identity import Identity
-from seal_sdk.images import Picture, cutout_mask, fit, read_picture
+from seal_sdk.images import Picture, cutout_mask, fit, read_mask, read_picture
 from seal_sdk.images.boxes import contain_box
 from seal_sdk.method.anchor_align import align_image, align_mask, anchor_transform
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
@@ -21,7 +21,10 @@ from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
 
 @dataclass(frozen=True, eq=False)
 class StructureInput:
-    """A structure image as the caller gives it, None for none. box, mask: its subject, in its own pixels, if it is known."""
+    """A structure image as the caller gives it, None for none.
+
+    box, mask: its subject, in its own pixels, if it is known. The mask is whatever `read_mask` takes.
+    """
 
     image: Any
     box: Sequence[float] | None = None
@@ -67,8 +70,10 @@ class StructureAligner:
         return AlignedStructure(align_image(image, transform, self.canvas, self.alignment.fill), mask)
 
     def _subject(self, picture: Picture, given: StructureInput) -> Subject:
-        if given.box is not None or given.mask is not None:
-            return subject_from(picture.image, box=given.box, mask=given.mask)
+        if given.mask is not None:
+            return subject_from(picture.image, mask=read_mask(given.mask))
+        if given.box is not None:
+            return subject_from(picture.image, box=given.box)
         cutout = cutout_mask(picture)
         if cutout is not None:
             return subject_from(picture.image, mask=cutout)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,16 +44,31 @@ def read_image(source: Any) -> Image.Image:
 
 def read_picture(source: Any) -> Picture:
     """As `read_image`, with the alpha channel. Raises ImageError."""
-    what = _describe(source)
+    what = describe(source)
     if isinstance(source, np.ndarray):
         return _picture(_from_array(source, what), what)
+    image = open_upright(source)
+    with decoding(what):
+        return _picture(image, what)
+
+
+def open_upright(source: Any) -> Image.Image:
+    """A path, PIL image, bytes or file object as a PIL image: loaded, upright, in its own mode. Raises ImageError."""
+    what = describe(source)
     image = source if isinstance(source, Image.Image) else _open(source, what)
     _check_size(image.size, what)
     if image.format == "EPS":  # Pillow would run Ghostscript on it
         raise ImageError(f"{what} is PostScript, which is a program rather than pixels: export it as PNG.")
-    try:
+    with decoding(what):
         image.load()
-        return _picture(ImageOps.exif_transpose(image), what)
+        return ImageOps.exif_transpose(image)
+
+
+@contextmanager
+def decoding(what: str) -> Iterator[None]:
+    """Turns whatever a decoder raises into an ImageError. what: `describe` of the source."""
+    try:
+        yield
     except ImageError:
         raise
     except Exception as error:  # decoders raise anything on hostile bytes
@@ -65,7 +82,8 @@ def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 
 
-def _describe(source: Any) -> str:
+def describe(source: Any) -> str:
+    """What an error message calls a source."""
     if isinstance(source, (str, os.PathLike)):
         return f"Image {os.fspath(source)!r}"
     filename = getattr(source, "filename", "") or getattr(source, "name", "")
@@ -113,7 +131,7 @@ def _picture(image: Image.Image, what: str) -> Picture:
     profile = image.info.get("icc_profile")
     if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
         image = _to_srgb(image, profile)
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+    if image.has_transparency_data:
         image = image.convert("RGBA")
         alpha = np.asarray(image.getchannel("A"))
         white = Image.new("RGBA", image.size, "white")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seal_sdk.backbone.geometry import LatentGeometry
-from seal_sdk.images import cutout_mask, mask_digest, pixels_digest, read_picture
+from seal_sdk.images import cutout_mask, mask_digest, pixels_digest, read_mask, read_picture
 from seal_sdk.images.boxes import Box, scale_box
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
 
@@ -61,17 +61,16 @@ def read_reference(
     """
     picture = read_picture(image)
     original = picture.image
-    if box is None and mask is None:
-        mask = cutout_mask(picture)
-    if box is not None or mask is not None:
-        subject_from(original, box=box, mask=mask)  # checked against the image the caller sees
+    marked = read_mask(mask) if mask is not None else cutout_mask(picture) if box is None else None
+    if box is not None or marked is not None:
+        subject_from(original, box=box, mask=marked)  # checked against the image the caller sees
     size = geometry.reference_size(original.size)
     resized = original.resize(size, Image.Resampling.LANCZOS) if size != original.size else original
     return Reference(
         resized,
         prompt,
         None if box is None else _scaled(box, original.size, size),
-        None if mask is None else _resize_mask(mask, size),
+        None if marked is None else _resize_mask(marked, size),
     )
 
 
@@ -80,10 +79,8 @@ def _scaled(box: Sequence[float], old: tuple[int, int], new: tuple[int, int]) ->
     return scale_box((x0, y0, x1, y1), old, new)
 
 
-def _resize_mask(mask: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
-    pixels = np.asarray(mask)
-    pixels = pixels if pixels.ndim == 2 else pixels[..., 0]
-    binary = Image.fromarray(((pixels > (127 if pixels.max(initial=0) > 1 else 0)) * 255).astype(np.uint8))
+def _resize_mask(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    binary = Image.fromarray(mask.astype(np.uint8) * 255)
     return np.asarray(binary.resize(size, Image.Resampling.BOX)) > 127
 
 

@@ -80,3 +80,18 @@ def test_a_cutout_as_structure_draws_what_its_mask_draws(session, finder, cutout
     masked = session.generate(cutout, "a cat", structure_mask=SUBJECT, **FAST)
     boxed = session.generate(cutout, "a cat", structure_box=BOX, **FAST)
     assert drawn.image.tobytes() == masked.image.tobytes() != boxed.image.tobytes()
+
+
+def test_masks_are_read_from_files_wherever_they_are_given(session, tmp_path, reference_image, structure_image):
+    path = tmp_path / "mask.png"
+    cutout = Image.new("RGBA", (128, 128))
+    cutout.paste("black", (40, 30, 100, 90))  # its colour does not count
+    cutout.save(path)
+    identity = register(session, reference_image, mask=path)
+    assert subject_recipe(identity) == {"mask": mask_digest(SUBJECT)}
+    for given in (lambda mask: {"structure_mask": mask}, lambda mask: {"identity": {"cat": mask}}):
+        of_file, of_array = (
+            session.generate([structure_image] * 2, "a cat", **given(mask), **{**FAST, "seed": [1, 2]})
+            for mask in (path.open("rb"), SUBJECT)
+        )
+        assert [each.tobytes() for each in of_file.images] == [each.tobytes() for each in of_array.images]

@@ -74,3 +74,4 @@ def test_a_cutout_keeps_its_alpha_on_the_command_line(files, reference_image):
     store = ("--store", files / "store")
     asked = ("register", files / "cutout.png", "--name", "subject", "--prompt", "a photo", "--json", *store)
     assert json.loads(seal(*asked))["box"] == [20, 30, 90, 110]
+    assert json.loads(seal(*asked, "--mask", files / "cutout.png"))["hit"]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seal_sdk.errors import ImageError
-from seal_sdk.images import cutout_mask, read_picture
+from seal_sdk.errors import ImageError, InputError
+from seal_sdk.images import cutout_mask, read_mask, read_picture
 
 SUBJECT = np.zeros((20, 30), bool)
 SUBJECT[5:15, 10:25] = True
@@ -60,3 +60,63 @@ def test_the_mask_of_a_turned_photo_is_upright():
     exif[0x0112] = 6
     turned = cutout_mask(read_picture(encoded(image, exif=exif)))
     assert np.array_equal(turned, np.rot90(SUBJECT, -1))
+
+
+def sources(folder):
+    """The same mask in every form."""
+    image, path = Image.fromarray(ALPHA), folder / "mask.png"
+    image.save(path)
+    return [
+        *(path, str(path), encoded(image), io.BytesIO(encoded(image)), image),
+        *(image.convert(mode) for mode in ("1", "RGB", "P", "I", "F", "CMYK")),
+        *(
+            SUBJECT,
+            ALPHA,
+            ALPHA.tolist(),
+            ALPHA[..., None],
+            ALPHA[None],
+            np.dstack([ALPHA] * 3),
+            np.dstack([SUBJECT] * 3),
+        ),
+        *(SUBJECT.astype(kind) for kind in (np.uint8, np.int64, np.float32)),
+        *(ALPHA.astype(np.uint16) * 257, ALPHA.astype(np.int32)),
+    ]
+
+
+def test_a_mask_is_the_same_in_every_form(tmp_path):
+    for source in sources(tmp_path):
+        assert np.array_equal(read_mask(source), SUBJECT), source
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P"])
+def test_of_a_cutout_as_mask_the_alpha_counts(mode):
+    image = cutout(mode)
+    assert np.array_equal(read_mask(image), SUBJECT)
+
+
+@pytest.mark.parametrize("opaque", [255, 65535, 1.0])
+def test_of_an_array_the_alpha_counts_where_it_is_not_opaque_everywhere(opaque):
+    kind = {255: np.uint8, 65535: np.uint16, 1.0: np.float32}[opaque]
+    alpha, one = (SUBJECT * opaque).astype(kind), np.full(SUBJECT.shape, opaque, kind)
+    for channels in (1, 3):
+        assert np.array_equal(read_mask(np.dstack([one * 0] * channels + [alpha])), SUBJECT)
+        assert np.array_equal(read_mask(np.dstack([alpha] * channels + [one])), SUBJECT)
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (np.zeros((4, 4, 5)), "shape"),
+        (np.zeros(4), "shape"),
+        (12, "shape"),
+        (np.zeros((0, 4, 4, 4)), "shape"),
+        (np.full((4, 4), np.nan), "NaN"),
+        (np.array([["a"]]), "<U1"),
+        (np.ones((4, 4), complex), "complex"),
+        ("nowhere.png", "nowhere.png"),
+        (b"mask", "not an image"),
+    ],
+)
+def test_what_is_no_mask_is_refused(source, says):
+    with pytest.raises(InputError, match=says):
+        read_mask(source)

@@ -62,8 +62,8 @@ def test_a_given_box_takes_the_foreground_within_it():
 
 
 def test_a_given_mask_wins_over_a_box():
-    mask = np.zeros((128, 128), np.uint8)
-    mask[10:20, 30:50] = 255
+    mask = np.zeros((128, 128), bool)
+    mask[10:20, 30:50] = True
     subject = subject_from(BLANK, box=(0, 0, 5, 5), mask=mask)
     assert subject.box == (30, 10, 50, 20)
 
@@ -79,6 +79,7 @@ def test_a_given_mask_wins_over_a_box():
         dict(box=(0, 0, float("nan"), 20)),
         dict(mask=np.zeros((128, 128), bool)),
         dict(mask=np.ones((64, 64), bool)),
+        dict(mask=np.ones((128, 128), np.uint8)),
     ],
 )
 def test_boxes_and_masks_that_do_not_fit_are_refused(arguments):
