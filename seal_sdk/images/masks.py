@@ -19,7 +19,8 @@ def read_mask(source: Any) -> NDArray[np.bool_]:
     """(H, W) bool: what a mask marks.
 
     source: whatever `read_image` takes, in which the subject is white, or True, on black; or a cut-out, of which the opaque part counts.
-    Arrays may also be (1, H, W), have two channels (grey and alpha), or hold any integers.
+    Arrays may also be (1, H, W), have two channels (grey and alpha), or hold any integers. A pixel is marked if it is brighter than half
+    of full white; in a mask whose brightest pixel is darker than that, or floats in [0, 1], brighter than half of the brightest one.
     Raises ImageError for files that cannot be read, and InputError for arrays that are no mask.
     """
     return _marked(_levels(_as_array(source)))
@@ -88,4 +89,6 @@ def _brightness(pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _marked(levels: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.asarray(levels > (127 if levels.dtype != bool and levels.max(initial=0) > 1 else 0))
+    """What is brighter than half of the scale: of 255, or of the brightest pixel if that is darker than 128 or does not fit 8 bits."""
+    brightest = levels.max(initial=0)
+    return np.asarray(levels > (127 if 128 <= brightest <= 255 else brightest / 2))

@@ -104,6 +104,33 @@ def test_of_an_array_the_alpha_counts_where_it_is_not_opaque_everywhere(opaque):
 
 
 @pytest.mark.parametrize(
+    ("levels", "marked"),
+    [
+        (np.array([[0, 50, 51, 100]], np.uint8), [False, False, True, True]),
+        (np.array([[0, 50, 51, 100]], np.int64), [False, False, True, True]),
+        (np.array([[0, 0.25, 0.26, 0.5]], np.float32), [False, False, True, True]),
+        (np.array([[0, 0.5, 0.51, 1]]), [False, False, True, True]),
+        (np.array([[0, 127, 128, 200]], np.uint8), [False, False, True, True]),
+        (np.array([[0, 127, 128, 255]], np.uint8), [False, False, True, True]),
+        (np.array([[0, 1, 1, 1]], np.uint8), [False, True, True, True]),
+        (np.array([[0, 300, 32768, 65535]], np.uint16), [False, False, True, True]),
+        (np.full((1, 4), 3, np.uint8), [True] * 4),
+        (np.full((1, 4), 0.2), [True] * 4),
+        (np.zeros((1, 4)), [False] * 4),
+    ],
+)
+def test_a_mask_marks_what_is_brighter_than_half_of_its_scale(levels, marked):
+    assert read_mask(levels)[0].tolist() == marked
+    if levels.dtype == np.uint8:
+        assert read_mask(encoded(Image.fromarray(levels)))[0].tolist() == marked
+
+
+def test_a_mask_of_any_colour_on_black_counts():
+    for colour in np.eye(3, dtype=np.uint8):
+        assert np.array_equal(read_mask(ALPHA[..., None] * colour), SUBJECT)
+
+
+@pytest.mark.parametrize(
     ("source", "says"),
     [
         (np.zeros((4, 4, 5)), "shape"),
