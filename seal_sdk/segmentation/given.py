@@ -19,7 +19,7 @@ def subject_from(image: Image.Image, box: Any = None, mask: NDArray[np.bool_] | 
     `seal_sdk.images.read_mask` makes a mask of whatever a caller has.
 
     Within a box, the mask is what differs from a uniform background, or the whole box where the background is not uniform.
-    Raises InputError for boxes and masks that do not fit the image or hold nothing.
+    Raises InputError for boxes and masks that do not fit the image or hold nothing, and for boxes that look normalised to [0, 1].
     """
     if mask is not None:
         found = _check_mask(mask, image.size)
@@ -38,6 +38,9 @@ def _check_box(box: Any, size: tuple[int, int]) -> Box:
         x0, y0, x1, y1 = (float(value) for value in box)
     except (TypeError, ValueError) as error:
         raise InputError(f"box={box!r}: expected four numbers x0, y0, x1, y1 in pixels.") from error
+    if all(0 <= value <= 1 for value in (x0, y0, x1, y1)) and size != (1, 1):
+        would_be = ", ".join(f"{value:g}" for value in (x0 * size[0], y0 * size[1], x1 * size[0], y1 * size[1]))
+        raise InputError(f"box={box!r} looks normalised; multiply by width and height: ({would_be}).")
     if not (0 <= x0 < x1 <= size[0] and 0 <= y0 < y1 <= size[1]):
         raise InputError(
             f"box={box!r}: expected 0 <= x0 < x1 <= {size[0]} and 0 <= y0 < y1 <= {size[1]} (the image's size)."

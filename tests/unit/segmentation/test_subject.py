@@ -87,6 +87,16 @@ def test_boxes_and_masks_that_do_not_fit_are_refused(arguments):
         subject_from(BLANK, **arguments)
 
 
+def test_a_normalised_box_is_refused_with_the_pixels_it_would_be():
+    for box in ((0.1, 0.25, 0.75, 1.0), (0, 0, 1, 1), np.array([0.1, 0.25, 0.75, 1.0])):
+        with pytest.raises(InputError, match="looks normalised; multiply by width and height"):
+            subject_from(Image.new("RGB", (200, 100)), box=box)
+    with pytest.raises(InputError, match=r": \(20, 25, 150, 100\)\."):
+        subject_from(Image.new("RGB", (200, 100)), box=(0.1, 0.25, 0.75, 1.0))
+    assert subject_from(Image.new("RGB", (1, 1)), box=(0, 0, 1, 1)).mask.all()
+    assert subject_from(BLANK, box=(0, 0, 2, 1)).mask.sum() == 2
+
+
 def test_missing_files_and_foreign_checkpoints_are_refused(tmp_path):
     with pytest.raises(WeightsNotFound, match=r"nothing\.pth"):
         load_sam(tmp_path / "nothing.pth")
