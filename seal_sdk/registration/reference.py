@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seal_sdk.backbone.geometry import LatentGeometry
+from seal_sdk.errors import InputError
 from seal_sdk.images import cutout_mask, mask_digest, pixels_digest, read_mask, read_picture
 from seal_sdk.images.boxes import Box, scale_box
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
@@ -57,21 +59,34 @@ def read_reference(
     """Check and resize a reference, its box and its mask (both in pixels of the given image, upright).
 
     A cut-out brings its mask along: without a box or mask, what is opaque is the subject.
-    Raises ImageError, InputError for boxes and masks that do not fit, or SizeError.
+    Raises ImageError, InputError for boxes and masks that do not fit or leave less than one token of the coarsest grid, or SizeError.
     """
     picture = read_picture(image)
     original = picture.image
     marked = read_mask(mask) if mask is not None else cutout_mask(picture) if box is None else None
-    if box is not None or marked is not None:
-        subject_from(original, box=box, mask=marked)  # checked against the image the caller sees
+    given = None if box is None and marked is None else subject_from(original, box=box, mask=marked)
     size = geometry.reference_size(original.size)
     resized = original.resize(size, Image.Resampling.LANCZOS) if size != original.size else original
-    return Reference(
-        resized,
-        prompt,
-        None if box is None else _scaled(box, original.size, size),
-        None if marked is None else _resize_mask(marked, size),
-    )
+    resized_mask = None if marked is None else _resize_mask(marked, size)
+    if given is not None:
+        scale = size[0] * size[1] / (original.width * original.height)
+        area = given.mask.sum() * scale if resized_mask is None else resized_mask.sum()
+        _check_area(float(area), scale, geometry.pixels_per_coarsest_token)
+    return Reference(resized, prompt, None if box is None else _scaled(box, original.size, size), resized_mask)
+
+
+def _check_area(area: float, scale: float, token: int) -> None:
+    """Refuse a subject of ``area`` pixels that no token would show, of which each is ``token`` pixels wide.
+
+    scale: how many pixels the model sees of each pixel of the caller's image.
+    """
+    least = token * token
+    if area < least:
+        raise InputError(
+            f"The subject that box=, mask= or the cut-out marks covers {area / scale:.0f} pixels, and the model needs at least "
+            f"{math.ceil(least / scale)}: one of its coarsest tokens. Within a box, what has the colour of a uniform background does not "
+            "count. Mark more of the subject, or crop the image to it."
+        )
 
 
 def _scaled(box: Sequence[float], old: tuple[int, int], new: tuple[int, int]) -> Box:
