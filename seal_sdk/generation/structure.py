@@ -13,7 +13,7 @@ from PIL import Image
 from seal_sdk.config import Alignment
 from seal_sdk.errors import SubjectNotFound
 from seal_sdk.identity import Identity
-from seal_sdk.images import Picture, cutout_mask, fit, read_mask, read_picture
+from seal_sdk.images import Picture, cutout_mask, fit, read_mask, read_picture, warn_if_inverted
 from seal_sdk.images.boxes import contain_box
 from seal_sdk.method.anchor_align import align_image, align_mask, anchor_transform
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
@@ -70,13 +70,12 @@ class StructureAligner:
         return AlignedStructure(align_image(image, transform, self.canvas, self.alignment.fill), mask)
 
     def _subject(self, picture: Picture, given: StructureInput) -> Subject:
-        if given.mask is not None:
-            return subject_from(picture.image, mask=read_mask(given.mask))
-        if given.box is not None:
+        if given.mask is None and given.box is not None:
             return subject_from(picture.image, box=given.box)
-        cutout = cutout_mask(picture)
-        if cutout is not None:
-            return subject_from(picture.image, mask=cutout)
+        mask = cutout_mask(picture) if given.mask is None else read_mask(given.mask)
+        if mask is not None:
+            warn_if_inverted(mask, "structure")
+            return subject_from(picture.image, mask=mask)
         return self.segmenter().find(picture.image, "structure")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,22 @@ def cutout_mask(picture: Picture) -> NDArray[np.bool_] | None:
         raise ImageError("The image is transparent everywhere, so nothing of its subject shows.")
     mask = _marked(picture.alpha)
     return None if mask.all() else mask
+
+
+def warn_if_inverted(mask: NDArray[np.bool_], what: str) -> None:
+    """Warn with a UserWarning when a subject's mask (H, W) bool looks like its background's.
+
+    That is a mask that touches all four borders and covers more than half of the image, but not all of it.
+    what: whose mask it is, "reference" or "structure".
+    """
+    touches = all(edge.any() for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+    if touches and 0.5 < mask.mean() < 1:
+        warnings.warn(
+            f"The {what} image's mask touches all four borders and covers {mask.mean():.0%}: it looks inverted. It is used as it is; "
+            "the subject should be white, True or opaque, and all else black, False or transparent.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _as_array(source: Any) -> NDArray[Any]:

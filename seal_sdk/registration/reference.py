@@ -15,7 +15,7 @@ from PIL import Image
 
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.errors import InputError
-from seal_sdk.images import cutout_mask, mask_digest, pixels_digest, read_mask, read_picture
+from seal_sdk.images import cutout_mask, mask_digest, pixels_digest, read_mask, read_picture, warn_if_inverted
 from seal_sdk.images.boxes import Box, scale_box
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
 
@@ -58,7 +58,7 @@ def read_reference(
 ) -> Reference:
     """Check and resize a reference, its box and its mask (both in pixels of the given image, upright).
 
-    A cut-out brings its mask along: without a box or mask, what is opaque is the subject.
+    A cut-out brings its mask along: without a box or mask, what is opaque is the subject. Warns of masks that look inverted.
     Raises ImageError, InputError for boxes and masks that do not fit or leave less than one token of the coarsest grid, or SizeError.
     """
     picture = read_picture(image)
@@ -67,6 +67,8 @@ def read_reference(
     given = None if box is None and marked is None else subject_from(original, box=box, mask=marked)
     size = geometry.reference_size(original.size)
     resized = original.resize(size, Image.Resampling.LANCZOS) if size != original.size else original
+    if marked is not None:
+        warn_if_inverted(marked, "reference")
     resized_mask = None if marked is None else _resize_mask(marked, size)
     if given is not None:
         scale = size[0] * size[1] / (original.width * original.height)

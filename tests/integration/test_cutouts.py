@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -95,3 +97,25 @@ def test_masks_are_read_from_files_wherever_they_are_given(session, tmp_path, re
             for mask in (path.open("rb"), SUBJECT)
         )
         assert [each.tobytes() for each in of_file.images] == [each.tobytes() for each in of_array.images]
+
+
+def test_an_inverted_mask_is_used_with_a_warning(session, reference_image, structure_image):
+    with pytest.warns(UserWarning, match=r"reference image's mask .* covers 78%: it looks inverted") as told:
+        identity = register(session, reference_image, mask=~SUBJECT)
+    assert np.array_equal(identity.mask, ~SUBJECT) and len(told) == 1
+    with pytest.warns(UserWarning, match="structure image's mask .* looks inverted"):
+        session.generate(structure_image, "a cat", structure_mask=~SUBJECT, **FAST)
+    with pytest.warns(UserWarning, match="looks inverted"):
+        register(session, np.dstack([np.asarray(reference_image), ~SUBJECT * np.uint8(255)]))
+
+
+def test_other_masks_give_no_warning(session, reference_image, structure_image):
+    wide = np.zeros((128, 128), bool)
+    wide[:, 30:] = True  # touches three borders
+    cross = np.zeros((128, 128), bool)
+    cross[60:90] = cross[:, 60:90] = True  # covers less than half
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        for mask in (SUBJECT, wide, cross, np.ones((128, 128), bool)):
+            register(session, reference_image, mask=mask)
+        session.generate(None, "a cat", identity={"cat": ~SUBJECT}, **FAST)  # a region, not a subject
