@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 from torch import Tensor
 
 from seal_sdk.backbone.loading import load_backbone
+from seal_sdk.backbone.prompts import warn_of_foreign_syntax
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.callbacks import Callback, ProgressBar
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure, sampling_defaults
@@ -152,6 +154,7 @@ class IdentitySession:
         """
         with self._reporting(callbacks) as tell:
             check_prompt(prompt)
+            warn_of_foreign_syntax([prompt])
             reference = read_reference(self.backbone.geometry, image, prompt, box, mask)
             name = name or default_name(image, reference)
             steps = num_inference_steps or self.sampling_defaults.num_inference_steps
@@ -243,6 +246,8 @@ class IdentitySession:
                 NoiseArguments(seed, generator, num_images_per_prompt, lambda: self._random.randrange(2**32)),
                 SubjectBinder(settings, self._in_use, Library(self.store)),
             )
+            texts = ((each.prompt, each.negative_prompt, each.structure_prompt) for each in requests)
+            warn_of_foreign_syntax(chain.from_iterable(texts))
             for text in {request.prompt for request in requests}:
                 self.backbone.warn_if_truncated(text)
             with self._exclusive_backbone():
