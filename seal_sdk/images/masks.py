@@ -12,6 +12,7 @@ from PIL import Image
 
 from seal_sdk.errors import ImageError, InputError
 from seal_sdk.images.reading import Picture, decoding, describe, open_upright
+from seal_sdk.images.tensors import is_tensor, single, tensor_pixels
 
 LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue (ITU-R BT.601)
 
@@ -66,7 +67,7 @@ def _as_array(source: Any) -> NDArray[Any]:
             if image.has_transparency_data:
                 return np.asarray(image.convert("RGBA"))
             return np.asarray(image if image.mode in ("1", "L") else image.convert("RGB"))
-    pixels = np.asarray(source)
+    pixels = single(tensor_pixels(source) if is_tensor(source) else np.asarray(source))
     return pixels[0] if pixels.ndim == 3 and pixels.shape[0] == 1 and pixels.shape[2] > 4 else pixels
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
 from seal_sdk.errors import ImageError
+from seal_sdk.images.tensors import is_tensor, single, tensor_pixels
 
 MAX_SIDE = 16_384
 MAX_PIXELS = 100_000_000
@@ -35,7 +36,8 @@ class Picture:
 def read_image(source: Any) -> Image.Image:
     """RGB image, 8 bits a channel, upright, in sRGB.
 
-    source: path, PIL image, bytes, file object, or array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8 or uint16, or float in [0, 1].
+    source: path, PIL image, bytes, file object, array or tensor. Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), and torch's tensors
+    (H, W) or (C, H, W), alone or as a batch of one; they hold uint8 or uint16, or floats in [0, 1].
     EXIF rotation is applied, transparency goes over white, 16-bit and CMYK images are converted, ICC profiles are applied.
     Raises ImageError, which names the source, for anything that is not a whole image of a sensible size.
     """
@@ -45,8 +47,10 @@ def read_image(source: Any) -> Image.Image:
 def read_picture(source: Any) -> Picture:
     """As `read_image`, with the alpha channel. Raises ImageError."""
     what = describe(source)
+    if is_tensor(source):
+        source = tensor_pixels(source)
     if isinstance(source, np.ndarray):
-        return _picture(_from_array(source, what), what)
+        return _picture(_from_array(single(source), what), what)
     image = open_upright(source)
     with decoding(what):
         return _picture(image, what)
@@ -104,7 +108,7 @@ def _open(source: Any, what: str) -> Image.Image:
         if not source.stat().st_size:
             raise ImageError(f"{what} is empty (0 bytes).")
     elif not hasattr(source, "read"):
-        raise ImageError(f"{what}: expected a path, a PIL image, an array, bytes or a file object.")
+        raise ImageError(f"{what}: expected a path, a PIL image, an array, a tensor, bytes or a file object.")
     try:
         return Image.open(source)
     except Image.DecompressionBombError as error:
@@ -154,7 +158,10 @@ def _from_array(array: np.ndarray, what: str) -> Image.Image:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
-        raise ImageError(f"{what} has shape {array.shape}: expected (H, W), (H, W, 3) or (H, W, 4), pixels first.")
+        raise ImageError(
+            f"{what} has shape {array.shape}: expected (H, W), (H, W, 3) or (H, W, 4), pixels first, or a torch tensor (C, H, W); "
+            "of several images give a list."
+        )
     _check_size((array.shape[1], array.shape[0]), what)
     return Image.fromarray(_to_uint8(array, what))
 

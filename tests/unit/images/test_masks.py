@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from seal_sdk.errors import ImageError, InputError
@@ -79,6 +80,8 @@ def sources(folder):
             np.dstack([SUBJECT] * 3),
         ),
         *(SUBJECT.astype(kind) for kind in (np.uint8, np.int64, np.float32)),
+        *(torch.from_numpy(SUBJECT), torch.from_numpy(SUBJECT)[None], torch.from_numpy(SUBJECT)[None, None].bfloat16()),
+        *(ALPHA[None, ..., None], torch.from_numpy(ALPHA).expand(1, 3, -1, -1)),
         *(ALPHA.astype(np.uint16) * 257, ALPHA.astype(np.int32)),
     ]
 
