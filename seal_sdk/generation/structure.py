@@ -13,7 +13,7 @@ from PIL import Image
 from seal_sdk.config import Alignment
 from seal_sdk.errors import SubjectNotFound
 from seal_sdk.identity import Identity
-from seal_sdk.images import Picture, cutout_mask, fit, read_mask, read_picture, warn_if_inverted
+from seal_sdk.images import Picture, fit, read_picture, subject_mask, warn_if_inverted
 from seal_sdk.images.boxes import contain_box
 from seal_sdk.method.anchor_align import align_image, align_mask, anchor_transform
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
@@ -70,13 +70,13 @@ class StructureAligner:
         return AlignedStructure(align_image(image, transform, self.canvas, self.alignment.fill), mask)
 
     def _subject(self, picture: Picture, given: StructureInput) -> Subject:
-        if given.mask is None and given.box is not None:
-            return subject_from(picture.image, box=given.box)
-        mask = cutout_mask(picture) if given.mask is None else read_mask(given.mask)
+        mask = subject_mask(picture, given.box, given.mask)
+        if mask is None and given.box is None:
+            return self.segmenter().find(picture.image, "structure")
+        subject = subject_from(picture.image, box=given.box, mask=mask)
         if mask is not None:
             warn_if_inverted(mask, "structure")
-            return subject_from(picture.image, mask=mask)
-        return self.segmenter().find(picture.image, "structure")
+        return subject
 
 
 def _fit_mask(mask: NDArray[np.bool_], canvas: tuple[int, int]) -> NDArray[np.bool_]:

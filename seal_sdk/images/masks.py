@@ -41,6 +41,13 @@ def cutout_mask(picture: Picture) -> NDArray[np.bool_] | None:
     return None if mask.all() else mask
 
 
+def subject_mask(picture: Picture, box: Any, mask: Any) -> NDArray[np.bool_] | None:
+    """The given mask as `read_mask` reads it; without a mask or box, that of a cut-out; else None. Raises as those do."""
+    if mask is not None:
+        return read_mask(mask)
+    return cutout_mask(picture) if box is None else None
+
+
 def warn_if_inverted(mask: NDArray[np.bool_], what: str) -> None:
     """Warn with a UserWarning when a subject's mask (H, W) bool looks like its background's.
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.errors import InputError
-from seal_sdk.images import cutout_mask, mask_digest, pixels_digest, read_mask, read_picture, warn_if_inverted
+from seal_sdk.images import mask_digest, pixels_digest, read_picture, subject_mask, warn_if_inverted
 from seal_sdk.images.boxes import Box, scale_box
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
 
@@ -63,7 +63,7 @@ def read_reference(
     """
     picture = read_picture(image)
     original = picture.image
-    marked = read_mask(mask) if mask is not None else cutout_mask(picture) if box is None else None
+    marked = subject_mask(picture, box, mask)
     given = None if box is None and marked is None else subject_from(original, box=box, mask=marked)
     size = geometry.reference_size(original.size)
     resized = original.resize(size, Image.Resampling.LANCZOS) if size != original.size else original

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from seal_sdk import IdentitySession
+from seal_sdk.errors import InputError
 from seal_sdk.images import mask_digest
 
 BOX = (20.0, 20.0, 100.0, 110.0)
@@ -119,3 +120,17 @@ def test_other_masks_give_no_warning(session, reference_image, structure_image):
         for mask in (SUBJECT, wide, cross, np.ones((128, 128), bool)):
             register(session, reference_image, mask=mask)
         session.generate(None, "a cat", identity={"cat": ~SUBJECT}, **FAST)  # a region, not a subject
+
+
+def test_a_box_counts_on_an_image_that_is_transparent_everywhere(session):
+    clear = Image.new("RGBA", (128, 128))
+    assert subject_recipe(register(session, clear, box=BOX)) == {"box": list(BOX)}
+    with pytest.raises(InputError, match="transparent everywhere"):
+        register(session, clear)
+
+
+def test_a_structure_mask_that_does_not_fit_is_refused(session, reference_image, structure_image):
+    register(session, reference_image)
+    for mask in (np.zeros((0, 0), bool), np.ones((5, 5), bool)):
+        with pytest.raises(InputError, match="mask of shape"):
+            session.generate(structure_image, "a cat", structure_mask=mask, **FAST)

@@ -48,7 +48,7 @@ def command(
 ) -> None:
     """Register a reference image. If it is already in the store, nothing is computed."""
     from seal_sdk import Callback, Identity, IdentitySession
-    from seal_sdk.images import cutout_mask, read_mask, read_picture
+    from seal_sdk.images import read_picture, subject_mask
     from seal_sdk.segmentation import subject_from
     from store import valid_name
 
@@ -60,7 +60,7 @@ def command(
 
     valid_name(name)  # mistakes are reported before a model is loaded
     reference = read_picture(image)
-    marked = cutout_mask(reference) if mask is None else read_mask(mask)
+    marked = subject_mask(reference, box, mask)
     if box is not None or marked is not None:
         subject_from(reference.image, box=box, mask=marked)
     with IdentitySession(model, store=store_location(root), accelerator=accelerator, precision=precision) as session:
