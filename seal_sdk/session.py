@@ -15,6 +15,7 @@ from torch import Tensor
 from seal_sdk.backbone.loading import load_backbone
 from seal_sdk.backbone.prompt_embeds import PromptEmbeds
 from seal_sdk.backbone.prompt_options import SizeIds
+from seal_sdk.backbone.prompts import warn_of_foreign_syntax
 from seal_sdk.backbone.schedule import CustomSchedule
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.callbacks import Callback, ProgressBar, StepCallback, Tell, reporting
@@ -142,15 +143,18 @@ class IdentitySession:
     ) -> Identity:
         """Register a reference image and use it from now on. The second time, in any process, it is a store hit.
 
-        image: path, PIL image, array (H, W, 3) or bytes. prompt: what it shows.
+        image: path, PIL image, array (H, W, 3), tensor (3, H, W), bytes or file object. prompt: what it shows.
         name: to find it again (a new image takes a used name over).
-        box (x0, y0, x1, y1) or mask (H, W), in pixels of the image: the subject, instead of asking SAM.
+        box (x0, y0, x1, y1) or mask (H, W), in pixels of the image: the subject, instead of asking SAM. A mask is an array, or an image
+        as ``image`` takes it, white on black or a cut-out. Without either, the opaque part of a cut-out (an image with transparent
+        parts) is the subject.
         timesteps: "exact" (those of a sampling with ``num_inference_steps``), a number of anchors (default 4), or a list.
         Raises ImageError, PromptError, SubjectNotFound, NumericalError, or a StoreError.
         """
         with reporting(self, [*self.callbacks, *callbacks]) as tell:
             self.backbone.check_ready()
             check_prompt(prompt)
+            warn_of_foreign_syntax([prompt])
             reference = read_reference(self.backbone.geometry, image, prompt, box, mask)
             name = name or default_name(image, reference)
             steps = num_inference_steps or self.sampling_defaults.num_inference_steps
@@ -226,7 +230,8 @@ class IdentitySession:
         or several of them with the region of each: ``{"cat": box, "dog": mask}``, in pixels of the image to draw; the structure image is
         then used as it is, without alignment. A tuple, ``("cat", "cat from behind")``, is one subject seen in several references.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
-        structure_box, structure_mask: its subject, in its own pixels. match_maps: keep what ``Generation.maps()`` shows.
+        structure_box, structure_mask: its subject, in its own pixels (default: of a cut-out what is opaque, else what the segmenter finds).
+        match_maps: keep what ``Generation.maps()`` shows.
         height, width: in pixels. The names of diffusers' pipelines mean what they mean there. ``callback_on_step_end`` receives and may
         return "latents", the only one of ``callback_on_step_end_tensor_inputs`` that is supported. Prompt edits (``DeltaBridge.override``)
         compare ``prompt`` only: not ``prompt_2``, nor ``prompt_embeds``, which take its place (with SDXL beside the pooled ones).
@@ -284,6 +289,7 @@ class IdentitySession:
             )
             for options in {request.options for request in requests}:
                 self.backbone.check_options(options)
+            warn_of_foreign_syntax(text for request in requests for text in request.texts)
             for text in {text for request in requests for text in request.prompts}:
                 self.backbone.warn_if_truncated(text)
             with self._exclusive_backbone():

@@ -13,6 +13,7 @@ from PIL import Image
 from seal_sdk.errors import InputError, UnknownIdentity
 from seal_sdk.generation.settings import Settings
 from seal_sdk.identity import Identity, Library
+from seal_sdk.images import read_mask
 from seal_sdk.segmentation import subject_from
 
 
@@ -21,7 +22,7 @@ class SubjectBinding:
     """One subject of an image.
 
     references: the subject in one or several references, each registered as an identity; it is aligned with the first.
-    region: a box (x0, y0, x1, y1) or a mask (H, W) in pixels of the image to draw, or None for the whole image.
+    region: a box (x0, y0, x1, y1) or a mask (H, W) bool in pixels of the image to draw, or None for the whole image.
     """
 
     references: tuple[Identity, ...]
@@ -87,7 +88,8 @@ def _bind(names: Any, region: Any, find: Callable[[Any], Identity]) -> SubjectBi
     references = names if isinstance(names, tuple) else (names,)
     if not references:
         raise InputError("identity=(): name at least one reference of the subject.")
-    return SubjectBinding(tuple(map(find, references)), region)
+    known = region if region is None or _is_box(region) else read_mask(region)
+    return SubjectBinding(tuple(map(find, references)), known)
 
 
 def region_masks(
@@ -111,4 +113,7 @@ def region_masks(
 
 
 def _is_box(region: Any) -> bool:
+    """Whether these are four numbers. Paths and bytes are sequences as well, and name masks."""
+    if isinstance(region, (str, bytes, bytearray, memoryview)):
+        return False
     return isinstance(region, Sequence) and len(region) == 4 and not isinstance(region[0], Sequence)

@@ -75,6 +75,11 @@ class Request:
         return [text for text in (self.prompt, self.options.prompt_2) if text]
 
     @property
+    def texts(self) -> list[str | None]:
+        """Everything that the caller wrote."""
+        return [*self.prompts, self.negative_prompt, self.structure_prompt]
+
+    @property
     def identities(self) -> list[Identity]:
         """Every reference of every subject."""
         return [each for subject in self.subjects for each in subject.references]

@@ -13,7 +13,7 @@ from PIL import Image
 from seal_sdk.config import Alignment
 from seal_sdk.errors import SubjectNotFound
 from seal_sdk.identity import Identity
-from seal_sdk.images import fit, read_image
+from seal_sdk.images import Picture, fit, read_picture, subject_mask, warn_if_inverted
 from seal_sdk.images.boxes import contain_box
 from seal_sdk.method.anchor_align import align_image, align_mask, anchor_transform
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
@@ -21,7 +21,10 @@ from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
 
 @dataclass(frozen=True, eq=False)
 class StructureInput:
-    """A structure image as the caller gives it, None for none. box, mask: its subject, in its own pixels, if it is known."""
+    """A structure image as the caller gives it, None for none.
+
+    box, mask: its subject, in its own pixels, if it is known. The mask is whatever `read_mask` takes.
+    """
 
     image: Any
     box: Sequence[float] | None = None
@@ -47,15 +50,16 @@ class StructureAligner:
     def align(self, given: StructureInput, identity: Identity | None, needs_mask: bool = True) -> AlignedStructure:
         """Read a structure image and put it onto the canvas, aligned with the identity's subject unless that is switched off.
 
-        The segmenter is asked only when alignment or the mask needs the subject and the caller does not name it.
+        The segmenter is asked only when alignment or the mask needs the subject, the caller does not name it, and the image is no cut-out.
         Raises ImageError, SubjectNotFound when it finds nobody or the aligned subject would lie outside of the canvas.
         """
-        image = read_image(given.image)
+        picture = read_picture(given.image)
+        image = picture.image
         if identity is None or not self.alignment.enabled:
-            mask = self._subject(image, given).mask if needs_mask else None
+            mask = self._subject(picture, given).mask if needs_mask else None
             fitted = fit(image, self.canvas)
             return AlignedStructure(fitted, None if mask is None else _fit_mask(mask, self.canvas))
-        subject = self._subject(image, given)
+        subject = self._subject(picture, given)
         transform = anchor_transform(contain_box(identity.box, identity.size, self.canvas), subject.box)
         mask = align_mask(subject.mask, transform, self.canvas)
         if not mask.any():
@@ -65,10 +69,14 @@ class StructureAligner:
             )
         return AlignedStructure(align_image(image, transform, self.canvas, self.alignment.fill), mask)
 
-    def _subject(self, image: Image.Image, given: StructureInput) -> Subject:
-        if given.box is not None or given.mask is not None:
-            return subject_from(image, box=given.box, mask=given.mask)
-        return self.segmenter().find(image, "structure")
+    def _subject(self, picture: Picture, given: StructureInput) -> Subject:
+        mask = subject_mask(picture, given.box, given.mask)
+        if mask is None and given.box is None:
+            return self.segmenter().find(picture.image, "structure")
+        subject = subject_from(picture.image, box=given.box, mask=mask)
+        if mask is not None:
+            warn_if_inverted(mask, "structure")
+        return subject
 
 
 def _fit_mask(mask: NDArray[np.bool_], canvas: tuple[int, int]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Pictures in and out: reading whatever a caller has, boxes and digests, and the settings that travel in PNG files.
+"""Pictures in and out: reading whatever a caller has, boxes, masks and digests, and the settings that travel in PNG files.
 
 Nothing here knows a model.
 """
@@ -6,7 +6,21 @@ Nothing here knows a model.
 from __future__ import annotations
 
 from seal_sdk.images.digest import mask_digest, pixels_digest
+from seal_sdk.images.masks import cutout_mask, read_mask, subject_mask, warn_if_inverted
 from seal_sdk.images.png_settings import attach_settings, read_settings
-from seal_sdk.images.reading import fit, read_image
+from seal_sdk.images.reading import Picture, fit, read_image, read_picture
 
-__all__ = ["attach_settings", "fit", "mask_digest", "pixels_digest", "read_image", "read_settings"]
+__all__ = [
+    "Picture",
+    "attach_settings",
+    "cutout_mask",
+    "fit",
+    "mask_digest",
+    "pixels_digest",
+    "read_image",
+    "read_mask",
+    "read_picture",
+    "read_settings",
+    "subject_mask",
+    "warn_if_inverted",
+]

@@ -4,35 +4,75 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
 from seal_sdk.errors import ImageError
+from seal_sdk.images.tensors import is_tensor, single, tensor_pixels
 
 MAX_SIDE = 16_384
 MAX_PIXELS = 100_000_000
 
 
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image that was read.
+
+    image: RGB, 8 bits a channel, upright, in sRGB, over white where it is transparent.
+    alpha: (H, W) uint8, how opaque each pixel is; None if the image is opaque everywhere.
+    """
+
+    image: Image.Image
+    alpha: NDArray[np.uint8] | None = None
+
+
 def read_image(source: Any) -> Image.Image:
     """RGB image, 8 bits a channel, upright, in sRGB.
 
-    source: path, PIL image, bytes, file object, or array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8 or uint16, or float in [0, 1].
+    source: path, PIL image, bytes, file object, array or tensor. Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), and torch's tensors
+    (H, W) or (C, H, W), alone or as a batch of one; they hold uint8 or uint16, or floats in [0, 1].
     EXIF rotation is applied, transparency goes over white, 16-bit and CMYK images are converted, ICC profiles are applied.
     Raises ImageError, which names the source, for anything that is not a whole image of a sensible size.
     """
-    what = _describe(source)
+    return read_picture(source).image
+
+
+def read_picture(source: Any) -> Picture:
+    """As `read_image`, with the alpha channel. Raises ImageError."""
+    what = describe(source)
+    if is_tensor(source):
+        source = tensor_pixels(source)
     if isinstance(source, np.ndarray):
-        return _from_array(source, what)
+        return _picture(_from_array(single(source), what), what)
+    image = open_upright(source)
+    with decoding(what):
+        return _picture(image, what)
+
+
+def open_upright(source: Any) -> Image.Image:
+    """A path, PIL image, bytes or file object as a PIL image: loaded, upright, in its own mode. Raises ImageError."""
+    what = describe(source)
     image = source if isinstance(source, Image.Image) else _open(source, what)
     _check_size(image.size, what)
     if image.format == "EPS":  # Pillow would run Ghostscript on it
         raise ImageError(f"{what} is PostScript, which is a program rather than pixels: export it as PNG.")
-    try:
+    with decoding(what):
         image.load()
-        return _to_rgb(ImageOps.exif_transpose(image), what)
+        return ImageOps.exif_transpose(image)
+
+
+@contextmanager
+def decoding(what: str) -> Iterator[None]:
+    """Turns whatever a decoder raises into an ImageError. what: `describe` of the source."""
+    try:
+        yield
     except ImageError:
         raise
     except Exception as error:  # decoders raise anything on hostile bytes
@@ -46,7 +86,8 @@ def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 
 
-def _describe(source: Any) -> str:
+def describe(source: Any) -> str:
+    """What an error message calls a source."""
     if isinstance(source, (str, os.PathLike)):
         return f"Image {os.fspath(source)!r}"
     filename = getattr(source, "filename", "") or getattr(source, "name", "")
@@ -67,7 +108,7 @@ def _open(source: Any, what: str) -> Image.Image:
         if not source.stat().st_size:
             raise ImageError(f"{what} is empty (0 bytes).")
     elif not hasattr(source, "read"):
-        raise ImageError(f"{what}: expected a path, a PIL image, an array, bytes or a file object.")
+        raise ImageError(f"{what}: expected a path, a PIL image, an array, a tensor, bytes or a file object.")
     try:
         return Image.open(source)
     except Image.DecompressionBombError as error:
@@ -86,19 +127,20 @@ def _check_size(size: tuple[int, int], what: str) -> None:
         )
 
 
-def _to_rgb(image: Image.Image, what: str) -> Image.Image:
+def _picture(image: Image.Image, what: str) -> Picture:
     if image.mode.startswith("I"):
-        return _from_array(_sixteen_bits(np.asarray(image), what), what)
+        return Picture(_from_array(_sixteen_bits(np.asarray(image), what), what).convert("RGB"))
     if image.mode == "F":
-        return _from_array(np.asarray(image), what)
+        return Picture(_from_array(np.asarray(image), what).convert("RGB"))
     profile = image.info.get("icc_profile")
     if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
         image = _to_srgb(image, profile)
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+    if image.has_transparency_data:
         image = image.convert("RGBA")
+        alpha = np.asarray(image.getchannel("A"))
         white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
+        return Picture(Image.alpha_composite(white, image).convert("RGB"), alpha if alpha.min() < 255 else None)
+    return Picture(image.convert("RGB"))
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
@@ -116,9 +158,12 @@ def _from_array(array: np.ndarray, what: str) -> Image.Image:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
-        raise ImageError(f"{what} has shape {array.shape}: expected (H, W), (H, W, 3) or (H, W, 4), pixels first.")
+        raise ImageError(
+            f"{what} has shape {array.shape}: expected (H, W), (H, W, 3) or (H, W, 4), pixels first, or a torch tensor (C, H, W); "
+            "of several images give a list."
+        )
     _check_size((array.shape[1], array.shape[0]), what)
-    return _to_rgb(Image.fromarray(_to_uint8(array, what)), what)
+    return Image.fromarray(_to_uint8(array, what))
 
 
 def _sixteen_bits(array: np.ndarray, what: str) -> np.ndarray:

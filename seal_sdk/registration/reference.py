@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seal_sdk.backbone.geometry import LatentGeometry
-from seal_sdk.images import mask_digest, pixels_digest, read_image
+from seal_sdk.errors import InputError
+from seal_sdk.images import mask_digest, pixels_digest, read_picture, subject_mask, warn_if_inverted
 from seal_sdk.images.boxes import Box, scale_box
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
 
@@ -22,7 +24,8 @@ from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
 class Reference:
     """A reference image ready for the model.
 
-    image: RGB, at the size at which it is captured. prompt: what it shows. box, mask: the caller's, in its pixels, if any.
+    image: RGB, at the size at which it is captured. prompt: what it shows. box, mask: the caller's or the
+    cut-out's, in its pixels, if any.
     """
 
     image: Image.Image
@@ -55,19 +58,37 @@ def read_reference(
 ) -> Reference:
     """Check and resize a reference, its box and its mask (both in pixels of the given image, upright).
 
-    Raises ImageError, InputError for boxes and masks that do not fit, or SizeError.
+    A cut-out brings its mask along: without a box or mask, what is opaque is the subject. Warns of masks that look inverted.
+    Raises ImageError, InputError for boxes and masks that do not fit or leave less than one token of the coarsest grid, or SizeError.
     """
-    original = read_image(image)
-    if box is not None or mask is not None:
-        subject_from(original, box=box, mask=mask)  # checked against the image the caller sees
+    picture = read_picture(image)
+    original = picture.image
+    marked = subject_mask(picture, box, mask)
+    given = None if box is None and marked is None else subject_from(original, box=box, mask=marked)
     size = geometry.reference_size(original.size)
     resized = original.resize(size, Image.Resampling.LANCZOS) if size != original.size else original
-    return Reference(
-        resized,
-        prompt,
-        None if box is None else _scaled(box, original.size, size),
-        None if mask is None else _resize_mask(mask, size),
-    )
+    if marked is not None:
+        warn_if_inverted(marked, "reference")
+    resized_mask = None if marked is None else _resize_mask(marked, size)
+    if given is not None:
+        scale = size[0] * size[1] / (original.width * original.height)
+        area = given.mask.sum() * scale if resized_mask is None else resized_mask.sum()
+        _check_area(float(area), scale, geometry.pixels_per_coarsest_token)
+    return Reference(resized, prompt, None if box is None else _scaled(box, original.size, size), resized_mask)
+
+
+def _check_area(area: float, scale: float, token: int) -> None:
+    """Refuse a subject of ``area`` pixels that no token would show, of which each is ``token`` pixels wide.
+
+    scale: how many pixels the model sees of each pixel of the caller's image.
+    """
+    least = token * token
+    if area < least:
+        raise InputError(
+            f"The subject that box=, mask= or the cut-out marks covers {area / scale:.0f} pixels, and the model needs at least "
+            f"{math.ceil(least / scale)}: one of its coarsest tokens. Within a box, what has the colour of a uniform background does not "
+            "count. Mark more of the subject, or crop the image to it."
+        )
 
 
 def _scaled(box: Sequence[float], old: tuple[int, int], new: tuple[int, int]) -> Box:
@@ -75,10 +96,8 @@ def _scaled(box: Sequence[float], old: tuple[int, int], new: tuple[int, int]) ->
     return scale_box((x0, y0, x1, y1), old, new)
 
 
-def _resize_mask(mask: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
-    pixels = np.asarray(mask)
-    pixels = pixels if pixels.ndim == 2 else pixels[..., 0]
-    binary = Image.fromarray(((pixels > (127 if pixels.max(initial=0) > 1 else 0)) * 255).astype(np.uint8))
+def _resize_mask(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    binary = Image.fromarray(mask.astype(np.uint8) * 255)
     return np.asarray(binary.resize(size, Image.Resampling.BOX)) > 127
 
 

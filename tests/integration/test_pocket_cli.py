@@ -63,3 +63,15 @@ def test_the_demo_writes_its_sheet_and_the_second_run_hits(tmp_path):
     sheet = Image.open(report["sheet"])
     assert sheet.width > 5 * 256 and sheet.height > 8 * 256
     assert len(list((tmp_path / "demo").glob("*.png"))) == 2 * 4 * 5 + 1
+
+
+def test_a_cutout_keeps_its_alpha_on_the_command_line(files, reference_image):
+    cutout = reference_image.convert("RGBA")
+    alpha = Image.new("L", cutout.size)
+    alpha.paste(255, (20, 30, 90, 110))
+    cutout.putalpha(alpha)
+    cutout.save(files / "cutout.png")
+    store = ("--store", files / "store")
+    asked = ("register", files / "cutout.png", "--name", "subject", "--prompt", "a photo", "--json", *store)
+    assert json.loads(seal(*asked))["box"] == [20, 30, 90, 110]
+    assert json.loads(seal(*asked, "--mask", files / "cutout.png"))["hit"]

@@ -65,11 +65,12 @@ def command(
 
     identities = open_store(root)
     identities.resolve(name)  # mistakes are reported before a model is loaded
-    source = None if structure is None else read_image(structure)
+    if structure is not None:
+        read_image(structure)
     with IdentitySession(model, store=identities, accelerator=accelerator, precision=precision) as session:
         started = time.perf_counter()
         generation = session.generate(
-            source,
+            structure,
             prompt,
             identity=name,
             structure_prompt=structure_prompt,

@@ -18,7 +18,7 @@ from seal_sdk.locations import store_location
 @click.option("--name", required=True, help="What to call the identity.")
 @click.option("--prompt", required=True, help="What the image shows, such as 'a photo of a tiger'.")
 @click.option("--box", callback=parse_box, metavar="X0,Y0,X1,Y1", help="The subject, in pixels, instead of asking SAM.")
-@click.option("--mask", type=IMAGE, help="The subject as an image: white on black.")
+@click.option("--mask", type=IMAGE, help="The subject as an image: white on black, or a cut-out.")
 @click.option(
     "--timesteps", callback=parse_timesteps, help="'exact', a number of anchors, or a list such as 900,600,300."
 )
@@ -48,7 +48,7 @@ def command(
 ) -> None:
     """Register a reference image. If it is already in the store, nothing is computed."""
     from seal_sdk import Callback, Identity, IdentitySession
-    from seal_sdk.images import read_image
+    from seal_sdk.images import read_picture, subject_mask
     from seal_sdk.segmentation import subject_from
     from store import valid_name
 
@@ -59,10 +59,10 @@ def command(
             hits.append(hit)
 
     valid_name(name)  # mistakes are reported before a model is loaded
-    reference = read_image(image)
-    mask_image = None if mask is None else read_image(mask).convert("L")
-    if box is not None or mask is not None:
-        subject_from(reference, box=box, mask=mask_image)
+    reference = read_picture(image)
+    marked = subject_mask(reference, box, mask)
+    if box is not None or marked is not None:
+        subject_from(reference.image, box=box, mask=marked)
     with IdentitySession(model, store=store_location(root), accelerator=accelerator, precision=precision) as session:
         appearance = replace(
             session.appearance,
@@ -70,11 +70,11 @@ def command(
             quantization=quantization or session.appearance.quantization,
         )
         identity = session.register(
-            reference,
+            image,
             prompt=prompt,
             name=name,
             box=box,
-            mask=mask_image,
+            mask=mask,
             timesteps=timesteps,
             appearance=appearance,
             callbacks=[Hits()],

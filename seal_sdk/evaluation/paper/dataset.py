@@ -26,7 +26,7 @@ import numpy as np
 
 from seal_sdk.errors import ConfigError, InputError
 from seal_sdk.evaluation.paper.entries import Entry, read_entries
-from seal_sdk.images import read_image
+from seal_sdk.images import masks, read_image
 from seal_sdk.segmentation import subject_from
 
 FILE = "dataset.yaml"
@@ -121,7 +121,7 @@ def read_mask(image: Path, mask: Path | None) -> np.ndarray | None:
     """The mask of an image's subject, (H, W) bool; None without a mask. Raises InputError if it does not fit the image."""
     if mask is None:
         return None
-    return subject_from(read_image(image), mask=read_image(mask).convert("L")).mask
+    return subject_from(read_image(image), mask=masks.read_mask(mask)).mask
 
 
 def _reference(root: Path, key: str, entry: Entry) -> Reference:

@@ -8,6 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageCms
 
 from seal_sdk.errors import ImageError
@@ -28,6 +29,18 @@ def test_every_kind_of_source_gives_the_same_pixels(tmp_path):
     image.save(path)
     for source in (path, str(path), image, PIXELS, encoded(image), io.BytesIO(encoded(image)), PIXELS / 255.0):
         assert np.array_equal(np.asarray(read_image(source)), PIXELS)
+
+
+def test_tensors_and_batches_of_one_give_the_same_pixels():
+    first = torch.from_numpy(PIXELS).permute(2, 0, 1)
+    exact = first / 255
+    sources = [first, exact, exact[None], exact.double(), exact.clone().requires_grad_(), exact.permute(1, 2, 0)]
+    for source in (*sources, PIXELS[None], PIXELS[None] / 255):
+        assert np.array_equal(np.asarray(read_image(source)), PIXELS)
+    grey = torch.tensor([[0.0, 0.5, 1.0]])
+    for source in (grey, grey[None], grey[None, None], grey.half(), grey.bfloat16()):
+        assert np.asarray(read_image(source))[0, :, 0].tolist() == [0, 128, 255]
+    assert read_image(torch.zeros(4, 5, 6)).getpixel((0, 0)) == (255, 255, 255)  # RGBA: transparent
 
 
 def test_alpha_goes_over_white():
@@ -72,6 +85,11 @@ def test_cmyk_exif_and_profiles():
         (np.array([["a"]]), "<U1"),
         (np.zeros((4, 4, 2), np.uint8), "shape"),
         (np.zeros((3, 64, 64), np.float32), "shape"),
+        (np.zeros((2, 64, 64, 3), np.float32), "shape.*list"),
+        (torch.zeros(2, 3, 64, 64), "shape.*list"),
+        (torch.full((3, 4, 4), -1.0), r"\[0, 1\]"),
+        (torch.full((3, 4, 4), float("inf")), "infinity"),
+        (torch.zeros(3, 4, 4, dtype=torch.int64), "int64"),
         (Image.new("L", (20_000, 4)), "20000x4"),
         (encoded(Image.fromarray(np.full((4, 4), 200, np.float32)), "TIFF"), "given as bytes holds floats from 200"),
         (encoded(Image.fromarray(np.full((4, 4), 70_000, np.int32)), "TIFF"), "given as bytes holds integers"),

@@ -62,8 +62,8 @@ def test_a_given_box_takes_the_foreground_within_it():
 
 
 def test_a_given_mask_wins_over_a_box():
-    mask = np.zeros((128, 128), np.uint8)
-    mask[10:20, 30:50] = 255
+    mask = np.zeros((128, 128), bool)
+    mask[10:20, 30:50] = True
     subject = subject_from(BLANK, box=(0, 0, 5, 5), mask=mask)
     assert subject.box == (30, 10, 50, 20)
 
@@ -79,11 +79,22 @@ def test_a_given_mask_wins_over_a_box():
         dict(box=(0, 0, float("nan"), 20)),
         dict(mask=np.zeros((128, 128), bool)),
         dict(mask=np.ones((64, 64), bool)),
+        dict(mask=np.ones((128, 128), np.uint8)),
     ],
 )
 def test_boxes_and_masks_that_do_not_fit_are_refused(arguments):
     with pytest.raises(InputError, match=r"box=|mask"):
         subject_from(BLANK, **arguments)
+
+
+def test_a_normalised_box_is_refused_with_the_pixels_it_would_be():
+    for box in ((0.1, 0.25, 0.75, 1.0), (0, 0, 1, 1), np.array([0.1, 0.25, 0.75, 1.0])):
+        with pytest.raises(InputError, match="looks normalised; multiply by width and height"):
+            subject_from(Image.new("RGB", (200, 100)), box=box)
+    with pytest.raises(InputError, match=r": \(20, 25, 150, 100\)\."):
+        subject_from(Image.new("RGB", (200, 100)), box=(0.1, 0.25, 0.75, 1.0))
+    assert subject_from(Image.new("RGB", (1, 1)), box=(0, 0, 1, 1)).mask.all()
+    assert subject_from(BLANK, box=(0, 0, 2, 1)).mask.sum() == 2
 
 
 def test_missing_files_and_foreign_checkpoints_are_refused(tmp_path):

@@ -1,0 +1,37 @@
+"""Torch's tensors as arrays. Torch itself is never imported: whoever has a tensor has imported it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MOST_CHANNELS = 4
+Pixels = TypeVar("Pixels", "Tensor", NDArray[Any])
+
+
+def is_tensor(source: object) -> TypeGuard[Tensor]:
+    """Whether this is a tensor of torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(source, torch.Tensor)
+
+
+def tensor_pixels(tensor: Tensor) -> NDArray[Any]:
+    """A tensor (H, W), (C, H, W) or (1, C, H, W) as an array (H, W) or (H, W, C); floats are fp32.
+
+    (H, W, C) stays as it is if only the last axis can be channels.
+    """
+    pixels = tensor.detach().cpu()
+    pixels = single(pixels.float() if pixels.is_floating_point() else pixels)
+    channels_first = pixels.ndim == 3 and (pixels.shape[0] <= MOST_CHANNELS or pixels.shape[2] > MOST_CHANNELS)
+    return np.asarray((pixels.permute(1, 2, 0) if channels_first else pixels).numpy())
+
+
+def single(batch: Pixels) -> Pixels:
+    """The image of a batch of one, (1, ., ., .); anything else as it is."""
+    return batch[0] if batch.ndim == 4 and batch.shape[0] == 1 else batch
