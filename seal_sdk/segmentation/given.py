@@ -49,10 +49,10 @@ def _check_box(box: Any, size: tuple[int, int]) -> Box:
 
 
 def _check_mask(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
-    if mask.dtype != bool or mask.shape != (size[1], size[0]):
-        raise InputError(
-            f"mask of shape {mask.shape} ({mask.dtype}): expected bool {(size[1], size[0])}, the image's height and width."
-        )
+    if mask.dtype != bool:
+        raise InputError(f"mask of {mask.dtype}: expected bool; seal_sdk.images.masks.read_mask makes it of anything.")
+    if mask.shape != (size[1], size[0]):
+        raise InputError(f"mask of shape {mask.shape}: expected {(size[1], size[0])}, the image's height and width.")
     if not mask.any():
         raise InputError("The mask marks no pixel: draw the subject in white (or True) on black.")
     return mask
