@@ -349,11 +349,10 @@ class IdentitySession:
     def _draw(
         self, requests: Sequence[Request], settings: Settings, tell: Tell, step_callback: StepCallback
     ) -> Generation:
-        model = self.backbone.fingerprint()
-        for identity in {each for request in requests for each in request.identities}:
-            identity.check_model(model)
         repairer = Repairer(Registrar(self.backbone, self.store), lambda: self.segmenter)
         call = Call(self.backbone, settings, lambda: self.segmenter, repairer)
+        for identity in {each for request in requests for each in request.identities}:
+            identity.check_model(call.model)
         tell("on_generate_start", len(requests), settings.sampling.num_inference_steps)
         on_step_end = partial(step_callback, self.pipe, tell)
         drawn = ImageGenerator(call, self._cache).generate(requests, on_step_end)

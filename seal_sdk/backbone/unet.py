@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
@@ -31,7 +32,7 @@ from seal_sdk.errors import UnsupportedModel
 from seal_sdk.method.noise_level import NoiseLevel
 
 
-class UNetBackbone:
+class UNetBackbone(ABC):
     """Base of the backbones whose pipeline has a ``UNet2DConditionModel``; see `seal_sdk.backbone.base.Backbone`.
 
     pipe: a pipeline of diffusers. controlnet: a ControlNetModel, or None.
@@ -51,16 +52,17 @@ class UNetBackbone:
         self._fingerprints = Fingerprints()
 
     @classmethod
+    @abstractmethod
     def accepts(cls, pipe: Any) -> bool:
         """Whether a pipeline is of this family."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode_prompt(
         self, prompt: str | None, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
     ) -> Conditioning:
         """Conditioning of one prompt, None where the options have its embeddings, for an image of (height, width) pixels."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode_prompt_pair(
         self,
         prompt: str | None,
@@ -71,16 +73,15 @@ class UNetBackbone:
         options: PromptOptions = NO_OPTIONS,
     ) -> tuple[Conditioning, Conditioning]:
         """(unconditional, conditional), exactly as the family's pipeline prepares them for one prompt."""
-        raise NotImplementedError
 
+    @abstractmethod
     def check_options(self, options: PromptOptions) -> None:
         """Raise InputError for options that the family does not have, or that do not fit the model."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def structure_layers(self) -> StructureLayers:
         """Where structure is injected unless the caller says otherwise."""
-        raise NotImplementedError
 
     def conditioning_recipe(self, size: tuple[int, int]) -> Mapping[str, Any]:
         """What the conditioning of an image of (height, width) says beside its prompt."""

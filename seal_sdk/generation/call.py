@@ -32,6 +32,11 @@ class Call:
         appearance = self.settings.appearance
         return self.backbone.self_attention_layers(appearance.layers) if appearance.delta else ()
 
+    @cached_property
+    def model(self) -> dict[str, str | bool | None]:
+        """The model's fingerprint, computed once."""
+        return self.backbone.fingerprint()
+
     @property
     def guided(self) -> bool:
         """Whether there is an unconditional row."""

@@ -167,7 +167,17 @@ class DenoisingLoop:
         """The guided prediction (`guidance.RULES`)."""
         uncond, generation, appearance = (outputs.get(row) for row in (UNCOND, GENERATION, APPEARANCE))
         return guide(
-            GuidanceRows(self.call.settings, guidance_scale, gamma, uncond, generation, appearance, plan.region)
+            GuidanceRows(
+                self.call.settings,
+                guidance_scale,
+                gamma,
+                self._base(plan),
+                self._lambda(plan, gamma),
+                uncond,
+                generation,
+                appearance,
+                plan.region,
+            )
         )
 
     def _transfer(self, plan: ImagePlan, forward: Forward, step: Step, guided: Tensor, noisy: Tensor) -> Tensor:

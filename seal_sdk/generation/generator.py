@@ -143,9 +143,8 @@ class ImageGenerator:
         readers: dict[str, KeyValueReader],
     ) -> Generation:
         call = self.call
-        model, scheduler = call.backbone.fingerprint(), call.backbone.scheduler_name
         settings = [
-            describe(request, structure, call.settings, scheduler, model)
+            describe(request, structure, call.settings, call.backbone.scheduler_name, call.model)
             for request, structure in zip(requests, structures, strict=True)
         ]
         if call.settings.output_type == "pil":

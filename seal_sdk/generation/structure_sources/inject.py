@@ -45,7 +45,7 @@ def install_injection(hooks: Hooks, backbone: Backbone, current: CurrentForward,
     module or block.
     """
     features, attention = structure.features or (), structure.attention or ()
-    layers = backbone.self_attention_layers(_blocks(backbone)) if attention else ()
+    layers = backbone.self_attention_layers(BLOCKS) if attention else ()
     groups = {layer.group for layer in layers}
     unknown = sorted(set(attention) - groups)
     if unknown:
@@ -60,18 +60,6 @@ def install_injection(hooks: Hooks, backbone: Backbone, current: CurrentForward,
         if layer.group in attention:
             layer.after("query", hooks, inject)
             layer.after("key", hooks, inject)
-
-
-def _blocks(backbone: Backbone) -> list[str]:
-    """The blocks that have self-attention: some models have none in the middle."""
-    found = []
-    for block in BLOCKS:
-        try:
-            backbone.self_attention_layers((block,))
-        except UnsupportedModel:
-            continue
-        found.append(block)
-    return found
 
 
 def _injection(current: CurrentForward, features: tuple[str, ...]) -> Change:
