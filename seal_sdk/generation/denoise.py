@@ -17,13 +17,13 @@ from seal_sdk.backbone.conditioning import Conditioning, stack
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.forward import APPEARANCE, GENERATION, STRUCTURE, UNCOND, CurrentForward, Forward
-from seal_sdk.generation.guidance import GuidanceRows, guide
+from seal_sdk.generation.guidance import BridgeStep, GuidanceRows, guide
 from seal_sdk.generation.infusion_hooks import install_infusion
 from seal_sdk.generation.plan import ImagePlan
 from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.match_maps import LayerMatches
 from seal_sdk.method.latent_transfer.transfer import transfer_latents
-from seal_sdk.method.schedules import active, delta_at, detail_at, lambda_at, tau_at
+from seal_sdk.method.schedules import active, delta_at, detail_at, tau_at
 
 OnStepEnd = Callable[[int, Tensor, Tensor], Tensor]
 """Called with step index, timestep and latents (B, C, h, w); returns the latents to go on with."""
@@ -54,27 +54,27 @@ class ImageRecord:
 class DenoisingLoop:
     """The loop of one call. records: one per image."""
 
-    def __init__(self, call: Call, sampler: Sampler, plans: Sequence[ImagePlan]) -> None:
-        self.call, self.sampler, self.plans = call, sampler, plans
+    def __init__(self, call: Call, plans: Sequence[ImagePlan]) -> None:
+        self.call, self.plans = call, plans
         self.current = CurrentForward()
         self.records = [ImageRecord() for _ in plans]
 
     @torch.no_grad()
-    def run(self, latents: Tensor, state: SamplingState, on_step_end: OnStepEnd) -> Tensor:
+    def run(self, sampler: Sampler, latents: Tensor, state: SamplingState, on_step_end: OnStepEnd) -> Tensor:
         """Latents (B, C, h, w) after all timesteps. state: read at every step, since callbacks may change it."""
-        timesteps = self.sampler.timesteps
+        timesteps = sampler.timesteps
         with Hooks() as hooks:
             self._install(hooks)
             for index, timestep in enumerate(timesteps):
                 if state.interrupted:
                     break
                 step = Step(index, timestep, index / max(len(timesteps) - 1, 1))
-                noisy = self.sampler.model_input(latents, timestep)
+                noisy = sampler.model_input(latents, timestep)
                 predictions = [
                     self._predict(number, step, noisy[number : number + 1], state.guidance_scale)
                     for number in range(len(self.plans))
                 ]
-                latents = self.sampler.step(torch.cat(predictions), timestep, latents)
+                latents = sampler.step(torch.cat(predictions), timestep, latents)
                 latents = on_step_end(index, timestep, latents)
         return latents
 
@@ -103,24 +103,20 @@ class DenoisingLoop:
 
     def _rows(self, plan: ImagePlan, gamma: float, guidance_scale: float) -> dict[str, Conditioning]:
         """The rows this step needs, in batch order: none is computed that nothing uses."""
-        strength, base = self._lambda(plan, gamma), self._base(plan)
+        used = self._bridge(plan, gamma).rows
         rows = {}
         if guidance_scale > 1 and plan.uncond is not None:
             rows[UNCOND] = plan.uncond
-        if base == "gen" or strength:
+        if GENERATION in used:
             rows[GENERATION] = plan.generation
-        if plan.appearance is not None and (base == "app" or strength):
+        if plan.appearance is not None and APPEARANCE in used:
             rows[APPEARANCE] = plan.appearance
         if plan.structure.row is not None and active(gamma, self.call.settings.structure.end):
             rows[STRUCTURE] = plan.structure.row.conditioning
         return rows
 
-    def _lambda(self, plan: ImagePlan, gamma: float) -> float:
-        settings = self.call.settings.delta_bridge
-        return 0.0 if plan.appearance is None else lambda_at(gamma, settings.strength, settings.end)
-
-    def _base(self, plan: ImagePlan) -> str:
-        return "gen" if plan.appearance is None else self.call.settings.delta_bridge.base
+    def _bridge(self, plan: ImagePlan, gamma: float) -> BridgeStep:
+        return BridgeStep.at(self.call.settings.delta_bridge, gamma, plan.appearance is not None)
 
     def _forward(self, plan: ImagePlan, rows: Mapping[str, Conditioning], step: Step) -> Forward:
         settings = self.call.settings
@@ -171,8 +167,7 @@ class DenoisingLoop:
                 self.call.settings,
                 guidance_scale,
                 gamma,
-                self._base(plan),
-                self._lambda(plan, gamma),
+                self._bridge(plan, gamma),
                 uncond,
                 generation,
                 appearance,
