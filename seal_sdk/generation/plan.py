@@ -12,7 +12,7 @@ from torch import Tensor
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.prompt_options import PromptOptions
 from seal_sdk.generation.call import Call
-from seal_sdk.generation.regions import SubjectBinding, region_masks, sole_identity
+from seal_sdk.generation.regions import SubjectBinding, joint_prompt, region_masks, sole_identity
 from seal_sdk.generation.request import Request
 from seal_sdk.generation.structure import AlignedStructure, StructureAligner, StructureInput
 from seal_sdk.generation.structure_sources import StructureGuide, structure_source
@@ -66,7 +66,7 @@ class Planner:
         masks = self._masks(subjects, structure)
         with self.call.meter.phase("encode_prompt"):
             uncond, generation = self._pair(prompt, request.negative_prompt, options)
-        reference_prompt = " and ".join(each.identity.prompt for each in subjects)
+        reference_prompt = joint_prompt(subjects)
         return ImagePlan(
             generation,
             uncond,
