@@ -23,7 +23,9 @@ class ModularBackbone(SDXLBackbone):
     def of(cls, components: Any) -> ModularBackbone:
         """The pipeline's model. Raises ConfigError where parts of it are missing."""
         parts = {name: getattr(components, name, None) for name in PARTS}
-        missing = [name for name in ("unet", "vae", "text_encoder_2", "tokenizer_2", "scheduler") if parts[name] is None]
+        missing = [
+            name for name in ("unet", "vae", "text_encoder_2", "tokenizer_2", "scheduler") if parts[name] is None
+        ]
         if missing:
             raise ConfigError(
                 f"Drawing an identity needs the pipeline's {', '.join(missing)}, which tell its model from others: "

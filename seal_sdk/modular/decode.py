@@ -32,22 +32,22 @@ class IdentityDecodeStep(ModularPipelineBlocks):
 
     @property
     def expected_components(self) -> list[ComponentSpec]:
-        """diffusers' own."""
+        """Diffusers' own."""
         return self.decoder.expected_components
 
     @property
     def expected_configs(self) -> list[ConfigSpec]:
-        """diffusers' own."""
+        """Diffusers' own."""
         return self.decoder.expected_configs
 
     @property
     def inputs(self) -> list[InputParam]:
-        """diffusers' own, and the identity."""
+        """Diffusers' own, and the identity."""
         return [*self.decoder.inputs, IDENTITY]
 
     @property
     def intermediate_outputs(self) -> list[OutputParam]:
-        """diffusers' own."""
+        """Diffusers' own."""
         return self.decoder.intermediate_outputs
 
     @torch.no_grad()

@@ -42,12 +42,12 @@ class IdentityLoop(StableDiffusionXLDenoiseLoopWrapper):
 
     @property
     def expected_components(self) -> list[ComponentSpec]:
-        """diffusers' own, and who reads identities."""
+        """Diffusers' own, and who reads identities."""
         return [*with_guider(super().expected_components), READER]
 
     @property
     def loop_inputs(self) -> list[InputParam]:
-        """diffusers' own, the identity, how it is infused, and the words that prompt edits compare."""
+        """Diffusers' own, the identity, how it is infused, and the words that prompt edits compare."""
         return [*super().loop_inputs, IDENTITY, APPEARANCE, InputParam("prompt"), InputParam("clip_skip"), EMBEDS]
 
     @torch.no_grad()
@@ -91,11 +91,16 @@ def _drawing(components: Any, block_state: Any) -> Iterator[ModularLoop | None]:
     _check_inputs(components, block_state)
     call = Call(backbone, make_settings(components, block_state), _no_segmenter, _give_up)
     images = bind_images(block_state)
-    identities = list({each.digest: each for image in images for subject in image for each in subject.references}.values())
+    identities = list(
+        {each.digest: each for image in images for subject in image for each in subject.references}.values()
+    )
     with backbone.lock:
         for identity in identities:
             identity.check_model(call.model)
-        with reading(call, components.identity_reader.cache, identities, block_state.timesteps) as readers, Hooks() as hooks:
+        with (
+            reading(call, components.identity_reader.cache, identities, block_state.timesteps) as readers,
+            Hooks() as hooks,
+        ):
             planner = SubjectPlanner(call, readers) if readers else None
             plans = [make_plan(call, block_state, number, subjects, planner) for number, subjects in enumerate(images)]
             loop = ModularLoop(call, plans, components.guider)

@@ -52,7 +52,12 @@ class ImageByImage:
         self, components: Any, block_state: Any, number: int, step: Step, noisy: Tensor, rows: Conditioning
     ) -> Tensor:
         """What diffusers' denoiser predicts of one image's rows."""
-        inputs = {**block_state.as_dict(), **_own(block_state, number, len(noisy)), **_embeds(rows), "scaled_latents": noisy}
+        inputs = {
+            **block_state.as_dict(),
+            **_own(block_state, number, len(noisy)),
+            **_embeds(rows),
+            "scaled_latents": noisy,
+        }
         _, done = self.denoiser(components, BlockState(**inputs), i=step.index, t=step.timestep)
         prediction: Tensor = done.noise_pred
         return prediction

@@ -98,7 +98,11 @@ class DeltaBridgeGuidance(BaseGuidance):
     @property
     def _names(self) -> list[str]:
         used = self._bridge.rows
-        needed = {COND: GENERATION in used, UNCOND: self._enabled and self.guidance_scale > 1, BRIDGE: APPEARANCE in used}
+        needed = {
+            COND: GENERATION in used,
+            UNCOND: self._enabled and self.guidance_scale > 1,
+            BRIDGE: APPEARANCE in used,
+        }
         return [name for name, is_needed in needed.items() if is_needed]
 
     @property

@@ -27,7 +27,10 @@ IDENTITY = InputParam(
     ),
 )
 APPEARANCE = InputParam(
-    "appearance", type_hint=Appearance, default=Appearance(), description="How the identity is infused (seal_sdk.Appearance)."
+    "appearance",
+    type_hint=Appearance,
+    default=Appearance(),
+    description="How the identity is infused (seal_sdk.Appearance).",
 )
 EMBEDS = InputParam(kwargs_type="denoiser_input_fields", description="Embeddings of the rows.")
 GUIDER = ComponentSpec(

@@ -43,24 +43,26 @@ class IdentityTextEncoderStep(ModularPipelineBlocks):
 
     @property
     def expected_components(self) -> list[ComponentSpec]:
-        """diffusers' own."""
+        """Diffusers' own."""
         return with_guider(self.encoder.expected_components)
 
     @property
     def expected_configs(self) -> list[ConfigSpec]:
-        """diffusers' own."""
+        """Diffusers' own."""
         return self.encoder.expected_configs
 
     @property
     def inputs(self) -> list[InputParam]:
-        """diffusers' own, the identity, and how it is infused."""
+        """Diffusers' own, the identity, and how it is infused."""
         return [*self.encoder.inputs, IDENTITY, APPEARANCE]
 
     @property
     def intermediate_outputs(self) -> list[OutputParam]:
-        """diffusers' own, and (prompts, ...) of the appearance row; None where there is none."""
+        """Diffusers' own, and (prompts, ...) of the appearance row; None where there is none."""
         of_appearance = [
-            OutputParam(name, type_hint=Tensor, kwargs_type="denoiser_input_fields", description="of the appearance row")
+            OutputParam(
+                name, type_hint=Tensor, kwargs_type="denoiser_input_fields", description="of the appearance row"
+            )
             for name in APPEARANCE_EMBEDS
         ]
         return [*self.encoder.intermediate_outputs, *of_appearance]
