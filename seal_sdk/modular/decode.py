@@ -6,60 +6,33 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers.modular_pipelines.modular_pipeline import ModularPipelineBlocks, PipelineState
-from diffusers.modular_pipelines.modular_pipeline_utils import ComponentSpec, ConfigSpec, InputParam, OutputParam
+from diffusers.modular_pipelines.modular_pipeline import PipelineState
 from diffusers.modular_pipelines.stable_diffusion_xl.modular_blocks_stable_diffusion_xl import (
     StableDiffusionXLAutoDecodeStep,
 )
 from torch import Tensor
 
 from seal_sdk.modular.inputs import IDENTITY
+from seal_sdk.modular.wrapped import WrappedBlock
 
 
-class IdentityDecodeStep(ModularPipelineBlocks):
+class IdentityDecodeStep(WrappedBlock):
     """diffusers' decoding; with an identity, image by image."""
 
-    model_name = "stable-diffusion-xl"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.decoder = StableDiffusionXLAutoDecodeStep()
-
-    @property
-    def description(self) -> str:
-        """For people."""
-        return "Decoding of the latents, image by image where an identity is drawn"
-
-    @property
-    def expected_components(self) -> list[ComponentSpec]:
-        """Diffusers' own."""
-        return self.decoder.expected_components
-
-    @property
-    def expected_configs(self) -> list[ConfigSpec]:
-        """Diffusers' own."""
-        return self.decoder.expected_configs
-
-    @property
-    def inputs(self) -> list[InputParam]:
-        """Diffusers' own, and the identity."""
-        return [*self.decoder.inputs, IDENTITY]
-
-    @property
-    def intermediate_outputs(self) -> list[OutputParam]:
-        """Diffusers' own."""
-        return self.decoder.intermediate_outputs
+    wrapped = StableDiffusionXLAutoDecodeStep
+    own_inputs = (IDENTITY,)
 
     @torch.no_grad()
     def __call__(self, components: Any, state: PipelineState) -> tuple[Any, PipelineState]:
         """Decode the latents (B, C, h, w) of the state."""
-        latents = state.get("latents")
+        latents: Any = state.get("latents")
         if state.get("identity") is None:
-            return self.decoder(components, state)
+            self.block(components, state)
+            return components, state
         images = []
         for image in latents.split(1):
             state.set("latents", image)
-            self.decoder(components, state)
+            self.block(components, state)
             images.append(state.get("images"))
         state.set("latents", latents)
         state.set("images", _join(images))

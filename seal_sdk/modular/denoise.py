@@ -48,7 +48,8 @@ class IdentityLoop(StableDiffusionXLDenoiseLoopWrapper):
     @property
     def loop_inputs(self) -> list[InputParam]:
         """Diffusers' own, the identity, how it is infused, and the words that prompt edits compare."""
-        return [*super().loop_inputs, IDENTITY, APPEARANCE, InputParam("prompt"), InputParam("clip_skip"), EMBEDS]
+        own = [InputParam("prompt"), InputParam("clip_skip"), InputParam("num_images_per_prompt", default=1)]
+        return [*super().loop_inputs, IDENTITY, APPEARANCE, *own, EMBEDS]
 
     @torch.no_grad()
     def __call__(self, components: Any, state: PipelineState) -> tuple[Any, PipelineState]:
@@ -56,11 +57,12 @@ class IdentityLoop(StableDiffusionXLDenoiseLoopWrapper):
         with _drawing(components, self.get_block_state(state)) as loop:
             if loop is None:
                 return super().__call__(components, state)
-            drawing = copy.copy(self)  # other threads may be in this block too
+            drawing: Any = copy.copy(self)  # other threads may be in this block too
             denoiser = ImageByImage(self.sub_blocks["denoiser"], loop)
             drawing.sub_blocks = {**self.sub_blocks, "denoiser": denoiser}
             done = super(IdentityLoop, drawing).__call__(components, state)
-        check_finite(state.get("latents"), "the denoised latents")
+        latents: Any = state.get("latents")
+        check_finite(latents, "the denoised latents")
         return done
 
 
@@ -120,6 +122,12 @@ def _check_inputs(components: Any, block_state: Any) -> None:
         raise InputError(
             "guess_mode (or a ControlNet with global_pool_conditions) gives the rows different residuals, and an identity computes them "
             "in one pass: leave it out."
+        )
+    several = block_state.num_images_per_prompt
+    if 1 < several < len(block_state.latents):
+        raise InputError(
+            f"num_images_per_prompt={several} with several prompts: diffusers' input block gives images the pooled embedding of other "
+            f"prompts then. Repeat the prompts instead: prompt=[each for each in prompts for _ in range({several})]."
         )
 
 

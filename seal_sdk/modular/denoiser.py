@@ -19,6 +19,9 @@ from seal_sdk.modular.loop import ModularLoop
 from seal_sdk.modular.plans import IMAGE_EMBEDS
 
 
+_block_state: Any = BlockState  # it has no types
+
+
 class ImageByImage:
     """Stands in for a loop's denoiser during one call.
 
@@ -58,7 +61,7 @@ class ImageByImage:
             **_embeds(rows),
             "scaled_latents": noisy,
         }
-        _, done = self.denoiser(components, BlockState(**inputs), i=step.index, t=step.timestep)
+        _, done = self.denoiser(components, _block_state(**inputs), i=step.index, t=step.timestep)
         prediction: Tensor = done.noise_pred
         return prediction
 
@@ -75,7 +78,7 @@ class _View:
 
 
 @cache
-def _one_pass() -> ClassifierFreeGuidance:
+def _one_pass() -> Any:
     """A guider that takes the inputs as they are: made once, since diffusers logs that guiders are new."""
     return ClassifierFreeGuidance(enabled=False)
 

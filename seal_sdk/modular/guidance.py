@@ -29,9 +29,9 @@ class DeltaBridgeGuidance(BaseGuidance):
     Raises ConfigError for settings that are out of their range.
     """
 
-    _input_predictions = [COND, UNCOND, BRIDGE]  # noqa: RUF012  # diffusers' base declares it so
+    _input_predictions: Any = (COND, UNCOND, BRIDGE)
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]  # diffusers' has no types
     def __init__(  # noqa: PLR0913  # diffusers' configurations are flat
         self,
         guidance_scale: float = 5.0,
@@ -51,7 +51,7 @@ class DeltaBridgeGuidance(BaseGuidance):
         """(1, 1, h, w) in [0, 1]: how much of each latent the subjects cover. None where nobody knows."""
         self._bridged = False
 
-    def prepare_inputs(self, data: Mapping[str, Any]) -> list[Any]:
+    def prepare_inputs(self, data: Any) -> list[Any]:
         """One batch of inputs for each row that this step needs. data: name -> (conditional, unconditional[, appearance])."""
         self._bridged = _has_third(data)
         inputs = {name: _triple(value) for name, value in data.items()}

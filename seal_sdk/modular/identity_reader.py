@@ -16,9 +16,9 @@ class IdentityReader(ConfigMixin):
     memory_budget, accelerator_budget: bytes of K/V kept, as for :class:`seal_sdk.IdentitySession` (default 1 GiB each).
     """
 
-    config_name = "identity_reader_config.json"
+    config_name: Any = "identity_reader_config.json"
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]  # diffusers' has no types
     def __init__(self, memory_budget: int | None = None, accelerator_budget: int | None = None) -> None:
         self.cache = KeyValueCache(memory_budget, accelerator_budget)
         self._backbone: ModularBackbone | None = None

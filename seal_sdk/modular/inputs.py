@@ -33,11 +33,12 @@ APPEARANCE = InputParam(
     description="How the identity is infused (seal_sdk.Appearance).",
 )
 EMBEDS = InputParam(kwargs_type="denoiser_input_fields", description="Embeddings of the rows.")
+_frozen: Any = FrozenDict  # it has no types
 GUIDER = ComponentSpec(
-    "guider", DeltaBridgeGuidance, config=FrozenDict({"guidance_scale": 5.0}), default_creation_method="from_config"
+    "guider", DeltaBridgeGuidance, config=_frozen({"guidance_scale": 5.0}), default_creation_method="from_config"
 )
 READER = ComponentSpec(
-    "identity_reader", IdentityReader, config=FrozenDict({"memory_budget": None}), default_creation_method="from_config"
+    "identity_reader", IdentityReader, config=_frozen({"memory_budget": None}), default_creation_method="from_config"
 )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from diffusers.modular_pipelines.modular_pipeline import ModularPipelineBlocks, PipelineState
-from diffusers.modular_pipelines.modular_pipeline_utils import ComponentSpec, ConfigSpec, InputParam, OutputParam
+from diffusers.modular_pipelines.modular_pipeline import PipelineState
+from diffusers.modular_pipelines.modular_pipeline_utils import OutputParam
 from diffusers.modular_pipelines.stable_diffusion_xl.encoders import StableDiffusionXLTextEncoderStep
 from torch import Tensor
 
@@ -15,7 +15,8 @@ from seal_sdk.backbone.prompt_options import PromptOptions
 from seal_sdk.errors import InputError
 from seal_sdk.generation.regions import joint_prompt
 from seal_sdk.generation.request import as_list, check_prompt
-from seal_sdk.modular.inputs import APPEARANCE, IDENTITY, bridge_of, of_image, subjects_of, with_guider
+from seal_sdk.modular.inputs import APPEARANCE, IDENTITY, bridge_of, of_image, subjects_of
+from seal_sdk.modular.wrapped import WrappedBlock
 
 TEXTS = ("prompt", "prompt_2", "negative_prompt", "negative_prompt_2")
 APPEARANCE_EMBEDS = {
@@ -24,55 +25,31 @@ APPEARANCE_EMBEDS = {
 }
 
 
-class IdentityTextEncoderStep(ModularPipelineBlocks):
+class IdentityTextEncoderStep(WrappedBlock):
     """diffusers' text encoding; with an identity, prompt by prompt, and of the reference's prompt too where Delta-Bridge is on.
 
     Prompts are encoded one by one so that a batch draws bit for bit what single calls draw.
     """
 
-    model_name = "stable-diffusion-xl"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = StableDiffusionXLTextEncoderStep()
-
-    @property
-    def description(self) -> str:
-        """For people."""
-        return "Text encoding of the prompts, and of the identity's own prompt for the appearance row of Delta-Bridge"
-
-    @property
-    def expected_components(self) -> list[ComponentSpec]:
-        """Diffusers' own."""
-        return with_guider(self.encoder.expected_components)
-
-    @property
-    def expected_configs(self) -> list[ConfigSpec]:
-        """Diffusers' own."""
-        return self.encoder.expected_configs
-
-    @property
-    def inputs(self) -> list[InputParam]:
-        """Diffusers' own, the identity, and how it is infused."""
-        return [*self.encoder.inputs, IDENTITY, APPEARANCE]
-
-    @property
-    def intermediate_outputs(self) -> list[OutputParam]:
-        """Diffusers' own, and (prompts, ...) of the appearance row; None where there is none."""
-        of_appearance = [
-            OutputParam(
-                name, type_hint=Tensor, kwargs_type="denoiser_input_fields", description="of the appearance row"
-            )
-            for name in APPEARANCE_EMBEDS
-        ]
-        return [*self.encoder.intermediate_outputs, *of_appearance]
+    wrapped = StableDiffusionXLTextEncoderStep
+    own_inputs = (IDENTITY, APPEARANCE)
+    own_outputs = tuple(
+        OutputParam(
+            name,
+            type_hint=Tensor,
+            kwargs_type="denoiser_input_fields",
+            description="Of the appearance row, one for each prompt; None where there is no such row.",
+        )
+        for name in APPEARANCE_EMBEDS
+    )
 
     @torch.no_grad()
     def __call__(self, components: Any, state: PipelineState) -> tuple[Any, PipelineState]:
         """Raises PromptError, or InputError for an identity that cannot be drawn."""
-        block_state = self.get_block_state(state)
+        block_state: Any = self.get_block_state(state)
         if block_state.identity is None:
-            return self.encoder(components, state)
+            self.block(components, state)
+            return components, state
         count = len(as_list(block_state.prompt))
         if len(as_list(block_state.identity)) > count:
             raise InputError(f"identity: {len(as_list(block_state.identity))} for {count} prompts; give one for each.")
@@ -103,5 +80,5 @@ class IdentityTextEncoderStep(ModularPipelineBlocks):
     def _encode(self, components: Any, state: PipelineState, texts: Mapping[str, Any]) -> Mapping[str, Any]:
         """The embeddings that diffusers' block makes of these words."""
         alone = PipelineState(values={**state.values, **texts})
-        self.encoder(components, alone)
-        return alone.get([each.name for each in self.encoder.intermediate_outputs])
+        self.block(components, alone)
+        return {each.name: alone.get(each.name) for each in self.block.intermediate_outputs}
