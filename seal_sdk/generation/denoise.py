@@ -19,23 +19,14 @@ from seal_sdk.generation.call import Call
 from seal_sdk.generation.forward import APPEARANCE, GENERATION, STRUCTURE, UNCOND, CurrentForward, Forward
 from seal_sdk.generation.guidance import BridgeStep, GuidanceRows, guide
 from seal_sdk.generation.infusion_hooks import install_infusion
+from seal_sdk.generation.infusion_step import Step, infused_forward, transfer
 from seal_sdk.generation.plan import ImagePlan
 from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.match_maps import LayerMatches
-from seal_sdk.method.latent_transfer.transfer import transfer_latents
-from seal_sdk.method.schedules import active, delta_at, detail_at, tau_at
+from seal_sdk.method.schedules import active
 
 OnStepEnd = Callable[[int, Tensor, Tensor], Tensor]
 """Called with step index, timestep and latents (B, C, h, w); returns the latents to go on with."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step: its index, its timestep, and the progress gamma in [0, 1] of sampling (paper)."""
-
-    index: int
-    timestep: Tensor
-    gamma: float
 
 
 @dataclass
@@ -54,27 +45,27 @@ class ImageRecord:
 class DenoisingLoop:
     """The loop of one call. records: one per image."""
 
-    def __init__(self, call: Call, plans: Sequence[ImagePlan]) -> None:
-        self.call, self.plans = call, plans
+    def __init__(self, call: Call, sampler: Sampler, plans: Sequence[ImagePlan]) -> None:
+        self.call, self.sampler, self.plans = call, sampler, plans
         self.current = CurrentForward()
         self.records = [ImageRecord() for _ in plans]
 
     @torch.no_grad()
-    def run(self, sampler: Sampler, latents: Tensor, state: SamplingState, on_step_end: OnStepEnd) -> Tensor:
+    def run(self, latents: Tensor, state: SamplingState, on_step_end: OnStepEnd) -> Tensor:
         """Latents (B, C, h, w) after all timesteps. state: read at every step, since callbacks may change it."""
-        timesteps = sampler.timesteps
+        timesteps = self.sampler.timesteps
         with Hooks() as hooks:
             self._install(hooks)
             for index, timestep in enumerate(timesteps):
                 if state.interrupted:
                     break
                 step = Step(index, timestep, index / max(len(timesteps) - 1, 1))
-                noisy = sampler.model_input(latents, timestep)
+                noisy = self.sampler.model_input(latents, timestep)
                 predictions = [
                     self._predict(number, step, noisy[number : number + 1], state.guidance_scale)
                     for number in range(len(self.plans))
                 ]
-                latents = sampler.step(torch.cat(predictions), timestep, latents)
+                latents = self.sampler.step(torch.cat(predictions), timestep, latents)
                 latents = on_step_end(index, timestep, latents)
         return latents
 
@@ -90,7 +81,7 @@ class DenoisingLoop:
         """Guided prediction (1, C, h, w) of one image."""
         plan, record = self.plans[number], self.records[number]
         rows = self._rows(plan, step.gamma, guidance_scale)
-        forward = self._forward(plan, rows, step)
+        forward = infused_forward(self.call, plan, rows, step)
         self.current.forward = forward
         try:
             output = self._model(plan, rows, noisy, step, guidance_scale)
@@ -99,7 +90,7 @@ class DenoisingLoop:
         record.coverages += forward.coverage
         record.matches += self._matches(plan, step, forward)
         guided = self._guide(plan, dict(zip(rows, output.chunk(len(rows)), strict=True)), step.gamma, guidance_scale)
-        return self._transfer(plan, forward, step, guided, noisy) if forward.detail else guided
+        return transfer(self.call, plan, forward, step, guided, noisy)
 
     def _rows(self, plan: ImagePlan, gamma: float, guidance_scale: float) -> dict[str, Conditioning]:
         """The rows this step needs, in batch order: none is computed that nothing uses."""
@@ -117,25 +108,6 @@ class DenoisingLoop:
 
     def _bridge(self, plan: ImagePlan, gamma: float) -> BridgeStep:
         return BridgeStep.at(self.call.settings.delta_bridge, gamma, plan.appearance is not None)
-
-    def _forward(self, plan: ImagePlan, rows: Mapping[str, Conditioning], step: Step) -> Forward:
-        settings = self.call.settings
-        forward = Forward(tuple(rows), inject=settings.structure.scale if STRUCTURE in rows else 0.0)
-        if not plan.subjects:
-            return forward
-        appearance, gamma = settings.appearance, step.gamma
-        forward.tau = tau_at(gamma, appearance.tau, appearance.schedule)
-        forward.delta = delta_at(gamma, appearance.delta, appearance.schedule)
-        forward.detail = detail_at(gamma, appearance.detail)
-        forward.matches = [] if settings.match_maps else None
-        read = [subject.key_values(float(step.timestep)) for subject in plan.subjects]
-        forward.infusion = {
-            layer.name: tuple(
-                subject.layer(layer.name, each[layer.name]) for subject, each in zip(plan.subjects, read, strict=True)
-            )
-            for layer in self.call.layers
-        }
-        return forward
 
     def _model(
         self, plan: ImagePlan, rows: Mapping[str, Conditioning], noisy: Tensor, step: Step, guidance_scale: float
@@ -174,18 +146,6 @@ class DenoisingLoop:
                 plan.region,
             )
         )
-
-    def _transfer(self, plan: ImagePlan, forward: Forward, step: Step, guided: Tensor, noisy: Tensor) -> Tensor:
-        """The prediction moved towards the references' latents, where the subjects are known to be."""
-        moved = transfer_latents(
-            guided,
-            noisy,
-            [(found, plan.subjects[number].reference) for number, found in forward.correspondences.items()],
-            level=self.call.backbone.noise_level(step.timestep),
-            strength=forward.detail,
-            tau=forward.tau,
-        )
-        return moved if plan.region is None else torch.lerp(guided, moved, plan.region)
 
     def _matches(self, plan: ImagePlan, step: Step, forward: Forward) -> list[LayerMatches]:
         if not forward.matches:

@@ -17,6 +17,7 @@ from seal_sdk.generation.call import Call
 from seal_sdk.generation.denoise import DenoisingLoop, OnStepEnd
 from seal_sdk.generation.metadata import describe
 from seal_sdk.generation.plan import Planner
+from seal_sdk.generation.prompt_edits import NO_WORDS
 from seal_sdk.generation.reading import reading
 from seal_sdk.generation.request import Request
 from seal_sdk.generation.structure import AlignedStructure
@@ -41,12 +42,7 @@ class ImageGenerator:
         """
         identities = _identities(requests)
         if self.call.edits_references and any(each.subjects and each.prompt is None for each in requests):
-            warnings.warn(
-                "prompt_embeds have no words to compare with the reference's prompt: DeltaBridge(override=...) does nothing. "
-                "Give prompt= instead, or switch it off with override=0.",
-                UserWarning,
-                stacklevel=4,  # the caller of IdentitySession.generate
-            )
+            warnings.warn(NO_WORDS, UserWarning, stacklevel=4)  # the caller of IdentitySession.generate
         sampler = self._sampler(requests)
         with (
             self._sampling() as state,
@@ -59,9 +55,9 @@ class ImageGenerator:
                 self.planner.plan(request, structure, planner)
                 for request, structure in zip(requests, structures, strict=True)
             ]
-            loop = DenoisingLoop(self.call, plans)
+            loop = DenoisingLoop(self.call, sampler, plans)
             with self.call.meter.phase("denoise"):
-                latents = loop.run(sampler, latents, state, on_step_end)
+                latents = loop.run(latents, state, on_step_end)
             check_finite(latents, "the denoised latents")
             images = self._decode(latents)
         return self._result(requests, structures, images, loop, readers)

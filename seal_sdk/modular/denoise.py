@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -23,6 +24,7 @@ from seal_sdk.backbone.finite import check_finite
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.errors import ConfigError, InputError
 from seal_sdk.generation.call import Call
+from seal_sdk.generation.prompt_edits import NO_WORDS
 from seal_sdk.generation.reading import reading
 from seal_sdk.generation.subject_planner import SubjectPlanner
 from seal_sdk.identity import Identity
@@ -93,6 +95,8 @@ def _drawing(components: Any, block_state: Any) -> Iterator[ModularLoop | None]:
     _check_inputs(components, block_state)
     call = Call(backbone, make_settings(components, block_state), _no_segmenter, _give_up)
     images = bind_images(block_state)
+    if call.edits_references and block_state.prompt is None:
+        warnings.warn(NO_WORDS, UserWarning, stacklevel=2)
     identities = list(
         {each.digest: each for image in images for subject in image for each in subject.references}.values()
     )
@@ -105,7 +109,7 @@ def _drawing(components: Any, block_state: Any) -> Iterator[ModularLoop | None]:
         ):
             planner = SubjectPlanner(call, readers) if readers else None
             plans = [make_plan(call, block_state, number, subjects, planner) for number, subjects in enumerate(images)]
-            loop = ModularLoop(call, plans, components.guider)
+            loop = ModularLoop(call, plans, components.guider, len(block_state.timesteps))
             loop.install(hooks)
             yield loop
 
@@ -123,6 +127,10 @@ def _check_inputs(components: Any, block_state: Any) -> None:
             "guess_mode (or a ControlNet with global_pool_conditions) gives the rows different residuals, and an identity computes them "
             "in one pass: leave it out."
         )
+    if components.unet.config.get("encoder_hid_dim_type") == "ip_image_proj" and not hasattr(
+        block_state, "ip_adapter_embeds"
+    ):
+        raise InputError("An IP-Adapter is loaded: give ip_adapter_image=, or call pipe.unload_ip_adapter().")
     several = block_state.num_images_per_prompt
     if 1 < several < len(block_state.latents):
         raise InputError(

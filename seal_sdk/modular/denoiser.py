@@ -13,11 +13,10 @@ from diffusers.modular_pipelines.modular_pipeline import BlockState
 from torch import Tensor
 
 from seal_sdk.backbone.conditioning import Conditioning
-from seal_sdk.generation.denoise import Step
+from seal_sdk.generation.infusion_step import Step
 from seal_sdk.modular.inputs import row_of_image
 from seal_sdk.modular.loop import ModularLoop
 from seal_sdk.modular.plans import IMAGE_EMBEDS
-
 
 _block_state: Any = BlockState  # it has no types
 
@@ -39,7 +38,7 @@ class ImageByImage:
     def __call__(self, components: Any, block_state: Any, i: int, t: Tensor) -> tuple[Any, Any]:
         """As diffusers' denoisers: sets ``noise_pred`` (B, C, h, w)."""
         noisy = block_state.scaled_latents
-        step = Step(i, t, i / max(len(block_state.timesteps) - 1, 1))
+        step = Step(i, t, _progress(components.scheduler, block_state.timesteps, i))
         unet = getattr(components.unet, "_orig_mod", components.unet)  # compiled code would ignore the method's hooks
         alone = _View(components, unet=unet, guider=copy.copy(_one_pass()))
         predictions = [
@@ -64,6 +63,14 @@ class ImageByImage:
         _, done = self.denoiser(components, _block_state(**inputs), i=step.index, t=step.timestep)
         prediction: Tensor = done.noise_pred
         return prediction
+
+
+def _progress(scheduler: Any, timesteps: Tensor, index: int) -> float:
+    """Progress in [0, 1] of the scheduler's whole schedule: loops of pictures begin late in it."""
+    whole, first = scheduler.timesteps, getattr(scheduler, "begin_index", None)
+    if first is None:
+        first = int((whole == timesteps[0]).nonzero()[0])
+    return (first + index) / max(len(whole) - 1, 1)
 
 
 class _View:

@@ -29,7 +29,7 @@ class DeltaBridgeGuidance(BaseGuidance):
     Raises ConfigError for settings that are out of their range.
     """
 
-    _input_predictions: Any = (COND, UNCOND, BRIDGE)
+    _input_predictions: Any = [COND, UNCOND, BRIDGE]  # noqa: RUF012  # diffusers asks for a list
 
     @register_to_config  # type: ignore[untyped-decorator]  # diffusers' has no types
     def __init__(  # noqa: PLR0913  # diffusers' configurations are flat
@@ -49,6 +49,8 @@ class DeltaBridgeGuidance(BaseGuidance):
         self.delta_bridge = DeltaBridge(strength, base, region, end, low_pass, quality, override)
         self.subject_region: Tensor | None = None
         """(1, 1, h, w) in [0, 1]: how much of each latent the subjects cover. None where nobody knows."""
+        self.progress: float | None = None
+        """Of sampling, in [0, 1], where it is not the step's share of the steps: loops of pictures begin late in the schedule."""
         self._bridged = False
 
     def prepare_inputs(self, data: Any) -> list[Any]:
@@ -108,6 +110,8 @@ class DeltaBridgeGuidance(BaseGuidance):
     @property
     def _gamma(self) -> float:
         """Progress of sampling in [0, 1]."""
+        if self.progress is not None:
+            return self.progress
         return (self._step or 0) / max((self._num_inference_steps or 1) - 1, 1)
 
     @property

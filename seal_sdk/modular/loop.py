@@ -1,9 +1,10 @@
-"""The session's denoising loop, with diffusers' guiders and denoisers in the place of its own."""
+"""The session's passes, with diffusers' guiders and denoisers in the place of its own."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,8 +15,9 @@ from seal_sdk.backbone.conditioning import Conditioning, stack
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.errors import InputError
 from seal_sdk.generation.call import Call
-from seal_sdk.generation.denoise import DenoisingLoop, Step
-from seal_sdk.generation.forward import APPEARANCE, GENERATION, UNCOND
+from seal_sdk.generation.forward import APPEARANCE, GENERATION, UNCOND, CurrentForward
+from seal_sdk.generation.infusion_hooks import install_infusion
+from seal_sdk.generation.infusion_step import Step, infused_forward, transfer
 from seal_sdk.generation.plan import ImagePlan
 from seal_sdk.modular.guidance import BRIDGE, COND, DeltaBridgeGuidance
 from seal_sdk.modular.guidance import UNCOND as PRED_UNCOND
@@ -27,17 +29,23 @@ Model = Callable[[Tensor, Conditioning], Tensor]
 """What is predicted, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning."""
 
 
-class ModularLoop(DenoisingLoop):
-    """One call's loop. Every image has a guider of its own: guiders may remember earlier steps."""
+@dataclass(eq=False)
+class ModularLoop:
+    """What a loop of diffusers draws one call's identities with. steps: how many the loop has.
 
-    def __init__(self, call: Call, plans: Sequence[ImagePlan], guider: Any) -> None:
-        super().__init__(call, plans)
-        self._guider = guider
+    Every image has a guider of its own: guiders may remember earlier steps.
+    """
+
+    call: Call
+    plans: Sequence[ImagePlan]
+    guider: Any
+    steps: int
+    current: CurrentForward = field(default_factory=CurrentForward)
 
     @cached_property
     def guiders(self) -> list[Any]:
         """Copied at the first step: diffusers' loop switches its guider on or off before."""
-        guiders = [copy.deepcopy(self._guider) for _ in self.plans]
+        guiders = [copy.deepcopy(self.guider) for _ in self.plans]
         for guider, plan in zip(guiders, self.plans, strict=True):
             if isinstance(guider, DeltaBridgeGuidance):
                 guider.subject_region = plan.region
@@ -45,24 +53,24 @@ class ModularLoop(DenoisingLoop):
 
     def install(self, hooks: Hooks) -> None:
         """Put the infusion on the model."""
-        self._install(hooks)
+        install_infusion(hooks, self.call.layers, self.current, self.call.settings.appearance)
 
     def predict(self, number: int, step: Step, noisy: Tensor, model: Model) -> Tensor:
         """Guided prediction (1, C, h, w) of one image. noisy: (1, C, h, w), the model's input."""
         plan, guider = self.plans[number], self.guiders[number]
-        guider.set_state(step.index, self.call.settings.sampling.num_inference_steps, step.timestep)
+        guider.set_state(step.index, self.steps, step.timestep)
+        if isinstance(guider, DeltaBridgeGuidance):
+            guider.progress = step.gamma
         batches = _batches(plan, guider)
         rows = {name: _conditioning(batch) for name, batch in batches.items()}
-        forward = self._forward(plan, rows, step)
-        self.current.forward = forward
+        self.current.forward = forward = infused_forward(self.call, plan, rows, step)
         try:
             output = model(torch.cat([noisy] * len(rows)), stack(list(rows.values())))
         finally:
             self.current.forward = None
         for batch, prediction in zip(batches.values(), output.chunk(len(rows)), strict=True):
             batch.noise_pred = prediction
-        guided: Tensor = guider(list(batches.values()))[0]
-        return self._transfer(plan, forward, step, guided, noisy) if forward.detail else guided
+        return transfer(self.call, plan, forward, step, guider(list(batches.values()))[0], noisy)
 
 
 def _batches(plan: ImagePlan, guider: Any) -> Mapping[str, Any]:
