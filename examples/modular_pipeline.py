@@ -46,18 +46,6 @@ def main() -> None:
     for number, image in enumerate(images):
         image.save(arguments.out / f"modular-{number}.png")
 
-    # diffusers' other workflows take the identity too: here image to image, from the night to a sketch
-    sketch = pipe(
-        prompt=f"a sketch of a {species}",
-        image=images[1],
-        strength=0.8,
-        identity=identity,
-        num_inference_steps=arguments.steps,
-        generator=torch.Generator().manual_seed(3),
-        output="images",
-    )
-    sketch[0].save(arguments.out / "sketch.png")
-
 
 if __name__ == "__main__":
     main()

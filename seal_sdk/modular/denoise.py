@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import torch
 from diffusers.guiders.guider_utils import BaseGuidance
+from diffusers.models.embeddings import MultiIPAdapterImageProjection
 from diffusers.modular_pipelines.modular_pipeline import PipelineState
 from diffusers.modular_pipelines.modular_pipeline_utils import ComponentSpec, InputParam
 from diffusers.modular_pipelines.stable_diffusion_xl.denoise import (
@@ -29,7 +30,7 @@ from seal_sdk.generation.reading import reading
 from seal_sdk.generation.subject_planner import SubjectPlanner
 from seal_sdk.identity import Identity
 from seal_sdk.modular.denoiser import ImageByImage
-from seal_sdk.modular.inputs import APPEARANCE, EMBEDS, IDENTITY, READER, with_guider
+from seal_sdk.modular.inputs import APPEARANCE, EMBEDS, IDENTITY, MODEL, READER, with_guider
 from seal_sdk.modular.loop import ModularLoop
 from seal_sdk.modular.plans import bind_images, make_plan, make_settings
 from store import StoreCorruption
@@ -44,8 +45,9 @@ class IdentityLoop(StableDiffusionXLDenoiseLoopWrapper):
 
     @property
     def expected_components(self) -> list[ComponentSpec]:
-        """Diffusers' own, and who reads identities."""
-        return [*with_guider(super().expected_components), READER]
+        """Diffusers' own, the rest of the model, which tells it from others, and who reads identities."""
+        own = with_guider(super().expected_components)
+        return own + [each for each in (*MODEL, READER) if each not in own]
 
     @property
     def loop_inputs(self) -> list[InputParam]:
@@ -127,9 +129,8 @@ def _check_inputs(components: Any, block_state: Any) -> None:
             "guess_mode (or a ControlNet with global_pool_conditions) gives the rows different residuals, and an identity computes them "
             "in one pass: leave it out."
         )
-    if components.unet.config.get("encoder_hid_dim_type") == "ip_image_proj" and not hasattr(
-        block_state, "ip_adapter_embeds"
-    ):
+    reads_images = isinstance(components.unet.encoder_hid_proj, MultiIPAdapterImageProjection)
+    if reads_images and getattr(block_state, "ip_adapter_embeds", None) is None:
         raise InputError("An IP-Adapter is loaded: give ip_adapter_image=, or call pipe.unload_ip_adapter().")
     several = block_state.num_images_per_prompt
     if 1 < several < len(block_state.latents):

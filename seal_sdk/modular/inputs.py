@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from diffusers.configuration_utils import FrozenDict
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.modular_pipelines.modular_pipeline_utils import ComponentSpec, InputParam
 from torch import Tensor
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from seal_sdk.config import Appearance, DeltaBridge
 from seal_sdk.errors import InputError
@@ -39,6 +41,13 @@ GUIDER = ComponentSpec(
 )
 READER = ComponentSpec(
     "identity_reader", IdentityReader, config=_frozen({"memory_budget": None}), default_creation_method="from_config"
+)
+MODEL = (
+    ComponentSpec("vae", AutoencoderKL),
+    ComponentSpec("text_encoder", CLIPTextModel),
+    ComponentSpec("text_encoder_2", CLIPTextModelWithProjection),
+    ComponentSpec("tokenizer", CLIPTokenizer),
+    ComponentSpec("tokenizer_2", CLIPTokenizer),
 )
 
 

@@ -195,6 +195,16 @@ def test_steps_compose_one_by_one(studio):
     assert torch.equal(studio.draw(own, **given), studio.draw(**given))
 
 
+def test_embeddings_of_an_earlier_call_take_the_place_of_words(studio):
+    given = dict(identity=studio.cat, appearance=ALL, num_inference_steps=2)
+    state = studio.modular()(prompt="a cat", output_type="latent", generator=seeded(3), **given)
+    rest = IdentityBlocks()
+    encoder = rest.sub_blocks.pop("text_encoder")
+    embeds = {each.name: state.get(each.name) for each in encoder.intermediate_outputs}
+    with pytest.warns(UserWarning, match="no words to compare"):
+        assert torch.equal(studio.draw(rest, prompt=None, **embeds, **given), state.get("latents"))
+
+
 def test_all_of_diffusers_workflows_stay():
     ours, theirs = IdentityBlocks(), StableDiffusionXLAutoBlocks()
     assert ours.available_workflows == theirs.available_workflows
@@ -271,7 +281,7 @@ def test_the_model_is_left_as_it_was(studio):
     assert hooks() == 0 and torch.equal(pipe(generator=seeded(3), output="latents", **given), first)
 
 
-def test_an_ip_adapter_sees_its_own_picture(studio, tmp_path, reference_image):
+def test_an_ip_adapter_sees_its_own_picture(studio, tmp_path, reference_image, structure_image):
     pytest.importorskip("seal_sdk.backbone.ip_adapter", reason="capture still refuses IP-Adapters")
     from fixtures import tiny_adapter
     from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
@@ -288,6 +298,10 @@ def test_an_ip_adapter_sees_its_own_picture(studio, tmp_path, reference_image):
     plain = studio.draw(StableDiffusionXLAutoBlocks(), guider=ClassifierFreeGuidance(4.0), **given)
     assert torch.isfinite(drawn).all() and not torch.allclose(drawn, plain, atol=1e-2)
     assert torch.equal(studio.draw(**given), plain)
+    another = studio.draw(identity=studio.cat, appearance=ALL, **given | dict(ip_adapter_image=structure_image))
+    assert not torch.allclose(drawn, another, atol=1e-2)
+    with pytest.raises(InputError, match="give ip_adapter_image="):
+        studio.draw(identity=studio.cat, components=parts)
 
 
 def test_a_diffusers_without_modular_sdxl_is_named():
