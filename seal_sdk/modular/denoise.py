@@ -30,7 +30,7 @@ from seal_sdk.generation.reading import reading
 from seal_sdk.generation.subject_planner import SubjectPlanner
 from seal_sdk.identity import Identity
 from seal_sdk.modular.denoiser import ImageByImage
-from seal_sdk.modular.inputs import APPEARANCE, EMBEDS, IDENTITY, MODEL, READER, with_guider
+from seal_sdk.modular.inputs import APPEARANCE, APPEARANCE_EMBEDS, EMBEDS, IDENTITY, MODEL, READER, with_guider
 from seal_sdk.modular.loop import ModularLoop
 from seal_sdk.modular.plans import bind_images, make_plan, make_settings
 from store import StoreCorruption
@@ -52,8 +52,9 @@ class IdentityLoop(StableDiffusionXLDenoiseLoopWrapper):
     @property
     def loop_inputs(self) -> list[InputParam]:
         """Diffusers' own, the identity, how it is infused, and the words that prompt edits compare."""
-        own = [InputParam("prompt"), InputParam("clip_skip"), InputParam("num_images_per_prompt", default=1)]
-        return [*super().loop_inputs, IDENTITY, APPEARANCE, *own, EMBEDS]
+        own = [InputParam(name) for name in ("prompt", "clip_skip", *APPEARANCE_EMBEDS)]
+        several = InputParam("num_images_per_prompt", default=1)
+        return [*super().loop_inputs, IDENTITY, APPEARANCE, *own, several, EMBEDS]
 
     @torch.no_grad()
     def __call__(self, components: Any, state: PipelineState) -> tuple[Any, PipelineState]:

@@ -34,6 +34,11 @@ APPEARANCE = InputParam(
     default=Appearance(),
     description="How the identity is infused (seal_sdk.Appearance).",
 )
+APPEARANCE_EMBEDS = {
+    "appearance_prompt_embeds": "prompt_embeds",
+    "appearance_pooled_prompt_embeds": "pooled_prompt_embeds",
+}
+"""Names of the appearance row's embeddings, and of the prompt's that they are made like."""
 EMBEDS = InputParam(kwargs_type="denoiser_input_fields", description="Embeddings of the rows.")
 _frozen: Any = FrozenDict  # it has no types
 GUIDER = ComponentSpec(

@@ -15,14 +15,10 @@ from seal_sdk.backbone.prompt_options import PromptOptions
 from seal_sdk.errors import InputError
 from seal_sdk.generation.regions import joint_prompt
 from seal_sdk.generation.request import as_list, check_prompt
-from seal_sdk.modular.inputs import APPEARANCE, IDENTITY, bridge_of, of_image, subjects_of
+from seal_sdk.modular.inputs import APPEARANCE, APPEARANCE_EMBEDS, IDENTITY, bridge_of, of_image, subjects_of
 from seal_sdk.modular.wrapped import WrappedBlock
 
 TEXTS = ("prompt", "prompt_2", "negative_prompt", "negative_prompt_2")
-APPEARANCE_EMBEDS = {
-    "appearance_prompt_embeds": "prompt_embeds",
-    "appearance_pooled_prompt_embeds": "pooled_prompt_embeds",
-}
 
 
 class IdentityTextEncoderStep(WrappedBlock):
