@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from diffusers import StableDiffusionPipeline
 
@@ -18,7 +18,7 @@ class SD15Backbone(UNetBackbone):
 
     family = "Stable Diffusion 1.5 or 2.1"
     pipeline_class = StableDiffusionPipeline
-    single_file_keys = "cond_stage_model."
+    single_file_keys: ClassVar = {"the text encoder": "cond_stage_model."}
     text_encoders = ("text_encoder",)
     upcasts_vae = False
 

@@ -41,8 +41,8 @@ class UNetBackbone(ABC):
     family: ClassVar[str]
     pipeline_class: ClassVar[Any]
     """diffusers' class; its pipelines have no types."""
-    single_file_keys: ClassVar[str]
-    """Start of the names that text encoders have in this family's single-file checkpoints."""
+    single_file_keys: ClassVar[Mapping[str, str]]
+    """The text encoders of this family's single-file checkpoints, and how the names of their weights start."""
     text_encoders: ClassVar[tuple[str, ...]]
     upcasts_vae: ClassVar[bool]
     """Whether its pipelines run a VAE in fp32 that overflows in fp16."""

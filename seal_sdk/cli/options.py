@@ -74,10 +74,15 @@ def confirm(question: str, yes: bool) -> None:
 
 
 def model_options(command: Command) -> Command:
-    """Add ``--model``, ``--accelerator`` and ``--precision``."""
+    """Add ``--model``, ``--config``, ``--accelerator`` and ``--precision``."""
     for option in (
         click.option("--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), default="auto"),
         click.option("--accelerator", default="auto", show_default=True, help="auto, cpu, gpu, cuda:N or mps."),
+        click.option(
+            "--config",
+            metavar="DIR|ID",
+            help="Folder or hub id whose configuration a .safetensors file is read with; by default diffusers asks the hub.",
+        ),
         click.option(
             "--model",
             default="pocket",

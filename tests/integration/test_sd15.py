@@ -161,25 +161,6 @@ def test_a_folder_serves_the_command_line(pipeline, tmp_path, reference_image):
     assert (tmp_path / "maps.png").is_file()
 
 
-@pytest.mark.parametrize(
-    ("name", "family"),
-    [("cond_stage_model.x", "StableDiffusionPipeline"), ("conditioner.x", "StableDiffusionXLPipeline")],
-)
-def test_a_single_file_is_told_by_its_text_encoders(tmp_path, monkeypatch, pipeline, tiny_pipeline, name, family):
-    """diffusers reads the file itself; which of its pipelines does is decided here."""
-    save_file({name: torch.zeros(1)}, tmp_path / "model.safetensors")
-    asked = []
-    for backbone, make in zip(loading.BACKBONES, (tiny_pipeline, pipeline), strict=True):
-
-        def read(source, dtype, kind=backbone.pipeline_class.__name__, make=make):
-            asked.append(kind)
-            return make()
-
-        monkeypatch.setattr(backbone.pipeline_class, "from_single_file", read)
-    loading.load_backbone(tmp_path / "model.safetensors", accelerator="cpu")
-    assert asked == [family]
-
-
 def test_other_pipelines_are_named_and_refused(pipeline):
     pipe = pipeline()
     pipe.unet.register_to_config(class_embed_type="timestep")

@@ -40,6 +40,7 @@ def command(
     step: int | None,
     yes: bool,
     model: str,
+    config: str | None,
     accelerator: str,
     precision: str,
     root: str | None,
@@ -71,7 +72,9 @@ def command(
     digests = [each["digest"] for each in settings.get("references") or [settings["identity"]]]
     for digest in digests:
         identities.resolve(digest)  # mistakes are reported before a model is loaded
-    with IdentitySession(model, store=identities, accelerator=accelerator, precision=precision) as session:
+    with IdentitySession(
+        model, store=identities, config=config, accelerator=accelerator, precision=precision
+    ) as session:
         references = tuple(session.identities[digest] for digest in digests)
         drawn = redraw(session, settings, references, structure)
         (shown,) = drawn.maps(layer=layer, step=step)

@@ -52,6 +52,7 @@ def command(
     width: int | None,
     yes: bool,
     model: str,
+    config: str | None,
     accelerator: str,
     precision: str,
     root: str | None,
@@ -67,7 +68,9 @@ def command(
     identities.resolve(name)  # mistakes are reported before a model is loaded
     if structure is not None:
         read_image(structure)
-    with IdentitySession(model, store=identities, accelerator=accelerator, precision=precision) as session:
+    with IdentitySession(
+        model, store=identities, config=config, accelerator=accelerator, precision=precision
+    ) as session:
         started = time.perf_counter()
         generation = session.generate(
             structure,

@@ -41,6 +41,7 @@ def command(
     tokens: str | None,
     quantization: str | None,
     model: str,
+    config: str | None,
     accelerator: str,
     precision: str,
     root: str | None,
@@ -63,7 +64,9 @@ def command(
     marked = subject_mask(reference, box, mask)
     if box is not None or marked is not None:
         subject_from(reference.image, box=box, mask=marked)
-    with IdentitySession(model, store=store_location(root), accelerator=accelerator, precision=precision) as session:
+    with IdentitySession(
+        model, store=store_location(root), config=config, accelerator=accelerator, precision=precision
+    ) as session:
         appearance = replace(
             session.appearance,
             tokens=tokens or session.appearance.tokens,
