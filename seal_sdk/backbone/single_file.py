@@ -14,6 +14,7 @@ import torch
 from diffusers.loaders.single_file_utils import SingleFileComponentError
 from safetensors import SafetensorError, safe_open
 from torch import nn
+from transformers import PreTrainedModel
 
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.errors import UnsupportedModel, WeightsNotFound
@@ -49,10 +50,10 @@ def read_single_file(
     try:
         pipe = family.pipeline_class.from_single_file(str(path), dtype=dtype, **_configuration(config))
     except UNREADABLE as error:
-        raise WeightsNotFound(f"{path} could not be loaded: {error}\n{_way_out(config)}") from error
+        raise WeightsNotFound(f"{path} could not be loaded: {_told(error)}\n{_way_out(config)}") from error
     _check_filled(path, pipe)
     _check_prediction(path, names, pipe)
-    pipe.register_to_config(_name_or_path=str(path))  # as loading a folder does
+    _note_as_folders_do(path, pipe)
     return pipe
 
 
@@ -97,8 +98,14 @@ def _way_out(config: str | os.PathLike[str] | None) -> str:
     return f"config={str(config)!r} is no folder; as a hub id it has to be in the hub's cache, or the hub has to be in reach."
 
 
+def _told(error: Exception) -> str:
+    if isinstance(error, NotImplementedError):  # weights without values cannot be moved or cast
+        return "it lacks weights that its configuration has, so that it is cut, or built otherwise."
+    return f"it lacks {error}." if isinstance(error, KeyError) else str(error)
+
+
 def _check_filled(path: Path, pipe: Any) -> None:
-    """Raise WeightsNotFound where the configuration has weights that the file lacks: diffusers leaves them without values."""
+    """Raise WeightsNotFound where the configuration has weights that the file lacks: diffusers leaves text encoders' without values."""
     for part, module in pipe.components.items():
         named = module.named_parameters() if isinstance(module, nn.Module) else ()
         empty = [name for name, parameter in named if parameter.device.type == "meta"]
@@ -117,3 +124,11 @@ def _check_prediction(path: Path, names: Sequence[str], pipe: Any) -> None:
             f"{path} is marked v_pred, and its configuration says {predicts!r}, with which it would draw noise. Give config=, a diffusers "
             "folder whose scheduler has prediction_type='v_prediction' (and rescale_betas_zero_snr=true if it is marked ztsnr)."
         )
+
+
+def _note_as_folders_do(path: Path, pipe: Any) -> None:
+    """Note what loading a folder notes: where the pipeline is from, and its text encoders' dtype, which is part of their fingerprint."""
+    pipe.register_to_config(_name_or_path=str(path))
+    for module in pipe.components.values():
+        if isinstance(module, PreTrainedModel):
+            module.config.dtype = module.dtype

@@ -10,10 +10,8 @@ import torch
 from click.testing import CliRunner
 from diffusers import DPMSolverMultistepScheduler, EulerDiscreteScheduler
 from fixtures import tiny_sd15
-from safetensors.torch import save_file
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession, Structure
-from seal_sdk.backbone import loading
 from seal_sdk.backbone.sd15 import SD15Backbone
 from seal_sdk.cli.main import seal
 from seal_sdk.errors import InputError, UnsupportedModel, WrongModel
