@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seal_sdk.cli.exit_codes import Failure
-from seal_sdk.cli.options import IMAGE, check_output, json_option, model_options, open_store, store_option
+from seal_sdk.cli.options import IMAGE, IMAGE_FILE, check_output, json_option, model_options, open_store, store_option
 from seal_sdk.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("explain")
-@click.argument("image", type=IMAGE)
+@click.argument("image", type=IMAGE_FILE)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG of the match maps."
 )
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def command(
     image: Path,
     output: Path,
-    structure: Path | None,
+    structure: Path | str | None,
     layer: str,
     step: int | None,
     yes: bool,
@@ -102,7 +102,7 @@ def _stacked(pictures: list[Image.Image]) -> Image.Image:
 
 
 def redraw(
-    session: IdentitySession, settings: dict[str, Any], references: tuple[Identity, ...], structure: Path | None
+    session: IdentitySession, settings: dict[str, Any], references: tuple[Identity, ...], structure: Path | str | None
 ) -> Generation:
     """Generate the image of these settings again, with match maps."""
     from seal_sdk import Alignment, Appearance, DeltaBridge, Structure
