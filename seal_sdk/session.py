@@ -244,6 +244,7 @@ class IdentitySession:
             step_callback = StepCallback(callback_on_step_end, callback_on_step_end_tensor_inputs)
             structure_source((structure_control or self.structure).control).check(self.backbone)
             check_sampling(output_type, num_inference_steps, guidance_scale)
+            self.backbone.check_clip_skip(clip_skip)
             defaults, schedule = self.sampling_defaults, CustomSchedule.of(timesteps, sigmas, eta)
             steps = count_steps(self.backbone, schedule, num_inference_steps or defaults.num_inference_steps)
             settings = Settings(

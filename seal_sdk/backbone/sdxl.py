@@ -25,6 +25,7 @@ class SDXLBackbone(UNetBackbone):
         "the second text encoder": "conditioner.embedders.1.model.",
     }
     text_encoders = ("text_encoder", "text_encoder_2")
+    unread_layers = 1
     upcasts_vae = True
 
     @classmethod

@@ -37,8 +37,8 @@ class Picture:
 def read_image(source: Any) -> Image.Image:
     """RGB image, 8 bits a channel, upright, in sRGB.
 
-    source: path, http(s) URL, PIL image, bytes, file object, array or tensor. Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), and torch's tensors
-    (H, W) or (C, H, W), alone or as a batch of one; they hold uint8 or uint16, or floats in [0, 1].
+    source: path, http(s) URL, PIL image, bytes, file object, array or tensor. Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), and
+    torch's tensors (H, W) or (C, H, W), alone or as a batch of one; they hold uint8 or uint16, or floats in [0, 1].
     EXIF rotation is applied, transparency goes over white, 16-bit and CMYK images are converted, ICC profiles are applied.
     Raises ImageError, which names the source, for anything that is not a whole image of a sensible size.
     """
@@ -102,27 +102,33 @@ def describe(source: Any) -> str:
 
 
 def _open(source: Any, what: str) -> Image.Image:
-    if is_url(source):
-        source = io.BytesIO(fetch(source, what))
-    elif isinstance(source, (bytes, bytearray, memoryview)):
-        source = io.BytesIO(source)
-    elif isinstance(source, (str, os.PathLike)):
-        source = Path(source).expanduser()
-        if not source.is_file():
-            raise ImageError(f"{what}: there is no such file.")
-        if not source.stat().st_size:
-            raise ImageError(f"{what} is empty (0 bytes).")
-    elif not hasattr(source, "read"):
-        alone = " Here one image is taken, not a list." if isinstance(source, (list, tuple)) else ""
-        raise ImageError(
-            f"{what}: expected a path, a URL, a PIL image, an array, a tensor, bytes or a file object.{alone}"
-        )
     try:
-        return Image.open(source)
+        return Image.open(_encoded(source, what))
+    except ImageError:
+        raise
     except Image.DecompressionBombError as error:
         raise ImageError(f"{what} is too large: {error}.") from error
     except Exception as error:  # decoders raise anything on hostile bytes
         raise ImageError(f"{what} is not an image that Pillow can read ({error}).") from error
+
+
+def _encoded(source: Any, what: str) -> Any:
+    """What Pillow opens: a file's path, or an open file. Raises ImageError for what is missing or no source of images."""
+    if is_url(source):
+        return io.BytesIO(fetch(source, what))
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return io.BytesIO(source)
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source).expanduser()
+        if not path.is_file():
+            raise ImageError(f"{what}: there is no such file.")
+        if not path.stat().st_size:
+            raise ImageError(f"{what} is empty (0 bytes).")
+        return path
+    if hasattr(source, "read"):
+        return source
+    alone = " Here one image is taken, not a list." if isinstance(source, (list, tuple)) else ""
+    raise ImageError(f"{what}: expected a path, a URL, a PIL image, an array, a tensor, bytes or a file object.{alone}")
 
 
 def _check_size(size: tuple[int, int], what: str) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG of the match maps."
 )
 @click.option("--structure", type=IMAGE, help="The structure image that it followed, if it did.")
+@click.option("--structure-mask", type=IMAGE, help="The mask of its subject, if it was drawn with one.")
 @click.option("--layer", default="", help="Only layers whose name contains this, such as up_blocks.1.")
 @click.option("--step", type=click.IntRange(0), help="Only this denoising step, from 0.")
 @click.option("-y", "--yes", is_flag=True, help="Overwrite the output.")
@@ -36,6 +37,7 @@ def command(
     image: Path,
     output: Path,
     structure: Path | str | None,
+    structure_mask: Path | str | None,
     layer: str,
     step: int | None,
     yes: bool,
@@ -67,7 +69,9 @@ def command(
     from PIL import Image
 
     from seal_sdk import IdentitySession
+    from seal_sdk.images import fetch_images
 
+    picture, mask = fetch_images([structure, structure_mask])
     identities = open_store(root)
     digests = [each["digest"] for each in settings.get("references") or [settings["identity"]]]
     for digest in digests:
@@ -76,7 +80,7 @@ def command(
         model, store=identities, config=config, accelerator=accelerator, precision=precision
     ) as session:
         references = tuple(session.identities[digest] for digest in digests)
-        drawn = redraw(session, settings, references, structure)
+        drawn = redraw(session, settings, references, picture, mask)
         (shown,) = drawn.maps(layer=layer, step=step)
         same = drawn.image.tobytes() == Image.open(image).convert("RGB").tobytes()
         shown.draw(_stacked([each.image for each in references]), drawn.image).save(output, format="PNG")
@@ -102,7 +106,11 @@ def _stacked(pictures: list[Image.Image]) -> Image.Image:
 
 
 def redraw(
-    session: IdentitySession, settings: dict[str, Any], references: tuple[Identity, ...], structure: Path | str | None
+    session: IdentitySession,
+    settings: dict[str, Any],
+    references: tuple[Identity, ...],
+    structure: Any,
+    structure_mask: Any = None,
 ) -> Generation:
     """Generate the image of these settings again, with match maps."""
     from seal_sdk import Alignment, Appearance, DeltaBridge, Structure
@@ -129,6 +137,7 @@ def redraw(
         settings["prompt"],
         identity=references,
         structure_box=box and tuple(box),
+        structure_mask=structure_mask,
         **{key: settings[key] for key in same + size},
         **{key: settings[key] for key in later if key in settings},
         alignment=Alignment(alignment["enabled"], fill),
