@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from typing import Any
 
 import torch
 
+from seal_sdk.backbone.base import Backbone
 from seal_sdk.backbone.prompt_embeds import NO_EMBEDS, PromptEmbeds
 from seal_sdk.backbone.prompt_options import OWN_SIZE, PromptOptions, SizeIds
+from seal_sdk.backbone.prompts import warn_of_foreign_syntax
 from seal_sdk.errors import InputError, PromptError
 from seal_sdk.generation.regions import SubjectBinding
 from seal_sdk.generation.structure import StructureInput
@@ -91,6 +93,15 @@ class Request:
         return [each for subject in self.subjects for each in subject.references]
 
 
+def check_requests(backbone: Backbone, requests: Sequence[Request]) -> None:
+    """Raise InputError for what the model's family does not have; warn of texts that it reads otherwise than meant."""
+    for options in {request.options for request in requests}:
+        backbone.check_options(options)
+    warn_of_foreign_syntax(text for request in requests for text in request.texts)
+    for text in {text for request in requests for text in request.prompts}:
+        backbone.warn_if_truncated(text)
+
+
 def check_prompt(prompt: Any, what: str = "prompt") -> str:
     """The prompt itself. Raises PromptError unless it is a string with something in it."""
     if not isinstance(prompt, str) or not prompt.strip():
@@ -98,6 +109,12 @@ def check_prompt(prompt: Any, what: str = "prompt") -> str:
             f"{what}={prompt!r}: expected words that say what the image shows, such as 'a photo of a cat on snow'."
         )
     return prompt
+
+
+def check_reference_prompt(prompt: Any) -> None:
+    """Raise PromptError unless these are words; warn of other tools' syntax."""
+    check_prompt(prompt)
+    warn_of_foreign_syntax([prompt])
 
 
 def _check_either(columns: dict[str, list[Any]]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
-from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
+from seal_sdk.config import Alignment, Appearance, DeltaBridge, SamplingDefaults, Structure
 from seal_sdk.errors import InputError
+from seal_sdk.generation.arguments import named, pick
+from seal_sdk.generation.structure_sources import structure_source
 
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 
@@ -54,14 +58,37 @@ class Settings:
         return self.appearance.delta > 0 or self.delta_bridge.strength > 0
 
 
-def check_sampling(output_type: str, steps: int | None, guidance_scale: float | None) -> None:
-    """Raise InputError for values that nothing can be drawn with."""
+def check_output_type(output_type: str) -> None:
+    """Raise InputError for a form that images cannot be given back in."""
     if output_type not in OUTPUT_TYPES:
         raise InputError(f"output_type={output_type!r}: expected one of {', '.join(OUTPUT_TYPES)}.")
-    if steps is not None and (type(steps) is not int or steps < 1):
-        raise InputError(f"num_inference_steps={steps!r}: expected an integer >= 1.")
+
+
+def make_sampling(
+    backbone: Backbone,
+    defaults: SamplingDefaults,
+    size: tuple[int | None, int | None],
+    num_inference_steps: int | None,
+    guidance_scale: float | None,
+    arguments: Mapping[str, Any],
+) -> Sampling:
+    """The sampling that these arguments ask for. size: (height, width). arguments: diffusers' others.
+
+    Raises InputError or SizeError for values that nothing can be drawn with.
+    """
+    if num_inference_steps is not None and (type(num_inference_steps) is not int or num_inference_steps < 1):
+        raise InputError(f"num_inference_steps={num_inference_steps!r}: expected an integer >= 1.")
     if guidance_scale is not None and not 0 <= guidance_scale < 1000:
         raise InputError(f"guidance_scale={guidance_scale!r}: expected a number from 0 to 1000.")
+    backbone.check_clip_skip(arguments.get("clip_skip"))
+    schedule = pick(CustomSchedule, arguments)
+    return Sampling(
+        backbone.geometry.check_size(*size),
+        count_steps(backbone, schedule, num_inference_steps or defaults.num_inference_steps),
+        defaults.guidance_scale if guidance_scale is None else float(guidance_scale),
+        schedule=schedule,
+        **named(Sampling, arguments),
+    )
 
 
 def count_steps(backbone: Backbone, schedule: CustomSchedule, num_inference_steps: int) -> int:
@@ -75,7 +102,11 @@ def count_steps(backbone: Backbone, schedule: CustomSchedule, num_inference_step
 
 
 def structure_for(backbone: Backbone, structure: Structure) -> Structure:
-    """The structure settings with the model's own layers where none are named."""
+    """The structure settings with the model's own layers where none are named.
+
+    Raises ConfigError for a source of structure that the model lacks.
+    """
+    structure_source(structure.control).check(backbone)
     own = backbone.structure_layers
     return replace(
         structure,
