@@ -71,8 +71,8 @@ def test_other_schedulers_are_plain_diffusers_too(pipeline, tmp_path, scheduler)
     assert np.array_equal(ours.image, theirs.images[0])
 
 
-def test_clip_skip_is_as_in_diffusers_or_refused(pipeline, tmp_path):
-    pipe = pipeline()
+def test_clip_skip_is_as_in_diffusers_or_refused_before_any_work(pipeline, tmp_path):
+    pipe, calls = pipeline(), []
     with IdentitySession(pipe, store=tmp_path, **OFF) as session:
         if hasattr(pipe.text_encoder, "text_model"):
             ours = session.generate(None, "a cat", seed=3, clip_skip=1, output_type="np", **FAST)
@@ -80,8 +80,11 @@ def test_clip_skip_is_as_in_diffusers_or_refused(pipeline, tmp_path):
             theirs = pipe("a cat", generator=generator, clip_skip=1, output_type="np", **FAST)
             assert np.array_equal(ours.image, theirs.images[0])
         else:  # diffusers itself fails with an AttributeError
-            with pytest.raises(InputError, match="clip_skip=1"):
+            session.backbone.encode_prompt = lambda *_, **__: calls.append(1)
+            pipe.unet.register_forward_pre_hook(lambda *_: calls.append(1))
+            with pytest.raises(InputError, match=r"clip_skip=1.*leave clip_skip out"):
                 session.generate(None, "a cat", clip_skip=1, **FAST)
+            assert not calls
 
 
 def test_registering_again_is_a_hit(session, reference_image):
