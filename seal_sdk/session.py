@@ -133,7 +133,7 @@ class IdentitySession:
     ) -> Identity:
         """Register a reference image and use it from now on. The second time, in any process, it is a store hit.
 
-        image: path, PIL image, array (H, W, 3), tensor (3, H, W), bytes or file object. prompt: what it shows.
+        image: path, http(s) URL, PIL image, array (H, W, 3), tensor (3, H, W), bytes or file object. prompt: what it shows.
         name: to find it again (a new image takes a used name over).
         box (x0, y0, x1, y1) or mask (H, W), in pixels of the image: the subject, instead of asking SAM. A mask is an array, or an image
         as ``image`` takes it, white on black or a cut-out. Without either, the opaque part of a cut-out (an image with transparent

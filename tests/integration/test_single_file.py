@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from seal_sdk.cli.main import seal
 from seal_sdk.errors import ConfigError, UnsupportedModel, WeightsNotFound
 
 BOX = (20.0, 20.0, 100.0, 110.0)
-STEPS = dict(num_inference_steps=2, guidance_scale=4.0, height=64, width=64)
+STEPS = dict(num_inference_steps=1, guidance_scale=4.0, height=64, width=64)
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,28 @@ class Both:
     file: Path
 
 
-@pytest.fixture(scope="module", params=[single_file.pipeline, tiny_sd15.pipeline], ids=["sdxl", "sd15"])
-def both(request, tiny_tokenizer, tmp_path_factory):
-    root, pipe = tmp_path_factory.mktemp("model"), request.param(tiny_tokenizer)
-    pipe.save_pretrained(root / "folder")
-    return Both(root / "folder", single_file.write(pipe, root / "model.safetensors"))
-
-
 @pytest.fixture(scope="module")
-def sdxl(tiny_tokenizer, tmp_path_factory):
-    root, pipe = tmp_path_factory.mktemp("sdxl"), single_file.pipeline(tiny_tokenizer)
-    pipe.save_pretrained(root / "folder")
-    return Both(root / "folder", single_file.write(pipe, root / "model.safetensors"))
+def models(tiny_tokenizer, tmp_path_factory):
+    """Each family's model, made once."""
+
+    @cache
+    def make(name):
+        root = tmp_path_factory.mktemp(name)
+        pipe = {"sdxl": single_file, "sd15": tiny_sd15}[name].pipeline(tiny_tokenizer)
+        pipe.save_pretrained(root / "folder")
+        return Both(root / "folder", single_file.write(pipe, root / "model.safetensors"))
+
+    return make
+
+
+@pytest.fixture
+def both(models, request):
+    return models(request.param)
+
+
+@pytest.fixture
+def sdxl(models):
+    return models("sdxl")
 
 
 def realign(session):
@@ -54,7 +65,7 @@ def realign(session):
 def drawn(session, reference, structure):
     """Register the reference as the cat and draw it."""
     realign(session)
-    session.register(reference, prompt="a photo of a cat", name="cat", box=BOX, timesteps=2)
+    session.register(reference, prompt="a photo of a cat", name="cat", box=BOX, timesteps=1)
     given = dict(structure_box=BOX, seed=3, output_type="np", appearance=Appearance(tau=-1.0))
     return session.generate(structure, "a red cat", **given, **STEPS)
 
@@ -75,7 +86,11 @@ def without(prefix):
     return change
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize(
+    ("both", "precision"),
+    [("sdxl", "fp32"), ("sdxl", "bf16"), ("sdxl", "fp16"), ("sd15", "fp32")],
+    indirect=["both"],
+)
 def test_it_draws_what_its_folder_draws(both, tmp_path, reference_image, structure_image, precision):
     how = dict(accelerator="cpu", precision=precision, enable_progress_bar=False)
     with IdentitySession(both.folder, store=tmp_path / "store", **how) as session:
@@ -86,11 +101,12 @@ def test_it_draws_what_its_folder_draws(both, tmp_path, reference_image, structu
         assert session.identities["cat"].stored.recipe == cat.stored.recipe
         assert session.backbone.name == "model.safetensors"
     with IdentitySession(both.file, config=both.folder, store=tmp_path / "store", **how) as session:
-        assert session.register(reference_image, prompt="a photo of a cat", box=BOX, timesteps=2).digest == cat.digest
+        assert session.register(reference_image, prompt="a photo of a cat", box=BOX, timesteps=1).digest == cat.digest
     assert np.isfinite(ours.image).all() and ours.coverage == [1.0]
     assert np.array_equal(ours.image, theirs.image)
 
 
+@pytest.mark.parametrize("both", ["sdxl", "sd15"], indirect=True)
 def test_with_the_method_off_it_is_plain_diffusers(both, tmp_path):
     how = dict(config=both.folder, store=tmp_path / "store", accelerator="cpu", enable_progress_bar=False)
     off = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0))
