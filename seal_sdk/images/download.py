@@ -6,7 +6,6 @@ import io
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any, TypeGuard
-from urllib.parse import urlsplit
 
 from seal_sdk.errors import ImageError
 from seal_sdk.offline import OFFLINE_VARIABLE, is_offline
@@ -25,15 +24,16 @@ def is_url(source: object) -> TypeGuard[str]:
 
 def public_url(url: str) -> str:
     """A URL without what may be secret: user, password, query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    scheme, _, rest = url.partition("://")  # urlsplit refuses hosts that are none
+    host, slash, path = rest.partition("?")[0].partition("#")[0].partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def fetch(url: str, what: str) -> bytes:
     """The bytes at an http or https URL. Redirects are followed, and proxies are those of the environment, as `requests` has them.
 
     what: the image in error messages. Raises ImageError where ``SEAL_OFFLINE`` is set, nothing can be reached, the server refuses, what
-    comes is text or larger than 64 MiB, or it has not come within 30 seconds.
+    comes is a page or larger than 64 MiB, or it has not come within 30 seconds.
     """
     if is_offline():
         raise ImageError(f"{what} is not fetched: {OFFLINE_VARIABLE} is set. Give a file, or unset it.")
@@ -87,7 +87,7 @@ def _read(url: str, what: str, given_up: Event) -> bytes:
             if not response.ok:
                 raise ImageError(f"{what}: the server answers {response.status_code} {response.reason}.")
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
-            if kind.startswith("text/"):
+            if "html" in kind:
                 raise ImageError(f"{what} is {kind}, not an image: give the address of the image itself.")
             return _body(response, what, given_up)
 

@@ -81,6 +81,13 @@ def test_a_server_that_is_not_there_is_told_without_secrets():
     assert "secret" not in str(caught.value) and "word" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["http://", "https://[cat", "http://a b/c.png", "http://cat.invalid/c.png?key=secret"])
+def test_an_address_that_is_none_is_refused_in_words(url):
+    with pytest.raises(ImageError, match="could not be fetched") as caught:
+        read_image(url)
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("value", "offline"), [("1", True), ("yes", True), ("0", False), ("", False), ("off", False)])
 def test_seal_offline_refuses_before_anything_is_asked(web, monkeypatch, value, offline):
     monkeypatch.setenv("SEAL_OFFLINE", value)
