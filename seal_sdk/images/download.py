@@ -8,7 +8,7 @@ from threading import Event, Thread
 from typing import Any, TypeGuard
 
 from seal_sdk.errors import ImageError
-from seal_sdk.offline import OFFLINE_VARIABLE, is_offline
+from seal_sdk.locations import OFFLINE_VARIABLE, is_offline
 
 MAX_BYTES = 64 * 2**20
 MAX_SECONDS = 30.0

@@ -13,7 +13,7 @@ from segment_anything import sam_model_registry
 from segment_anything.modeling import Sam
 
 from seal_sdk.errors import ConfigError, WeightsNotFound
-from seal_sdk.offline import OFFLINE_VARIABLE, is_offline
+from seal_sdk.locations import OFFLINE_VARIABLE, is_offline
 from seal_sdk.segmentation.sam import SamSegmenter
 from seal_sdk.segmentation.weight_files import file_digest, read_tensors
 
