@@ -45,6 +45,7 @@ class IdentitySession:
     folder. store_budget: bytes that all identities may take there while registering; over_budget: "evict" those not used for longest,
     or "refuse" the new one.
     accelerator: "auto", "cpu", "gpu", "cuda", "cuda:N", "mps". precision: "auto", "fp32", "fp16", "bf16". variant: of the weights.
+    config: folder or hub id whose configuration a single file is read with (diffusers' ``config=``).
     callbacks: see :mod:`seal_sdk.callbacks`.
     alignment, appearance, delta_bridge, structure: the method's settings (:mod:`seal_sdk.config`).
     subject: who finds the subject: "sam", a file of SAM weights, "vit_b", "vit_l" or "vit_h", or any SubjectSegmenter.
@@ -63,6 +64,7 @@ class IdentitySession:
         accelerator: str = "auto",
         precision: str = "auto",
         variant: str | None = None,
+        config: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Callback] = (),
         alignment: Alignment = Alignment(),
         appearance: Appearance = Appearance(),
@@ -81,7 +83,7 @@ class IdentitySession:
         self.delta_bridge, self.structure = delta_bridge, structure
         self.store = open_identities(store, budget=store_budget, over_budget=over_budget)
         self._cache = KeyValueCache(memory_budget, accelerator_budget)
-        self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet)
+        self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet, config)
         self.callbacks: list[Callback] = [*callbacks, *([ProgressBar()] if enable_progress_bar else [])]
         self.sampling_defaults = sampling_defaults(model)
         self._subject = "pocket" if subject == "sam" and isinstance(model, str) and model == "pocket" else subject
@@ -131,7 +133,7 @@ class IdentitySession:
     ) -> Identity:
         """Register a reference image and use it from now on. The second time, in any process, it is a store hit.
 
-        image: path, PIL image, array (H, W, 3), tensor (3, H, W), bytes or file object. prompt: what it shows.
+        image: path, http(s) URL, PIL image, array (H, W, 3), tensor (3, H, W), bytes or file object. prompt: what it shows.
         name: to find it again (a new image takes a used name over).
         box (x0, y0, x1, y1) or mask (H, W), in pixels of the image: the subject, instead of asking SAM. A mask is an array, or an image
         as ``image`` takes it, white on black or a cut-out. Without either, the opaque part of a cut-out (an image with transparent

@@ -160,6 +160,9 @@ class Backbone(Protocol):
     def check_options(self, options: PromptOptions) -> None:
         """Raise InputError for options that the family does not have, or that do not fit the model."""
 
+    def check_clip_skip(self, clip_skip: int | None) -> None:
+        """Raise InputError for a number of layers that the text encoders cannot skip."""
+
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the text encoders do not read the whole prompt."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from diffusers import StableDiffusionXLPipeline
@@ -20,8 +20,12 @@ class SDXLBackbone(UNetBackbone):
 
     family = "Stable Diffusion XL"
     pipeline_class = StableDiffusionXLPipeline
-    single_file_keys = "conditioner."
+    single_file_keys: ClassVar = {
+        "the first text encoder": "conditioner.embedders.0.transformer.",
+        "the second text encoder": "conditioner.embedders.1.model.",
+    }
     text_encoders = ("text_encoder", "text_encoder_2")
+    unread_layers = 1
     upcasts_vae = True
 
     @classmethod

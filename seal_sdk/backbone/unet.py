@@ -28,7 +28,7 @@ from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
 from seal_sdk.backbone.vae import decode_latents, encode_image
-from seal_sdk.errors import UnsupportedModel
+from seal_sdk.errors import InputError, UnsupportedModel
 from seal_sdk.method.noise_level import NoiseLevel
 
 
@@ -41,9 +41,11 @@ class UNetBackbone(ABC):
     family: ClassVar[str]
     pipeline_class: ClassVar[Any]
     """diffusers' class; its pipelines have no types."""
-    single_file_keys: ClassVar[str]
-    """Start of the names that text encoders have in this family's single-file checkpoints."""
+    single_file_keys: ClassVar[Mapping[str, str]]
+    """The text encoders of this family's single-file checkpoints, and how the names of their weights start."""
     text_encoders: ClassVar[tuple[str, ...]]
+    unread_layers: ClassVar[int]
+    """How many of the text encoders' last layers its pipelines leave out without ``clip_skip``."""
     upcasts_vae: ClassVar[bool]
     """Whether its pipelines run a VAE in fp32 that overflows in fp16."""
 
@@ -150,6 +152,17 @@ class UNetBackbone(ABC):
     def check_ready(self) -> None:
         """Raise UnsupportedModel when the pipeline is in a state that the method cannot work with (`readiness.OBSTACLES`)."""
         check_pipeline(self.pipe, self._unet)
+
+    def check_clip_skip(self, clip_skip: int | None) -> None:
+        """Raise InputError unless this many of the text encoders' last layers can be skipped; None skips none."""
+        if clip_skip is None:
+            return
+        encoders = [getattr(self.pipe, name, None) for name in self.text_encoders]
+        most = min(
+            (each.config.num_hidden_layers - self.unread_layers for each in encoders if each is not None), default=0
+        )
+        if type(clip_skip) is not int or not 0 <= clip_skip <= most:
+            raise InputError(f"clip_skip={clip_skip!r}: expected an integer from 0 to {most}, or None.")
 
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the tokenizer would cut the prompt (77 tokens for CLIP)."""

@@ -17,13 +17,19 @@ from seal_sdk.errors import InputError, PromptError
 from seal_sdk.generation.regions import SubjectBinding
 from seal_sdk.generation.structure import StructureInput
 from seal_sdk.identity import Identity
+from seal_sdk.images import fetch_images, image_batch
 
 MAX_SEED = 2**63
+IMAGES = ("structure", "structure_mask")
+"""The arguments that are images."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageArguments:
-    """The arguments of ``generate`` of which each image has its own: single values, or lists of one length."""
+    """The arguments of ``generate`` of which each image has its own: single values, or lists of one length.
+
+    structure, structure_mask: also arrays (N, H, W, C) and tensors (N, C, H, W).
+    """
 
     structure: Any
     prompt: Any
@@ -143,7 +149,10 @@ def make_requests(
     """
     if type(noise.images_per_prompt) is not int or noise.images_per_prompt < 1:
         raise InputError(f"num_images_per_prompt={noise.images_per_prompt!r}: expected an integer >= 1.")
-    columns = {each.name: as_list(getattr(arguments, each.name)) for each in fields(arguments)}
+    columns = {
+        each.name: (image_batch if each.name in IMAGES else as_list)(getattr(arguments, each.name))
+        for each in fields(arguments)
+    }
     _check_either(columns)
     for text in columns["prompt"] if _lacks(columns, "prompt_embeds") else []:
         check_prompt(text)
@@ -153,7 +162,7 @@ def make_requests(
     count = _common_length(columns, _seeds_given(noise), noise.images_per_prompt)
     total = count * noise.images_per_prompt
     drawn = _noise(noise, total)
-    table = _Table(columns)
+    table = _Table({**columns, **{name: fetch_images(columns[name]) for name in IMAGES}})
     return [table.request(number // noise.images_per_prompt, *drawn[number], bind) for number in range(total)]
 
 

@@ -80,6 +80,7 @@ def make_sampling(
         raise InputError(f"num_inference_steps={num_inference_steps!r}: expected an integer >= 1.")
     if guidance_scale is not None and not 0 <= guidance_scale < 1000:
         raise InputError(f"guidance_scale={guidance_scale!r}: expected a number from 0 to 1000.")
+    backbone.check_clip_skip(arguments.get("clip_skip"))
     schedule = pick(CustomSchedule, arguments)
     return Sampling(
         backbone.geometry.check_size(*size),
