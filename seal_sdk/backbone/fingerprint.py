@@ -22,9 +22,18 @@ def tensor_bytes(tensor: Tensor) -> memoryview:
 def _config_json(module: nn.Module) -> str:
     """The part of a module's configuration that can change its output: no paths and no library versions."""
     given: Any = getattr(module, "config", {})
-    config = dict(given.to_dict() if hasattr(given, "to_dict") else given)
+    config = _as_saved(module, given) if hasattr(given, "to_dict") else dict(given)
     kept = {key: value for key, value in config.items() if not key.startswith("_") and not key.endswith("version")}
     return json.dumps(kept, sort_keys=True, default=str)
+
+
+def _as_saved(module: Any, config: Any) -> dict[str, Any]:
+    """A configuration of transformers' as its folder has it: saving notes the class and the dtype, casting does not."""
+    return {
+        **config.to_dict(),
+        "architectures": [type(module).__name__],
+        "dtype": str(module.dtype).removeprefix("torch."),
+    }
 
 
 def _free_u(module: nn.Module) -> list[str]:
