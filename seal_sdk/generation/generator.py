@@ -73,7 +73,9 @@ class ImageGenerator:
 
     def _sampling(self) -> Any:
         sampling = self.call.settings.sampling
-        return self.call.backbone.sampling(sampling.guidance_scale, sampling.num_inference_steps)
+        return self.call.backbone.sampling(
+            sampling.guidance_scale, sampling.num_inference_steps, sampling.cross_attention_kwargs
+        )
 
     def _sampler(self, requests: Sequence[Request]) -> Sampler:
         generators, sampling = _generators(requests), self.call.settings.sampling
