@@ -145,8 +145,9 @@ class ImageGenerator:
         readers: dict[str, KeyValueReader],
     ) -> Generation:
         call = self.call
+        scheduler, adapters = call.backbone.scheduler_name, call.backbone.ip_adapters.recipe()
         settings = [
-            describe(request, structure, call.settings, call.backbone.scheduler_name, call.model)
+            describe(request, structure, call.settings, scheduler, call.model, adapters)
             for request, structure in zip(requests, structures, strict=True)
         ]
         if call.settings.output_type == "pil":
