@@ -129,12 +129,12 @@ def test_with_the_method_off_it_is_plain_diffusers(session, pipe, name):
 def test_half_precision_equals_diffusers_and_draws_an_identity(pipe, tmp_path, reference, dtype):
     pipe.to(dtype=dtype)
     ip_adapter.load(pipe, "plain")
-    given = STEPS | dict(num_inference_steps=1, output_type="np", ip_adapter_image=A)
+    given = STEPS | dict(num_inference_steps=1, output_type="latent", ip_adapter_image=A)  # the VAE is slow
     with IdentitySession(pipe, store=tmp_path, enable_progress_bar=False) as session:
         ours = session.generate(None, "a cat", seed=3, **given, **OFF)
         theirs = pipe("a cat", generator=torch.Generator().manual_seed(3), **given)
-        assert np.array_equal(ours.image, theirs.images[0])
-        session.register(reference, **HOW)
+        assert torch.equal(ours.image, theirs.images[0])
+        session.register(reference, **HOW | dict(timesteps=1))
         assert session.generate(None, "a red cat", seed=3, appearance=EVERY, **given).coverage[0] > 0.5
 
 
