@@ -25,6 +25,11 @@ class Conditioning:
     embeds: Tensor
     added: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def take(self, rows: Sequence[int]) -> Conditioning:
+        """Some of its rows."""
+        indices = list(rows)
+        return Conditioning(self.embeds[indices], {name: each[indices] for name, each in self.added.items()})
+
 
 def stack(rows: Sequence[Conditioning]) -> Conditioning:
     """Several rows as one batch.

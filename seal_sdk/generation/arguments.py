@@ -12,6 +12,7 @@ from torch import Tensor
 Group = TypeVar("Group")
 Texts = str | list[str] | None
 Pair = tuple[int, int]
+Numbers = float | Sequence[float] | None
 
 
 class DiffusersArguments(TypedDict, total=False):
@@ -19,6 +20,8 @@ class DiffusersArguments(TypedDict, total=False):
 
     ``callback_on_step_end`` receives and may return "latents", the only one of ``callback_on_step_end_tensor_inputs`` that is supported.
     Embeddings take the place of ``prompt`` (with SDXL beside the pooled ones).
+    Those of ControlNets and T2I-Adapters (`seal_sdk.backbone.control.ControlArguments`) are for ``Structure(control="controlnet")``, whose
+    ``scale`` and ``end`` count where they say nothing; their images are ``structure``.
     """
 
     prompt_2: Texts
@@ -38,6 +41,13 @@ class DiffusersArguments(TypedDict, total=False):
     eta: float
     guidance_rescale: float
     clip_skip: int | None
+    controlnet_conditioning_scale: Numbers
+    control_guidance_start: Numbers
+    control_guidance_end: Numbers
+    guess_mode: bool
+    control_mode: int | Sequence[int] | None
+    adapter_conditioning_scale: Numbers
+    adapter_conditioning_factor: float | None
     latents: Tensor | None
     callback_on_step_end: Callable[..., dict[str, Any]] | None
     callback_on_step_end_tensor_inputs: Sequence[str]

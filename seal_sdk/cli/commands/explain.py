@@ -54,14 +54,7 @@ def command(
 
     check_output(output, yes)
     settings = read_settings(image)
-    if settings.get("identities"):
-        raise Failure(f"{image} shows several identities: use generate(..., match_maps=True) and maps(identity=...).")
-    if settings["identity"] is None or settings["seed"] is None:
-        raise Failure(f"{image} was drawn without an identity, or with noise of its own: nothing can be explained.")
-    if settings.get("embeds"):
-        raise Failure(f"{image} was drawn from embeddings, which it does not hold: use generate(..., match_maps=True).")
-    if settings["structure"] is not None and structure is None:
-        raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
+    _check_explainable(image, settings, structure)
 
     from PIL import Image
 
@@ -84,6 +77,20 @@ def command(
         print_json(facts)
         return
     click.echo(f"{output}: {len(shown.matches)} layers and steps, {drawn.coverage[0]:.0%} of the tokens infused.")
+
+
+def _check_explainable(image: Path, settings: dict[str, Any], structure: Path | None) -> None:
+    """Raise Failure or UsageError for an image that cannot be drawn again from these settings."""
+    if settings.get("identities"):
+        raise Failure(f"{image} shows several identities: use generate(..., match_maps=True) and maps(identity=...).")
+    if settings["identity"] is None or settings["seed"] is None:
+        raise Failure(f"{image} was drawn without an identity, or with noise of its own: nothing can be explained.")
+    if settings.get("embeds"):
+        raise Failure(f"{image} was drawn from embeddings, which it does not hold: use generate(..., match_maps=True).")
+    if settings["structure"] is not None and settings["structure_control"]["control"] == "controlnet":
+        raise Failure(f"{image} followed a ControlNet, which it does not hold: use generate(..., match_maps=True).")
+    if settings["structure"] is not None and structure is None:
+        raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
 
 
 def _stacked(pictures: list[Image.Image]) -> Image.Image:
@@ -117,6 +124,13 @@ def redraw(
         "eta",
         "prompt_2",
         "negative_prompt_2",
+        "controlnet_conditioning_scale",
+        "control_guidance_start",
+        "control_guidance_end",
+        "guess_mode",
+        "control_mode",
+        "adapter_conditioning_scale",
+        "adapter_conditioning_factor",
         *ids,
     )  # images of earlier versions lack them
     alignment, box = settings["alignment"], settings["structure_box"]
