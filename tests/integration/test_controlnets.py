@@ -13,11 +13,11 @@ from diffusers import (
     HeunDiscreteScheduler,
     MultiAdapter,
     MultiControlNetModel,
-    MultiControlNetUnionModel,
     StableDiffusionXLAdapterPipeline,
     StableDiffusionXLControlNetPipeline,
     StableDiffusionXLControlNetUnionPipeline,
 )
+from diffusers.models.controlnets.multicontrolnet_union import MultiControlNetUnionModel
 from fixtures import tiny_control
 from PIL import Image, ImageOps
 
@@ -62,7 +62,7 @@ def open_session(tiny_pipeline, tmp_path, nets):
 
     def opened(kind, precision="fp32", **arguments):
         pipe = tiny_pipeline()
-        given = dict(store=tmp_path, controlnet=nets(kind), structure=CONTROL, enable_progress_bar=False)
+        given = dict(store=tmp_path / "store", controlnet=nets(kind), structure=CONTROL, enable_progress_bar=False)
         return IdentitySession(pipe, precision=precision, **{**given, **arguments})
 
     return opened

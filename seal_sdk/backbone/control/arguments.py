@@ -113,8 +113,8 @@ def check_count(images: int, nets: int, what: str) -> None:
     if images != nets:
         plural = "" if nets == 1 else "s"
         raise InputError(
-            f"structure= has {_images(images)} for a picture and the session {nets} {what}{plural}: give a picture a tuple with one image for "
-            "each, in the order of controlnet=."
+            f"structure= has {_images(images)} for a picture and the session {nets} {what}{plural}: give a picture a tuple with one image "
+            "for each, in the order of controlnet=."
         )
 
 

@@ -82,7 +82,8 @@ class ControlNets:
         processor = VaeImageProcessor(do_resize=False, do_convert_rgb=True, do_normalize=False)
         return ControlNetImages(
             self.module,
-            [processor.preprocess(each).to(self.host.device, own.dtype) for each in images],
+            # contiguous as in diffusers: another memory layout is another convolution, which rounds otherwise
+            [processor.preprocess(each).to(self.host.device, own.dtype).contiguous() for each in images],
             tuple(map(float, arguments.per_image("controlnet_conditioning_scale", count, scale))),
             arguments.ranges(count),
             arguments.guess_mode or bool(self.nets[0].config["global_pool_conditions"]),
