@@ -18,7 +18,8 @@ from diffusers import (
     StableDiffusionXLControlNetUnionPipeline,
 )
 from diffusers.models.controlnets.multicontrolnet_union import MultiControlNetUnionModel
-from fixtures import tiny, tiny_control
+from fixtures import tiny, tiny_control, tiny_sd15
+from fixtures.pipeline_states import with_unet
 from PIL import Image, ImageOps
 
 from seal_sdk import Alignment, Appearance, DeltaBridge, IdentitySession, Structure
@@ -380,8 +381,9 @@ def test_missing_images_are_refused(session_with, structure, told):
         (lambda unet: [torch.nn.Identity()], "a list of Identity"),
         (lambda unet: torch.nn.Identity(), "is a Identity: expected a ControlNetModel"),
         (lambda unet: tiny_control.controlnet(unet).half(), "in float16 and the model in float32"),
+        (lambda unet: tiny_control.controlnet(unet, conditioning_channels=4), "images of 4 channels"),
     ],
-    ids=["nothing", "mixed", "list of others", "other", "half"],
+    ids=["nothing", "mixed", "list of others", "other", "half", "channels"],
 )
 def test_what_is_no_control_is_refused_when_the_session_opens(tiny_pipeline, tmp_path, make, told):
     pipe = tiny_pipeline()
@@ -390,11 +392,12 @@ def test_what_is_no_control_is_refused_when_the_session_opens(tiny_pipeline, tmp
 
 
 def test_nets_of_another_model_are_refused(tiny_pipeline, tiny_tokenizer, tmp_path, images):
-    from fixtures import tiny_sd15
-
     foreign = tiny_control.controlnet(tiny_sd15.pipeline(tiny_tokenizer).unet)
     with pytest.raises(ConfigError, match="made for another model"):
         IdentitySession(tiny_pipeline(), store=tmp_path, controlnet=foreign)
+    shallow = with_unet(tiny_pipeline(), layers_per_block=2)
+    with pytest.raises(ConfigError, match="made for another model"):
+        IdentitySession(shallow, store=tmp_path, controlnet=tiny_control.controlnet(tiny_pipeline().unet))
     adapter, rows = tiny_control.t2i_adapter(channels=(32, 64, 32)), []
     with IdentitySession(tiny_pipeline(), store=tmp_path, controlnet=adapter, structure=CONTROL) as session:
         session.pipe.unet.register_forward_pre_hook(lambda *_: rows.append(1))

@@ -78,12 +78,12 @@ class ControlNets:
 
     def prepare(self, images: Sequence[Image.Image], arguments: ControlArguments, scale: float) -> ControlNetImages:
         """The images as the nets take them."""
-        own, count = next(self.module.parameters()), len(images)
+        dtype, count = self.nets[0].dtype, len(images)
         processor = VaeImageProcessor(do_resize=False, do_convert_rgb=True, do_normalize=False)
         return ControlNetImages(
             self.module,
             # contiguous as in diffusers: another memory layout is another convolution, which rounds otherwise
-            [processor.preprocess(each).to(self.host.device, own.dtype).contiguous() for each in images],
+            [processor.preprocess(each).to(self.host.device, dtype).contiguous() for each in images],
             tuple(map(float, arguments.per_image("controlnet_conditioning_scale", count, scale))),
             arguments.ranges(count),
             arguments.guess_mode or bool(self.nets[0].config["global_pool_conditions"]),

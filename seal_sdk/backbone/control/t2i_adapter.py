@@ -52,7 +52,7 @@ class T2IAdapters:
             raise SizeError(
                 f"height={height}, width={width}: this T2I-Adapter takes multiples of {self.nets[0].downscale_factor}."
             )
-        dtype = next(self.module.parameters()).dtype
+        dtype = self.nets[0].dtype
         pixels = [
             _pixels(image, net.config["in_channels"]).to(self.host.device, dtype)
             for image, net in zip(images, self.nets, strict=True)
