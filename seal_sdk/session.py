@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from functools import cached_property, partial
 from typing import Any, Unpack
 
+from seal_sdk.backbone.control import ControlArguments
 from seal_sdk.backbone.loading import load_backbone
 from seal_sdk.backbone.prompt_embeds import PromptEmbeds
 from seal_sdk.backbone.prompt_options import SizeIds
@@ -49,7 +50,8 @@ class IdentitySession:
     callbacks: see :mod:`seal_sdk.callbacks`.
     alignment, appearance, delta_bridge, structure: the method's settings (:mod:`seal_sdk.config`).
     subject: who finds the subject: "sam", a file of SAM weights, "vit_b", "vit_l" or "vit_h", or any SubjectSegmenter.
-    controlnet: a ControlNetModel, folder or hub id, for ``Structure(control="controlnet")``.
+    controlnet: for ``Structure(control="controlnet")``: a ControlNetModel, ControlNetUnionModel or T2IAdapter, its folder or hub id, or a
+    list of several of one kind; None: the pipeline's own, if it has one.
     memory_budget, accelerator_budget: bytes of identities' K/V kept between calls in the host's and in the accelerator's memory
     (default 1 GiB each, 0 for none; on a CPU they are the same memory, and the first counts).
     seed: of the seeds drawn where ``generate`` is given none.
@@ -196,9 +198,11 @@ class IdentitySession:
 
         A seed or generator per image is needed for that: a single ``generator`` makes the noise of all images in one draw, as in diffusers.
 
-        structure: an image (photo, depth, mesh, pose, canny, ...) or None. identity: a name or Identity instead of the one in use,
-        or several of them with the region of each: ``{"cat": box, "dog": mask}``, in pixels of the image to draw; the structure image is
-        then used as it is, without alignment. A tuple, ``("cat", "cat from behind")``, is one subject seen in several references.
+        structure: an image (photo, depth, mesh, pose, canny, ...) or None; for several ControlNets a tuple of one picture's images, such as
+        ``(pose, depth)``, which show one frame: box, mask and prompt are those of the first.
+        identity: a name or Identity instead of the one in use, or several of them with the region of each, in pixels of the image to draw:
+        ``{"cat": box, "dog": mask}``; the structure image is then used as it is, without alignment. A tuple,
+        ``("cat", "cat from behind")``, is one subject seen in several references.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels (default: of a cut-out what is opaque, else what the segmenter finds).
         match_maps: keep what ``Generation.maps()`` shows.
@@ -228,6 +232,7 @@ class IdentitySession:
                 ),
                 output_type,
                 match_maps,
+                pick(ControlArguments, diffusers),
             )
             requests = make_requests(
                 ImageArguments(
@@ -245,7 +250,7 @@ class IdentitySession:
                 NoiseArguments(seed, generator, num_images_per_prompt, lambda: self._random.randrange(2**32)),
                 SubjectBinder(settings, self._in_use, Library(self.store)),
             )
-            check_requests(self.backbone, requests)
+            check_requests(self.backbone, settings, requests)
             check_attention(self.backbone, settings, any(each.subjects for each in requests))
             with self._exclusive_backbone():
                 return self._draw(requests, settings, tell, step_callback)

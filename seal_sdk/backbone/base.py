@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.control import ActiveControl, ControlModel
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.image_prompt import ImagePrompt
@@ -73,14 +74,6 @@ class StructureLayers:
 
     features: tuple[str, ...]
     attention: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class ControlImage:
-    """An image for a ControlNet: pixels (1, 3, H, W) in [0, 1], and how much it weighs."""
-
-    pixels: Tensor
-    scale: float
 
 
 class Sampler(Protocol):
@@ -157,8 +150,8 @@ class Backbone(Protocol):
         """The IP-Adapters that are loaded, which read image prompts."""
 
     @property
-    def has_controlnet(self) -> bool:
-        """Whether ``predict`` takes a ControlImage."""
+    def control_model(self) -> ControlModel | None:
+        """The session's ControlNet or T2I-Adapter, None without one."""
 
     def check_ready(self) -> None:
         """Raise UnsupportedModel when the model is in a state that the method cannot work with."""
@@ -197,9 +190,6 @@ class Backbone(Protocol):
     def decode(self, latents: Tensor, output_type: str) -> Any:
         """One image of latents (1, C, h, w), in diffusers' ``output_type``."""
 
-    def control_image(self, image: Image.Image, scale: float) -> ControlImage:
-        """An image as the ControlNet takes it."""
-
     def self_attention_layers(self, blocks: Sequence[str]) -> tuple[SelfAttention, ...]:
         """The layers of the named blocks in the model's own order. Raises UnsupportedModel for a block without any."""
 
@@ -235,12 +225,13 @@ class Backbone(Protocol):
         conditioning: Conditioning,
         *,
         guidance_scale: float | None = None,
-        control: ControlImage | None = None,
+        control: ActiveControl | None = None,
         cross_attention_kwargs: Mapping[str, Any] | None = None,
     ) -> Tensor:
         """What the model predicts, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning.
 
-        guidance_scale: for models whose guidance is an input; None tells them none. cross_attention_kwargs: for attention processors.
+        guidance_scale: for models whose guidance is an input; None tells them none. control: of the session's ``control_model``.
+        cross_attention_kwargs: for attention processors.
         """
 
     def fingerprint(self) -> dict[str, str | bool | None]:

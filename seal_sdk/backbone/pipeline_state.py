@@ -33,7 +33,7 @@ class PipelineState:
     @property
     def interrupted(self) -> bool:
         """Whether a callback asked to stop."""
-        return bool(self.pipe.interrupt)
+        return bool(self.pipe._interrupt)  # not every pipeline has diffusers' property of it
 
 
 @contextmanager

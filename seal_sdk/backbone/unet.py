@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from seal_sdk.backbone.adapters import active_adapters, kept_scales
 from seal_sdk.backbone.attention import UNetSelfAttention, self_attention_layers
-from seal_sdk.backbone.base import ControlImage, StructureLayers
+from seal_sdk.backbone.base import StructureLayers
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.control import ActiveControl, ControlModel, Host, control_model, nets_of
 from seal_sdk.backbone.cross_attention import check_cross_attention, check_lora_scale
 from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.geometry import LatentGeometry
@@ -38,7 +39,7 @@ from seal_sdk.method.noise_level import NoiseLevel
 class UNetBackbone(ABC):
     """Base of the backbones whose pipeline has a ``UNet2DConditionModel``; see `seal_sdk.backbone.base.Backbone`.
 
-    pipe: a pipeline of diffusers. controlnet: a ControlNetModel, or None.
+    pipe: a pipeline of diffusers. controlnet: what `control.load_controlnet` gives, or None.
     """
 
     family: ClassVar[str]
@@ -119,7 +120,8 @@ class UNetBackbone(ABC):
     @property
     def modules(self) -> list[nn.Module]:
         """What a call changes while it runs."""
-        parts = (*self.pipe.components.values(), self.controlnet)
+        control = () if self.controlnet is None else (self.controlnet, *nets_of(self.controlnet))
+        parts = (*self.pipe.components.values(), *control)
         return [each for each in parts if isinstance(each, nn.Module)]
 
     @property
@@ -148,9 +150,11 @@ class UNetBackbone(ABC):
         return int(self.pipe.scheduler.config.num_train_timesteps)
 
     @property
-    def has_controlnet(self) -> bool:
-        """Whether ``predict`` takes a ControlImage."""
-        return self.controlnet is not None
+    def control_model(self) -> ControlModel | None:
+        """The session's ControlNet or T2I-Adapter, None without one."""
+        if self.controlnet is None:
+            return None
+        return control_model(self.controlnet, Host(self._unet, self.device, self.geometry.pixels_per_latent))
 
     def check_ready(self) -> None:
         """Raise UnsupportedModel when the pipeline is in a state that the method cannot work with (`readiness.OBSTACLES`)."""
@@ -193,11 +197,6 @@ class UNetBackbone(ABC):
         if getattr(self.pipe, "watermark", None) is not None:
             pixels = self.pipe.watermark.apply_watermark(pixels)
         return self.pipe.image_processor.postprocess(pixels, output_type=output_type)[0]
-
-    def control_image(self, image: Image.Image, scale: float) -> ControlImage:
-        """An image as the ControlNet takes it: pixels in [0, 1]."""
-        pixels = self.pipe.image_processor.preprocess(image) / 2 + 0.5
-        return ControlImage(pixels.to(self.device, self.dtype), scale)
 
     def self_attention_layers(self, blocks: Sequence[str]) -> tuple[UNetSelfAttention, ...]:
         """The attn1 layers of the named blocks ("down", "mid", "up"). Raises UnsupportedModel for a block without any."""
@@ -264,7 +263,7 @@ class UNetBackbone(ABC):
         conditioning: Conditioning,
         *,
         guidance_scale: float | None = None,
-        control: ControlImage | None = None,
+        control: ActiveControl | None = None,
         cross_attention_kwargs: Mapping[str, Any] | None = None,
     ) -> Tensor:
         """What the UNet predicts, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning."""
@@ -277,7 +276,7 @@ class UNetBackbone(ABC):
                 cross_attention_kwargs=cross_attention_kwargs,
                 added_cond_kwargs={**conditioning.added, **images} or None,
                 return_dict=False,
-                **self._residuals(noisy, timestep, conditioning, control),
+                **({} if control is None else control.residuals(noisy, timestep, conditioning)),
             )[0]
         return prediction
 
@@ -287,23 +286,6 @@ class UNetBackbone(ABC):
         scale, width = torch.full((len(noisy),), guidance_scale - 1), self._unet.config["time_cond_proj_dim"]
         embedding: Tensor = self.pipe.get_guidance_scale_embedding(scale, embedding_dim=width)
         return embedding.to(noisy)
-
-    def _residuals(
-        self, noisy: Tensor, timestep: Tensor, conditioning: Conditioning, control: ControlImage | None
-    ) -> dict[str, Any]:
-        """What a ControlNet adds to the UNet's features."""
-        if control is None or self.controlnet is None:
-            return {}
-        down, mid = self.controlnet(
-            noisy,
-            timestep,
-            encoder_hidden_states=conditioning.embeds,
-            controlnet_cond=control.pixels.expand(len(noisy), -1, -1, -1),
-            conditioning_scale=control.scale,
-            added_cond_kwargs=dict(conditioning.added) or None,
-            return_dict=False,
-        )
-        return {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
 
     def fingerprint(self) -> dict[str, str | bool | None]:
         """Digests of UNet, VAE and text encoders as loaded, and how the VAE works."""

@@ -43,7 +43,7 @@ def describe(
         "negative_prompt_2": request.options.negative_prompt_2,
         "embeds": {name: _digest(value) for name, value in request.options.embeds.given.items()},
         **asdict(request.options.size_ids),
-        "structure": structure and {"aligned_pixels": pixels_digest(structure.image)},
+        "structure": structure and _structure(structure),
         "structure_prompt": request.structure_prompt,
         "structure_box": None if box is None else [float(value) for value in box],
         "seed": request.seed,
@@ -65,12 +65,18 @@ def describe(
         "appearance": asdict(settings.appearance),
         "delta_bridge": asdict(settings.delta_bridge),
         "structure_control": asdict(settings.structure),
+        **asdict(settings.control),
         "model": {part: digest for part, digest in model.items() if isinstance(digest, str)},
     }
 
 
 def _named(identity: Identity) -> dict[str, str]:
     return {"name": identity.name, "digest": identity.digest}
+
+
+def _structure(structure: AlignedStructure) -> dict[str, Any]:
+    first, *others = map(pixels_digest, structure.images)
+    return {"aligned_pixels": first, **({"further_aligned_pixels": others} if others else {})}
 
 
 def _digest(embeds: Tensor) -> str:

@@ -16,8 +16,8 @@ from seal_sdk.generation.call import Call
 from seal_sdk.generation.regions import SubjectBinding, region_masks, sole_identity
 from seal_sdk.generation.request import Request
 from seal_sdk.generation.structure import AlignedStructure, StructureAligner, StructureInput
-from seal_sdk.generation.structure_sources import StructureGuide, structure_source
-from seal_sdk.generation.structure_sources.source import StructureContext
+from seal_sdk.generation.structure_sources import StructureGuide, StructureSource, structure_source
+from seal_sdk.generation.structure_sources.source import EncodedStructure, StructureContext
 from seal_sdk.generation.subject_planner import Mask, SubjectPlanner, latent_coverage
 from seal_sdk.generation.subjects import SubjectInfusion
 from seal_sdk.identity import Identity
@@ -49,7 +49,7 @@ class Planner:
         self._single = cache(partial(_encode_single, call))
         self._pair = cache(partial(_encode_pair, call, self._single))
         self._images = cache(partial(_encode_images, call))
-        self._latents = cache(partial(_encode_structure, call))
+        self._encoded = cache(partial(_encode_structure, call, self.source))
 
     def align(self, request: Request) -> AlignedStructure | None:
         """The request's structure image on the canvas, None where there is none or it does not count."""
@@ -98,26 +98,15 @@ class Planner:
         """What steers the image's structure."""
         if structure is None:
             return StructureGuide()
-        latents = None
-        if self.source.needs_latents:
-            with self.call.meter.phase("encode_structure"):
-                latents = self._latents(structure)
+        with self.call.meter.phase("encode_structure"):
+            encoded = self._encoded(structure)
         conditioning = (
             self._single(request.structure_prompt, request.options.for_other_prompt())
             if request.structure_prompt
             else self._single(request.prompt, request.options)
         )
-        backbone, settings = self.call.backbone, self.call.settings.structure
-        return self.source.guide(
-            StructureContext(
-                backbone,
-                settings,
-                structure.image,
-                request.generator,
-                self._images().without_images(conditioning),
-                latents,
-            )
-        )
+        conditioning = self._images().without_images(conditioning)
+        return self.source.guide(StructureContext(encoded, request.generator, conditioning))
 
 
 def _align(call: Call, aligner: StructureAligner, given: StructureInput, identity: Identity | None) -> AlignedStructure:
@@ -151,5 +140,5 @@ def _encode_images(call: Call) -> ImageEmbeds:
     return call.backbone.ip_adapters.encode(call.settings.sampling.image_prompt, call.guided)
 
 
-def _encode_structure(call: Call, structure: AlignedStructure) -> Tensor:
-    return call.backbone.encode_image(structure.image)
+def _encode_structure(call: Call, source: StructureSource, structure: AlignedStructure) -> EncodedStructure:
+    return source.encode(call.backbone, structure.images, (call.settings.structure, call.settings.control))

@@ -15,7 +15,9 @@ from seal_sdk.backbone.prompt_options import OWN_SIZE, PromptOptions, SizeIds
 from seal_sdk.backbone.prompts import warn_of_foreign_syntax
 from seal_sdk.errors import InputError, PromptError
 from seal_sdk.generation.regions import SubjectBinding
+from seal_sdk.generation.settings import Settings
 from seal_sdk.generation.structure import StructureInput
+from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.identity import Identity
 from seal_sdk.images import fetch_images, image_batch
 
@@ -93,8 +95,11 @@ class Request:
         return [each for subject in self.subjects for each in subject.references]
 
 
-def check_requests(backbone: Backbone, requests: Sequence[Request]) -> None:
-    """Raise InputError for what the model's family does not have; warn of texts that it reads otherwise than meant."""
+def check_requests(backbone: Backbone, settings: Settings, requests: Sequence[Request]) -> None:
+    """Raise InputError for what the model or the source of structure does not have; warn of texts that it reads otherwise than meant."""
+    source = structure_source(settings.structure.control)
+    for structure in {request.structure for request in requests}:
+        source.check_images(backbone, settings.control, structure.images)
     for options in {request.options for request in requests}:
         backbone.check_options(options)
     warn_of_foreign_syntax(text for request in requests for text in request.texts)
@@ -210,8 +215,13 @@ class _Table:
 
 
 def _structure(columns: dict[str, list[Any]], image: int, box: int, mask: int) -> StructureInput:
-    """The structure input of these rows of its columns."""
-    return StructureInput(columns["structure"][image], columns["structure_box"][box], columns["structure_mask"][mask])
+    """The structure input of these rows of its columns. A tuple is several images of one picture."""
+    given = columns["structure"][image]
+    images = given if isinstance(given, tuple) else (given,)
+    if not images:
+        raise InputError("structure=(): expected the images of one picture, or None for none.")
+    first, *others = images
+    return StructureInput(first, columns["structure_box"][box], columns["structure_mask"][mask], tuple(others))
 
 
 def _seeds_given(noise: NoiseArguments) -> int:

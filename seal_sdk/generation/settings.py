@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
+from seal_sdk.backbone.control import NO_CONTROL, ControlArguments
 from seal_sdk.backbone.image_prompt import NO_IMAGES, ImagePrompt
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, SamplingDefaults, Structure
@@ -55,6 +56,7 @@ class Settings:
     sampling: Sampling
     output_type: str = "pil"
     match_maps: bool = False
+    control: ControlArguments = NO_CONTROL
 
     @property
     def needs_subject_mask(self) -> bool:

@@ -57,9 +57,7 @@ def command(
 
     check_output(output, yes)
     settings = read_settings(image)
-    _check_known(image, settings)
-    if settings["structure"] is not None and structure is None:
-        raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
+    _check_explainable(image, settings, structure)
 
     from PIL import Image
 
@@ -88,8 +86,8 @@ def command(
     click.echo(f"{output}: {len(shown.matches)} layers and steps, {drawn.coverage[0]:.0%} of the tokens infused.")
 
 
-def _check_known(image: Path, settings: dict[str, Any]) -> None:
-    """Raise Failure for an image that was drawn with what its settings do not hold."""
+def _check_explainable(image: Path, settings: dict[str, Any], structure: Path | str | None) -> None:
+    """Raise Failure or UsageError for an image that cannot be drawn again from these settings."""
     if settings.get("identities"):
         raise Failure(f"{image} shows several identities: use generate(..., match_maps=True) and maps(identity=...).")
     if settings["identity"] is None or settings["seed"] is None:
@@ -101,6 +99,10 @@ def _check_known(image: Path, settings: dict[str, Any]) -> None:
             f"{image} was drawn with an IP-Adapter or attention processors of its own, which a new session does not have: use "
             "generate(..., match_maps=True)."
         )
+    if settings["structure"] is not None and settings["structure_control"]["control"] == "controlnet":
+        raise Failure(f"{image} followed a ControlNet, which it does not hold: use generate(..., match_maps=True).")
+    if settings["structure"] is not None and structure is None:
+        raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
 
 
 def _stacked(pictures: list[Image.Image]) -> Image.Image:
@@ -139,6 +141,13 @@ def redraw(
         "prompt_2",
         "negative_prompt_2",
         "cross_attention_kwargs",
+        "controlnet_conditioning_scale",
+        "control_guidance_start",
+        "control_guidance_end",
+        "guess_mode",
+        "control_mode",
+        "adapter_conditioning_scale",
+        "adapter_conditioning_factor",
         *ids,
     )  # images of earlier versions lack them
     alignment, box = settings["alignment"], settings["structure_box"]
