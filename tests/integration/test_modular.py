@@ -282,7 +282,6 @@ def test_the_model_is_left_as_it_was(studio):
 
 
 def test_an_ip_adapter_sees_its_own_picture(studio, tmp_path, reference_image, structure_image):
-    pytest.importorskip("seal_sdk.backbone.ip_adapter", reason="capture still refuses IP-Adapters")
     from fixtures import tiny_adapter
     from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
