@@ -21,6 +21,7 @@ from diffusers.modular_pipelines.stable_diffusion_xl.denoise import (
     StableDiffusionXLInpaintDenoiseStep,
 )
 
+from seal_sdk.backbone.cross_attention import check_lora_scale
 from seal_sdk.backbone.finite import check_finite
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.errors import ConfigError, InputError
@@ -130,6 +131,8 @@ def _check_inputs(components: Any, block_state: Any) -> None:
             "guess_mode (or a ControlNet with global_pool_conditions) gives the rows different residuals, and an identity computes them "
             "in one pass: leave it out."
         )
+    parts = (components.unet, components.text_encoder, components.text_encoder_2)
+    check_lora_scale(getattr(block_state, "cross_attention_kwargs", None), *parts)
     reads_images = isinstance(components.unet.encoder_hid_proj, MultiIPAdapterImageProjection)
     if reads_images and getattr(block_state, "ip_adapter_embeds", None) is None:
         raise InputError("An IP-Adapter is loaded: give ip_adapter_image=, or call pipe.unload_ip_adapter().")

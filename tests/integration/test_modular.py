@@ -241,6 +241,15 @@ def test_guess_mode_is_refused(studio, structure_image):
         studio.draw(identity=studio.cat, control_image=structure_image, guess_mode=True, components=components)
 
 
+def test_loras_are_not_scaled_for_one_call(studio, reference_image):
+    peft = pytest.importorskip("peft")
+    studio.pipe.unet.add_adapter(peft.LoraConfig(r=2, target_modules=["to_k"]), adapter_name="mine")
+    own = studio.session.register(reference_image, prompt="a cat", name="own", box=(20, 20, 100, 110), timesteps=1)
+    with pytest.raises(InputError, match="set_adapters"):
+        studio.draw(identity=own, cross_attention_kwargs={"scale": 0.5})
+    assert torch.isfinite(studio.draw(identity=own, num_inference_steps=1)).all()
+
+
 def test_an_appearance_row_that_nobody_encoded_is_missed(studio):
     blocks = IdentityBlocks()
     blocks.sub_blocks["text_encoder"] = StableDiffusionXLAutoBlocks().sub_blocks["text_encoder"]
