@@ -13,7 +13,7 @@ from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.image_prompt import ImageEmbeds
 from seal_sdk.backbone.prompt_options import PromptOptions
 from seal_sdk.generation.call import Call
-from seal_sdk.generation.regions import SubjectBinding, region_masks, sole_identity
+from seal_sdk.generation.regions import SubjectBinding, joint_prompt, region_masks, sole_identity
 from seal_sdk.generation.request import Request
 from seal_sdk.generation.structure import AlignedStructure, StructureAligner, StructureInput
 from seal_sdk.generation.structure_sources import StructureGuide, StructureSource, structure_source
@@ -69,7 +69,7 @@ class Planner:
         with self.call.meter.phase("encode_prompt"):
             images = self._images()
             uncond, generation = self._pair(prompt, request.negative_prompt, options)
-        reference_prompt = " and ".join(each.identity.prompt for each in subjects)
+        reference_prompt = joint_prompt(subjects)
         return ImagePlan(
             images.with_images(generation),
             uncond and images.without_images(uncond),
