@@ -20,6 +20,8 @@ class SD15Backbone(UNetBackbone):
     pipeline_class = StableDiffusionPipeline
     single_file_keys = "cond_stage_model."
     text_encoders = ("text_encoder",)
+    img2img_strength = 0.8
+    inpaint_strength = 1.0
     upcasts_vae = False
 
     @classmethod

@@ -20,6 +20,7 @@ from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.backbone.lock import exclusive
+from seal_sdk.backbone.picture import Pictures
 from seal_sdk.backbone.pipeline_state import PipelineState, lend
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
 from seal_sdk.backbone.prompts import warn_if_truncated
@@ -27,7 +28,8 @@ from seal_sdk.backbone.readiness import check_pipeline
 from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
-from seal_sdk.backbone.vae import decode_latents, encode_image
+from seal_sdk.backbone.vae import decode_latents, encode_pixels
+from seal_sdk.backbone.window import WHOLE, Window
 from seal_sdk.errors import UnsupportedModel
 from seal_sdk.method.noise_level import NoiseLevel
 
@@ -44,12 +46,15 @@ class UNetBackbone(ABC):
     single_file_keys: ClassVar[str]
     """Start of the names that text encoders have in this family's single-file checkpoints."""
     text_encoders: ClassVar[tuple[str, ...]]
+    img2img_strength: ClassVar[float]
+    inpaint_strength: ClassVar[float]
     upcasts_vae: ClassVar[bool]
     """Whether its pipelines run a VAE in fp32 that overflows in fp16."""
 
     def __init__(self, pipe: Any, controlnet: nn.Module | None = None) -> None:
         self.pipe, self.controlnet = pipe, controlnet
         self._fingerprints = Fingerprints()
+        self._unmasked: dict[object, Tensor] = {}
 
     @classmethod
     @abstractmethod
@@ -109,7 +114,27 @@ class UNetBackbone(ABC):
         """Its latents: size, channels, grids."""
         factor, config = self.pipe.vae_scale_factor, self._unet.config
         halvings = len(config["down_block_types"]) - 1
-        return LatentGeometry(factor, config["in_channels"], halvings, config["sample_size"] * factor)
+        channels = self.pipe.vae.config["latent_channels"]
+        return LatentGeometry(factor, channels, halvings, config["sample_size"] * factor)
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether its UNet, of 9 channels, takes a mask and a masked picture beside its latents."""
+        return bool(self._unet.config["in_channels"] == 2 * self.geometry.channels + 1)
+
+    @property
+    def pictures(self) -> Pictures:
+        """How pictures become what the model paints into."""
+        return Pictures(self, self._unmasked)
+
+    def default_strength(self, masked: bool) -> float:
+        """diffusers' default; masked: its inpainting pipeline's, else img2img's."""
+        return self.inpaint_strength if masked else self.img2img_strength
+
+    @property
+    def vae_fingerprint(self) -> str | None:
+        """Of the VAE alone."""
+        return self._fingerprints.of(self.pipe.vae)
 
     @property
     def modules(self) -> list[nn.Module]:
@@ -157,8 +182,8 @@ class UNetBackbone(ABC):
 
     def encode_image(self, image: Image.Image) -> Tensor:
         """Latents (1, C, h, w) of an RGB image; the same image always gives the same latents. Raises NumericalError."""
-        latents = encode_image(self.pipe.vae, self.pipe.image_processor, image, self.device, self.upcasts_vae)
-        return latents.to(self.dtype)
+        pixels = self.pipe.image_processor.preprocess(image).to(self.device)
+        return encode_pixels(self.pipe.vae, pixels, self.upcasts_vae).to(self.dtype)
 
     def decode(self, latents: Tensor, output_type: str) -> Any:
         """One image of latents (1, C, h, w), in diffusers' ``output_type``. Raises NumericalError."""
@@ -210,19 +235,21 @@ class UNetBackbone(ABC):
         num_inference_steps: int,
         generators: Sequence[torch.Generator] | torch.Generator | None = None,
         schedule: CustomSchedule = OWN_SCHEDULE,
+        window: Window = WHOLE,
     ) -> DiffusersSampler:
         """A copy of the pipeline's scheduler, set up for one call.
 
         generators: one per image or one for all, for schedulers that draw noise.
-        schedule: its own steps come before num_inference_steps. Raises InputError where the scheduler does not take it.
+        schedule: its own steps come before num_inference_steps. window: the part that is sampled.
+        Raises InputError where the scheduler does not take the schedule, or the window leaves nothing of it.
         """
         arguments = self.pipe.prepare_extra_step_kwargs(generators, schedule.eta)
-        return DiffusersSampler(self.pipe.scheduler, num_inference_steps, self.device, arguments, schedule)
+        return DiffusersSampler(self.pipe.scheduler, num_inference_steps, self.device, arguments, schedule, window)
 
     @contextmanager
-    def sampling(self, guidance_scale: float, num_inference_steps: int) -> Iterator[PipelineState]:
+    def sampling(self, guidance_scale: float, num_timesteps: int, window: Window = WHOLE) -> Iterator[PipelineState]:
         """While inside, step callbacks see this call's state; afterwards the pipeline is as it was found."""
-        with lend(self.pipe, guidance_scale, num_inference_steps) as state:
+        with lend(self.pipe, guidance_scale, num_timesteps, window) as state:
             yield state
 
     def predict(
@@ -233,10 +260,11 @@ class UNetBackbone(ABC):
         *,
         guidance_scale: float | None = None,
         control: ControlImage | None = None,
+        mask_input: Tensor | None = None,
     ) -> Tensor:
         """What the UNet predicts, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning."""
         prediction: Tensor = self._unet(
-            noisy,
+            self._with_mask(noisy, mask_input),
             timestep,
             encoder_hidden_states=conditioning.embeds,
             timestep_cond=self._guidance_embedding(noisy, guidance_scale),
@@ -245,6 +273,14 @@ class UNetBackbone(ABC):
             **self._residuals(noisy, timestep, conditioning, control),
         )[0]
         return prediction
+
+    def _with_mask(self, noisy: Tensor, mask_input: Tensor | None) -> Tensor:
+        """The UNet's input: for those that take a mask, with mask and masked picture beside the latents."""
+        if not self.takes_mask:
+            return noisy
+        if mask_input is None:
+            mask_input = self.pictures.unmasked_input(noisy.shape[-2], noisy.shape[-1])
+        return torch.cat([noisy, mask_input.to(noisy).expand(len(noisy), -1, -1, -1)], dim=1)
 
     def _guidance_embedding(self, noisy: Tensor, guidance_scale: float | None) -> Tensor | None:
         if guidance_scale is None or not self.guidance_is_embedded:
@@ -275,7 +311,7 @@ class UNetBackbone(ABC):
         vae = self.pipe.vae
         return {
             "unet": self._fingerprints.of(self._unet),
-            "vae": self._fingerprints.of(vae),
+            "vae": self.vae_fingerprint,
             "vae_tiling": bool(getattr(vae, "use_tiling", False)),
             "vae_slicing": bool(getattr(vae, "use_slicing", False)),
             **{name: self._fingerprints.of(getattr(self.pipe, name, None)) for name in self.text_encoders},

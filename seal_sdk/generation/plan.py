@@ -12,9 +12,12 @@ from torch import Tensor
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.prompt_options import PromptOptions
 from seal_sdk.generation.call import Call
-from seal_sdk.generation.regions import SubjectBinding, region_masks, sole_identity
+from seal_sdk.generation.in_place import align_in_place, is_same_picture
+from seal_sdk.generation.painting import Painting, place_picture
+from seal_sdk.generation.picture import PictureInput
+from seal_sdk.generation.regions import SubjectBinding, region_masks, sole_identity, within
 from seal_sdk.generation.request import Request
-from seal_sdk.generation.structure import AlignedStructure, StructureAligner, StructureInput
+from seal_sdk.generation.structure import AlignedStructure, Anchor, StructureAligner, StructureInput
 from seal_sdk.generation.structure_sources import StructureGuide, structure_source
 from seal_sdk.generation.structure_sources.source import StructureContext
 from seal_sdk.generation.subject_planner import Mask, SubjectPlanner, latent_coverage
@@ -37,6 +40,19 @@ class ImagePlan:
     region: Tensor | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """What an image is drawn on: the picture that it is drawn into, and its structure image; None where there is none."""
+
+    painting: Painting | None = None
+    structure: AlignedStructure | None = None
+
+    @property
+    def region(self) -> Mask | None:
+        """(H, W) what is painted; None: everything."""
+        return None if self.painting is None else self.painting.region
+
+
 class Planner:
     """Makes the plans of one call's images; what is the same for several of them is made once."""
 
@@ -44,26 +60,32 @@ class Planner:
         self.call, self.source = call, structure_source(call.settings.structure.control)
         # Cached functions hold no reference to the planner, so that it is freed with the call.
         aligner = StructureAligner(call.settings.sampling.size[::-1], call.settings.alignment, call.segmenter)
+        self._place = cache(partial(_place, call))
         self._align = cache(partial(_align, call, aligner))
         self._single = cache(partial(_encode_single, call))
         self._pair = cache(partial(_encode_pair, call, self._single))
         self._latents = cache(partial(_encode_structure, call))
 
-    def align(self, request: Request) -> AlignedStructure | None:
+    def place(self, request: Request) -> Painting | None:
+        """The request's picture on the canvas, None where there is none. Raises InputError."""
+        return None if request.picture is None else self._place(request.picture)
+
+    def align(self, request: Request, painting: Painting | None) -> AlignedStructure | None:
         """The request's structure image on the canvas, None where there is none or it does not count."""
         if request.structure.image is None or not self.source.uses_image:
             return None
         with self.call.meter.phase("align"):
-            return self._align(request.structure, sole_identity(request.subjects))
+            return self._align(request.structure, painting, sole_identity(request.subjects), bool(request.subjects))
 
-    def plan(self, request: Request, structure: AlignedStructure | None, planner: SubjectPlanner | None) -> ImagePlan:
+    def plan(self, request: Request, canvas: Canvas, planner: SubjectPlanner | None) -> ImagePlan:
         """The plan of one image. planner: of its subjects, None where nothing is infused."""
+        structure = canvas.structure
         subjects, bridge = request.subjects, self.call.settings.delta_bridge
         bridged = bool(subjects) and bridge.strength > 0
         prompt, options = request.prompt, request.options
         if bridged and bridge.quality:
             prompt, options = prompt and f"{prompt}, {bridge.quality}", options.with_suffix(bridge.quality)
-        masks = self._masks(subjects, structure)
+        masks = self._masks(subjects, canvas)
         with self.call.meter.phase("encode_prompt"):
             uncond, generation = self._pair(prompt, request.negative_prompt, options)
         reference_prompt = " and ".join(each.identity.prompt for each in subjects)
@@ -80,12 +102,15 @@ class Planner:
             self._region(masks),
         )
 
-    def _masks(self, subjects: Sequence[SubjectBinding], structure: AlignedStructure | None) -> list[Mask | None]:
+    def _masks(self, subjects: Sequence[SubjectBinding], canvas: Canvas) -> list[Mask | None]:
         """Where each subject is to be, None where nobody knows."""
+        structure = canvas.structure
         if subjects and sole_identity(subjects) is None:
-            canvas = self.call.settings.sampling.size[::-1]
-            return [*region_masks(subjects, canvas, None if structure is None else structure.image)]
-        return [None if structure is None else structure.mask for _ in subjects]
+            size = self.call.settings.sampling.size[::-1]
+            masks = region_masks(subjects, size, None if structure is None else structure.image)
+            return [within(mask, canvas.region, each.identity.name) for mask, each in zip(masks, subjects, strict=True)]
+        mask = None if structure is None else structure.mask
+        return [canvas.region if mask is None else mask for _ in subjects]
 
     def _region(self, masks: Sequence[Mask | None]) -> Tensor | None:
         known = [mask for mask in masks if mask is not None]
@@ -110,8 +135,28 @@ class Planner:
         )
 
 
-def _align(call: Call, aligner: StructureAligner, given: StructureInput, identity: Identity | None) -> AlignedStructure:
-    return aligner.align(given, identity, identity is not None and call.settings.needs_subject_mask)
+def _place(call: Call, picture: PictureInput) -> Painting:
+    return place_picture(call.backbone, picture, call.settings.sampling.size)
+
+
+def _align(
+    call: Call,
+    aligner: StructureAligner,
+    given: StructureInput,
+    painting: Painting | None,
+    identity: Identity | None,
+    has_subjects: bool,
+) -> AlignedStructure:
+    """identity: the one that has the whole image. has_subjects: whether regions may be given for several."""
+    needs_mask = identity is not None and call.settings.needs_subject_mask
+    if painting is None or painting.region is None:
+        anchor = None if identity is None else Anchor.of(identity, aligner.canvas)
+        return aligner.align(given, anchor, needs_mask)
+    if is_same_picture(given, painting):
+        return align_in_place(aligner, given, painting, needs_mask)
+    several = has_subjects and identity is None
+    anchor = None if several or painting.box is None else Anchor(painting.box, within=True)
+    return aligner.align(given, anchor, needs_mask, painting.region)
 
 
 def _encode_single(call: Call, prompt: str | None, options: PromptOptions) -> Conditioning:

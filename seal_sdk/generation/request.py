@@ -14,6 +14,7 @@ from seal_sdk.backbone.prompt_embeds import NO_EMBEDS, PromptEmbeds
 from seal_sdk.backbone.prompt_options import OWN_SIZE, PromptOptions, SizeIds
 from seal_sdk.backbone.prompts import warn_of_foreign_syntax
 from seal_sdk.errors import InputError, PromptError
+from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.regions import SubjectBinding
 from seal_sdk.generation.structure import StructureInput
 from seal_sdk.identity import Identity
@@ -34,6 +35,7 @@ class ImageArguments:
     negative_prompt: Any = None
     prompt_2: Any = None
     negative_prompt_2: Any = None
+    picture: list[PictureInput] | None = None
     size_ids: SizeIds = OWN_SIZE
     embeds: list[PromptEmbeds] | None = None
 
@@ -58,7 +60,7 @@ class Request:
     """What one image asks for. prompt: None where ``options`` has its embeddings.
 
     subjects: none where nothing is taken from a reference. seed: None where ``generator`` is the caller's. shared_generator: whether one
-    draw from ``generator`` makes the noise of all images.
+    draw from ``generator`` makes the noise of all images. picture: what it is drawn into.
     """
 
     structure: StructureInput
@@ -70,6 +72,7 @@ class Request:
     seed: int | None
     generator: torch.Generator
     shared_generator: bool = False
+    picture: PictureInput | None = None
 
     @property
     def prompts(self) -> list[str]:
@@ -94,6 +97,13 @@ def check_requests(backbone: Backbone, requests: Sequence[Request]) -> None:
     warn_of_foreign_syntax(text for request in requests for text in request.texts)
     for text in {text for request in requests for text in request.prompts}:
         backbone.warn_if_truncated(text)
+
+
+def generators_of(requests: Sequence[Request]) -> list[torch.Generator]:
+    """One per image, or the only one where all images' noise is drawn at once."""
+    if requests[0].shared_generator:
+        return [requests[0].generator]
+    return [request.generator for request in requests]
 
 
 def check_prompt(prompt: Any, what: str = "prompt") -> str:
@@ -182,6 +192,7 @@ class _Table:
         bind: Callable[[Any], tuple[SubjectBinding, ...]],
     ) -> Request:
         names = ("structure", "structure_box", "structure_mask")
+        picture = self._value("picture", row)
         return Request(
             self._structure(*(self._first(name, row) for name in names)),
             self._value("prompt", row),
@@ -193,10 +204,12 @@ class _Table:
                 self._value("negative_prompt_2", row),
                 self._value("size_ids", row),
                 self._value("embeds", row) or NO_EMBEDS,
+                picture is not None,
             ),
             seed,
             generator,
             shared_generator,
+            picture,
         )
 
 
