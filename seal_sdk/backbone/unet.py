@@ -128,7 +128,7 @@ class UNetBackbone(ABC):
         return Pictures(self, self._unmasked)
 
     def default_strength(self, masked: bool) -> float:
-        """diffusers' default; masked: its inpainting pipeline's, else img2img's."""
+        """The default of diffusers; masked: its inpainting pipeline's, else img2img's."""
         return self.inpaint_strength if masked else self.img2img_strength
 
     @property

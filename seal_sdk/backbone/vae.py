@@ -73,10 +73,8 @@ def sample_latents(
         latents: Tensor = retrieve_latents(vae.encode(rounded.to(precise)), generator)
     latents = latents.to(dtype)
     normal = _mean_std(vae, latents)
-    if normal is None:
-        latents = vae.config["scaling_factor"] * latents
-    else:
-        latents = (latents - normal[0]) * vae.config["scaling_factor"] / normal[1]
+    scaled = (latents if normal is None else latents - normal[0]) * vae.config["scaling_factor"]
+    latents = scaled if normal is None else scaled / normal[1]
     check_finite(latents, "the encoded picture")
     return latents
 

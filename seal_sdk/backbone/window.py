@@ -81,8 +81,8 @@ def _is_number(value: object) -> bool:
 
 def _cutoff(scheduler: Any, share: float) -> int:
     """The training timestep at a share of the schedule, as diffusers rounds it."""
-    trained = scheduler.config.num_train_timesteps
-    return int(round(trained - share * trained))
+    trained: int = scheduler.config.num_train_timesteps
+    return round(trained - share * trained)
 
 
 WHOLE = Window()

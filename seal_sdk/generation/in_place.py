@@ -21,9 +21,9 @@ def is_same_picture(given: StructureInput, painting: Painting) -> bool:
 def align_in_place(
     aligner: StructureAligner, given: StructureInput, painting: Painting, needs_mask: bool
 ) -> AlignedStructure:
-    """The structure image as the canvas shows the picture. Its subject counts where it is painted; if it is elsewhere, so does all
-    that is painted.
+    """The structure image as the canvas shows the picture.
 
+    Its subject counts where it is painted; where none of it is, all that is painted counts.
     Raises SubjectNotFound where its subject is asked for and nobody is found.
     """
     assert painting.image is not None and painting.region is not None

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.regions import sole_identity
 from seal_sdk.generation.request import Request
 from seal_sdk.generation.settings import Settings
@@ -34,6 +35,7 @@ def describe(
         "embeds": {name: _digest(value) for name, value in request.options.embeds.given.items()},
         **asdict(request.options.size_ids),
         "structure": structure and {"aligned_pixels": pixels_digest(structure.image)},
+        **_describe_picture(request.picture, settings),
         "structure_prompt": request.structure_prompt,
         "structure_box": None if box is None else [float(value) for value in box],
         "seed": request.seed,
@@ -55,11 +57,27 @@ def describe(
     }
 
 
+def _describe_picture(picture: PictureInput | None, settings: Settings) -> dict[str, Any]:
+    window: dict[str, Any] = asdict(settings.sampling.window)
+    if picture is None:
+        return {"image": None, "mask_image": None, **window}
+    masked, mask = picture.masked_latents, picture.mask
+    return {
+        "image": _digest(picture.image) if isinstance(picture.image, Tensor) else pixels_digest(picture.image),
+        "mask_image": mask and pixels_digest(mask),
+        "masked_image_latents": None if masked is None else _digest(masked),
+        "latents_given": isinstance(picture.image, Tensor) or masked is not None,
+        "padding_mask_crop": picture.padding,
+        "overlay": settings.overlay,
+        **window,
+    }
+
+
 def _named(identity: Identity) -> dict[str, str]:
     return {"name": identity.name, "digest": identity.digest}
 
 
-def _digest(embeds: Tensor) -> str:
+def _digest(tensor: Tensor) -> str:
     """SHA-256 of a tensor's shape and its values in float32, 64 hex digits."""
-    values = embeds.detach().float().cpu().contiguous().numpy().tobytes()
-    return hashlib.sha256(f"{tuple(embeds.shape)}".encode() + values).hexdigest()
+    values = tensor.detach().float().cpu().contiguous().numpy().tobytes()
+    return hashlib.sha256(f"{tuple(tensor.shape)}".encode() + values).hexdigest()

@@ -34,12 +34,10 @@ def lay_over(drawn: Any, picture: Tensor, alpha: NDArray[np.float32]) -> Any:
 
     drawn: a PIL image, an array (H, W, 3) or a tensor (3, H, W) in [0, 1]. Where ``alpha`` is 0 or 1 nothing is rounded.
     """
+    below = (picture[0] / 2 + 0.5).clamp(0, 1)
     if isinstance(drawn, Tensor):
-        share = torch.from_numpy(alpha).to(drawn.device)
-        below = (picture[0].to(drawn.device) / 2 + 0.5).clamp(0, 1)
-        return torch.where(share > 0, torch.lerp(below, drawn.float(), share), below).to(drawn.dtype)
-    below = (picture[0] / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).numpy()
-    above = np.asarray(drawn, np.float32) / 255 if isinstance(drawn, Image.Image) else drawn
-    share = alpha[..., None]
-    laid = np.where(share >= 1, above, below + share * (above - below))
-    return Image.fromarray(np.rint(laid * 255).astype(np.uint8)) if isinstance(drawn, Image.Image) else laid
+        laid = torch.lerp(below, drawn.float().cpu(), torch.from_numpy(alpha))
+        return laid.to(drawn.device, drawn.dtype)
+    above = np.asarray(drawn, np.float32) / 255 if isinstance(drawn, Image.Image) else np.asarray(drawn)
+    blended = torch.lerp(below.permute(1, 2, 0), torch.from_numpy(above), torch.from_numpy(alpha)[..., None]).numpy()
+    return Image.fromarray(np.rint(blended * 255).astype(np.uint8)) if isinstance(drawn, Image.Image) else blended

@@ -115,8 +115,8 @@ def _painted(mask: NDArray[np.bool_] | None, painted: NDArray[np.bool_] | None) 
         return mask
     if not (mask & painted).any():
         raise SubjectNotFound(
-            "The structure image's subject lies outside of mask_image, where nothing is painted: give structure_box= or structure_mask=, or "
-            "leave alignment on, which moves it there."
+            "The structure image's subject lies outside of mask_image, where nothing is painted: give structure_box= or structure_mask=, "
+            "or leave alignment on, which moves it there."
         )
     return mask & painted
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG of the match maps."
 )
 @click.option("--structure", type=IMAGE, help="The structure image that it followed, if it did.")
+@click.option("--image", "picture", type=IMAGE, help="The picture that it was drawn into, if it was.")
+@click.option("--mask-image", type=IMAGE, help="The mask of that picture, if there was one.")
 @click.option("--layer", default="", help="Only layers whose name contains this, such as up_blocks.1.")
 @click.option("--step", type=click.IntRange(0), help="Only this denoising step, from 0.")
 @click.option("-y", "--yes", is_flag=True, help="Overwrite the output.")
@@ -36,6 +38,8 @@ def command(
     image: Path,
     output: Path,
     structure: Path | None,
+    picture: Path | None,
+    mask_image: Path | None,
     layer: str,
     step: int | None,
     yes: bool,
@@ -62,6 +66,8 @@ def command(
         raise Failure(f"{image} was drawn from embeddings, which it does not hold: use generate(..., match_maps=True).")
     if settings["structure"] is not None and structure is None:
         raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
+    given = {"image": picture, "mask_image": mask_image}
+    _check_pictures(image, settings, given)
 
     from PIL import Image
 
@@ -73,7 +79,7 @@ def command(
         identities.resolve(digest)  # mistakes are reported before a model is loaded
     with IdentitySession(model, store=identities, accelerator=accelerator, precision=precision) as session:
         references = tuple(session.identities[digest] for digest in digests)
-        drawn = redraw(session, settings, references, structure)
+        drawn = redraw(session, settings, references, structure, **given)
         (shown,) = drawn.maps(layer=layer, step=step)
         same = drawn.image.tobytes() == Image.open(image).convert("RGB").tobytes()
         shown.draw(_stacked([each.image for each in references]), drawn.image).save(output, format="PNG")
@@ -84,6 +90,17 @@ def command(
         print_json(facts)
         return
     click.echo(f"{output}: {len(shown.matches)} layers and steps, {drawn.coverage[0]:.0%} of the tokens infused.")
+
+
+def _check_pictures(image: Path, settings: dict[str, Any], given: dict[str, Path | None]) -> None:
+    """Raise Failure for latents, which no file holds, and UsageError for a picture or mask that is missing."""
+    if settings.get("latents_given"):
+        raise Failure(f"{image} was drawn from latents, which it does not hold: use generate(..., match_maps=True).")
+    for name, path in given.items():
+        if settings.get(name) is not None and path is None:
+            raise click.UsageError(
+                f"{image} was drawn into a picture: give it with --image, and its mask with --mask-image."
+            )
 
 
 def _stacked(pictures: list[Image.Image]) -> Image.Image:
@@ -99,7 +116,12 @@ def _stacked(pictures: list[Image.Image]) -> Image.Image:
 
 
 def redraw(
-    session: IdentitySession, settings: dict[str, Any], references: tuple[Identity, ...], structure: Path | None
+    session: IdentitySession,
+    settings: dict[str, Any],
+    references: tuple[Identity, ...],
+    structure: Path | None,
+    image: Path | None = None,
+    mask_image: Path | None = None,
 ) -> Generation:
     """Generate the image of these settings again, with match maps."""
     from seal_sdk import Alignment, Appearance, DeltaBridge, Structure
@@ -118,12 +140,21 @@ def redraw(
         "prompt_2",
         "negative_prompt_2",
         *ids,
+        "aesthetic_score",
+        "negative_aesthetic_score",
+        "strength",
+        "denoising_start",
+        "denoising_end",
+        "padding_mask_crop",
+        "overlay",
     )  # images of earlier versions lack them
     alignment, box = settings["alignment"], settings["structure_box"]
     fill = alignment["fill"] if isinstance(alignment["fill"], str) else tuple(alignment["fill"])
     return session.generate(
         structure,
         settings["prompt"],
+        image=image,
+        mask_image=mask_image,
         identity=references,
         structure_box=box and tuple(box),
         **{key: settings[key] for key in same + size},

@@ -27,6 +27,9 @@ NOTICEABLE = 0.2  # seconds of waiting for the store that are worth telling
 @click.option("--structure", type=IMAGE, help="Image whose pose and layout to follow.")
 @click.option("--structure-prompt", help="What the structure image shows, such as 'a mesh of a tiger'.")
 @click.option("--structure-box", callback=parse_box, metavar="X0,Y0,X1,Y1", help="Its subject, in its pixels.")
+@click.option("--image", type=IMAGE, help="Picture to put it into.")
+@click.option("--mask-image", type=IMAGE, help="White where that is painted; else all of it is drawn anew.")
+@click.option("--strength", type=float, help="How much of the picture is drawn anew, above 0 and up to 1.")
 @click.option("--negative-prompt", help="What the image should not show.")
 @click.option("--seed", type=click.IntRange(0), help="Drawn and printed where not given.")
 @click.option("--steps", type=click.IntRange(1), help="Denoising steps.")
@@ -44,6 +47,9 @@ def command(
     structure: Path | None,
     structure_prompt: str | None,
     structure_box: Box | None,
+    image: Path | None,
+    mask_image: Path | None,
+    strength: float | None,
     negative_prompt: str | None,
     seed: int | None,
     steps: int | None,
@@ -57,7 +63,7 @@ def command(
     root: str | None,
     as_json: bool,
 ) -> None:
-    """Draw a registered identity in a new pose on a new scene."""
+    """Draw a registered identity in a new pose on a new scene, or into a picture."""
     check_output(output, yes)
 
     from seal_sdk import IdentitySession
@@ -65,8 +71,9 @@ def command(
 
     identities = open_store(root)
     identities.resolve(name)  # mistakes are reported before a model is loaded
-    if structure is not None:
-        read_image(structure)
+    for each in (structure, image, mask_image):
+        if each is not None:
+            read_image(each)
     with IdentitySession(model, store=identities, accelerator=accelerator, precision=precision) as session:
         started = time.perf_counter()
         generation = session.generate(
@@ -75,6 +82,9 @@ def command(
             identity=name,
             structure_prompt=structure_prompt,
             structure_box=structure_box,
+            image=image,
+            mask_image=mask_image,
+            strength=strength,
             negative_prompt=negative_prompt,
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
