@@ -23,7 +23,7 @@ def align_in_place(
 ) -> AlignedStructure:
     """The structure image as the canvas shows the picture.
 
-    Its subject counts where it is painted; where none of it is, all that is painted counts.
+    Its subject counts where it is painted; where none of it is, nobody knows where the subject is.
     Raises SubjectNotFound where its subject is asked for and nobody is found.
     """
     assert painting.image is not None and painting.region is not None
@@ -31,4 +31,4 @@ def align_in_place(
         return AlignedStructure(painting.image)
     subject = aligner.find(read_picture(given.image), given)
     mask = painting.place(subject.mask) & painting.region
-    return AlignedStructure(painting.image, mask if mask.any() else painting.region)
+    return AlignedStructure(painting.image, mask if mask.any() else None)

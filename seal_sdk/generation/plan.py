@@ -20,7 +20,7 @@ from seal_sdk.generation.request import Request
 from seal_sdk.generation.structure import AlignedStructure, Anchor, StructureAligner, StructureInput
 from seal_sdk.generation.structure_sources import StructureGuide, structure_source
 from seal_sdk.generation.structure_sources.source import StructureContext
-from seal_sdk.generation.subject_planner import Mask, SubjectPlanner, latent_coverage
+from seal_sdk.generation.subject_planner import Mask, Place, SubjectPlanner, latent_coverage
 from seal_sdk.generation.subjects import SubjectInfusion
 from seal_sdk.identity import Identity
 
@@ -85,7 +85,7 @@ class Planner:
         prompt, options = request.prompt, request.options
         if bridged and bridge.quality:
             prompt, options = prompt and f"{prompt}, {bridge.quality}", options.with_suffix(bridge.quality)
-        masks = self._masks(subjects, canvas)
+        places = self._places(subjects, canvas)
         with self.call.meter.phase("encode_prompt"):
             uncond, generation = self._pair(prompt, request.negative_prompt, options)
         reference_prompt = " and ".join(each.identity.prompt for each in subjects)
@@ -95,26 +95,29 @@ class Planner:
             self._single(reference_prompt, options.for_other_prompt()) if bridged else None,
             self._guide(request, structure),
             tuple(
-                planner.plan(each, mask, reference_prompt, request.prompt)
-                for each, mask in zip(subjects, masks, strict=True)
+                planner.plan(each, place, reference_prompt, request.prompt)
+                for each, place in zip(subjects, places, strict=True)
                 if planner is not None
             ),
-            self._region(masks),
+            self._region(places),
         )
 
-    def _masks(self, subjects: Sequence[SubjectBinding], canvas: Canvas) -> list[Mask | None]:
-        """Where each subject is to be, None where nobody knows."""
+    def _places(self, subjects: Sequence[SubjectBinding], canvas: Canvas) -> list[Place]:
+        """Where each subject is to be. A picture's mask alone says where it can be: it may be wider than the subject."""
         structure = canvas.structure
         if subjects and sole_identity(subjects) is None:
             size = self.call.settings.sampling.size[::-1]
             masks = region_masks(subjects, size, None if structure is None else structure.image)
-            return [within(mask, canvas.region, each.identity.name) for mask, each in zip(masks, subjects, strict=True)]
+            named = zip(masks, subjects, strict=True)
+            return [Place(within(mask, canvas.region, each.identity.name)) for mask, each in named]
         mask = None if structure is None else structure.mask
-        return [canvas.region if mask is None else mask for _ in subjects]
+        return [Place(mask, canvas.region if mask is None else None) for _ in subjects]
 
-    def _region(self, masks: Sequence[Mask | None]) -> Tensor | None:
-        known = [mask for mask in masks if mask is not None]
-        return latent_coverage(self.call.backbone, np.any(known, axis=0), self.call.latent_size) if known else None
+    def _region(self, places: Sequence[Place]) -> Tensor | None:
+        """How much of each latent the subjects cover, or can cover."""
+        known = [place.bounds if place.mask is None else place.mask for place in places]
+        masks = [mask for mask in known if mask is not None]
+        return latent_coverage(self.call.backbone, np.any(masks, axis=0), self.call.latent_size) if masks else None
 
     def _guide(self, request: Request, structure: AlignedStructure | None) -> StructureGuide:
         """What steers the image's structure."""

@@ -24,6 +24,7 @@ def run(monkeypatch, name, *arguments):
         ("batch_of_poses.py", {"mesh.png", "depth.png", "pose.png"}),
         ("bring_your_own_pipeline.py", {"mine-0.png", "mine-1.png", "plain.png"}),
         ("your_own_callback.py", {"000000.png"}),
+        ("into_a_picture.py", {"into-a-picture.png"}),
     ],
 )
 def test_example_draws(monkeypatch, tmp_path, name, written):
