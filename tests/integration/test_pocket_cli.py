@@ -68,7 +68,7 @@ def test_a_subject_is_put_into_a_picture_and_explained(files, structure_image):
     assert np.array_equal(drawn[outside], picture[outside]) and not np.array_equal(drawn, picture)
     asked = ("explain", files / "out.png", "-o", files / "maps.png", "--json", *store)
     assert json.loads(seal(*asked, *pictures))["same"]
-    refused = CliRunner().invoke(command, [str(each) for each in asked])
+    refused = CliRunner().invoke(command, [*map(str, asked), "-y"])
     assert refused.exit_code == 2 and "--mask-image" in refused.output
 
 
