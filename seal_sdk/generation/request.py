@@ -92,11 +92,22 @@ class Request:
 
 def check_requests(backbone: Backbone, requests: Sequence[Request]) -> None:
     """Raise InputError for what the model's family does not have; warn of texts that it reads otherwise than meant."""
+    _check_regions(requests)
     for options in {request.options for request in requests}:
         backbone.check_options(options)
     warn_of_foreign_syntax(text for request in requests for text in request.texts)
     for text in {text for request in requests for text in request.prompts}:
         backbone.warn_if_truncated(text)
+
+
+def _check_regions(requests: Sequence[Request]) -> None:
+    """Raise InputError for regions in pixels of an image of which only a crop is drawn."""
+    for request in requests:
+        cropped = request.picture is not None and request.picture.padding is not None
+        if cropped and any(subject.region is not None for subject in request.subjects):
+            raise InputError(
+                "identity={...} gives regions in pixels of the image to draw, which padding_mask_crop= makes a crop: leave one of them out."
+            )
 
 
 def generators_of(requests: Sequence[Request]) -> list[torch.Generator]:

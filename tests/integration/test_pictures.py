@@ -390,6 +390,8 @@ class TestWhereTheSubjectGoes:
             drawn.aligned[0], picture.crop((120, 90, 160, 130)).resize((64, 64), Image.Resampling.LANCZOS)
         )
         assert plans[0].region.eq(1).all()
+        with pytest.raises(InputError, match="leave one of them out"):
+            cat.generate(None, "a cat", identity={"cat": BOX}, padding_mask_crop=0, **given)
 
 
 class TestProgress:
