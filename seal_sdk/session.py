@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from functools import cached_property, partial
 from typing import Any, Unpack
 
+from seal_sdk.backbone.control import ControlArguments
 from seal_sdk.backbone.loading import load_backbone
 from seal_sdk.backbone.prompt_embeds import PromptEmbeds
 from seal_sdk.backbone.prompt_options import SizeIds
@@ -23,7 +24,7 @@ from seal_sdk.generation.call import Call
 from seal_sdk.generation.picture import PictureArguments
 from seal_sdk.generation.regions import SubjectBinder
 from seal_sdk.generation.request import check_reference_prompt, check_requests
-from seal_sdk.generation.settings import check_output_type, make_sampling, structure_for
+from seal_sdk.generation.settings import check_attention, check_output_type, make_sampling, structure_for
 from seal_sdk.identity import Identity, Library
 from seal_sdk.kv_cache import KeyValueCache
 from seal_sdk.locations import open_identities
@@ -46,10 +47,12 @@ class IdentitySession:
     folder. store_budget: bytes that all identities may take there while registering; over_budget: "evict" those not used for longest,
     or "refuse" the new one.
     accelerator: "auto", "cpu", "gpu", "cuda", "cuda:N", "mps". precision: "auto", "fp32", "fp16", "bf16". variant: of the weights.
+    config: folder or hub id whose configuration a single file is read with (diffusers' ``config=``).
     callbacks: see :mod:`seal_sdk.callbacks`.
     alignment, appearance, delta_bridge, structure: the method's settings (:mod:`seal_sdk.config`).
     subject: who finds the subject: "sam", a file of SAM weights, "vit_b", "vit_l" or "vit_h", or any SubjectSegmenter.
-    controlnet: a ControlNetModel, folder or hub id, for ``Structure(control="controlnet")``.
+    controlnet: for ``Structure(control="controlnet")``: a ControlNetModel, ControlNetUnionModel or T2IAdapter, its folder or hub id, or a
+    list of several of one kind; None: the pipeline's own, if it has one.
     memory_budget, accelerator_budget: bytes of identities' K/V kept between calls in the host's and in the accelerator's memory
     (default 1 GiB each, 0 for none; on a CPU they are the same memory, and the first counts).
     seed: of the seeds drawn where ``generate`` is given none.
@@ -64,6 +67,7 @@ class IdentitySession:
         accelerator: str = "auto",
         precision: str = "auto",
         variant: str | None = None,
+        config: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Callback] = (),
         alignment: Alignment = Alignment(),
         appearance: Appearance = Appearance(),
@@ -82,7 +86,7 @@ class IdentitySession:
         self.delta_bridge, self.structure = delta_bridge, structure
         self.store = open_identities(store, budget=store_budget, over_budget=over_budget)
         self._cache = KeyValueCache(memory_budget, accelerator_budget)
-        self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet)
+        self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet, config)
         self.callbacks: list[Callback] = [*callbacks, *([ProgressBar()] if enable_progress_bar else [])]
         self.sampling_defaults = sampling_defaults(model)
         self._subject = "pocket" if subject == "sam" and isinstance(model, str) and model == "pocket" else subject
@@ -132,7 +136,7 @@ class IdentitySession:
     ) -> Identity:
         """Register a reference image and use it from now on. The second time, in any process, it is a store hit.
 
-        image: path, PIL image, array (H, W, 3), tensor (3, H, W), bytes or file object. prompt: what it shows.
+        image: path, http(s) URL, PIL image, array (H, W, 3), tensor (3, H, W), bytes or file object. prompt: what it shows.
         name: to find it again (a new image takes a used name over).
         box (x0, y0, x1, y1) or mask (H, W), in pixels of the image: the subject, instead of asking SAM. A mask is an array, or an image
         as ``image`` takes it, white on black or a cut-out. Without either, the opaque part of a cut-out (an image with transparent
@@ -196,9 +200,11 @@ class IdentitySession:
 
         A seed or generator per image is needed for that: a single ``generator`` makes the noise of all images in one draw, as in diffusers.
 
-        structure: an image (photo, depth, mesh, pose, canny, ...) or None. identity: a name or Identity instead of the one in use,
-        or several of them with the region of each: ``{"cat": box, "dog": mask}``, in pixels of the image to draw; the structure image is
-        then used as it is, without alignment. A tuple, ``("cat", "cat from behind")``, is one subject seen in several references.
+        structure: an image (photo, depth, mesh, pose, canny, ...) or None; for several ControlNets a tuple of one picture's images, such as
+        ``(pose, depth)``, which show one frame: box, mask and prompt are those of the first.
+        identity: a name or Identity instead of the one in use, or several of them with the region of each, in pixels of the image to draw:
+        ``{"cat": box, "dog": mask}``; the structure image is then used as it is, without alignment. A tuple,
+        ``("cat", "cat from behind")``, is one subject seen in several references.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels (default: of a cut-out what is opaque, else what the segmenter finds).
         match_maps: keep what ``Generation.maps()`` shows.
@@ -231,6 +237,7 @@ class IdentitySession:
                 output_type,
                 match_maps,
                 overlay,
+                pick(ControlArguments, diffusers),
             )
             requests = make_requests(
                 ImageArguments(
@@ -249,7 +256,8 @@ class IdentitySession:
                 NoiseArguments(seed, generator, num_images_per_prompt, lambda: self._random.randrange(2**32)),
                 SubjectBinder(settings, self._in_use, Library(self.store)),
             )
-            check_requests(self.backbone, requests)
+            check_requests(self.backbone, settings, requests)
+            check_attention(self.backbone, settings, any(each.subjects for each in requests))
             with self._exclusive_backbone():
                 return self._draw(requests, settings, tell, step_callback)
 

@@ -11,6 +11,7 @@ import xxhash
 from torch import Tensor, nn
 
 from seal_sdk.backbone.adapters import adapter_states
+from seal_sdk.backbone.ip_adapter import is_image_branch
 
 
 def tensor_bytes(tensor: Tensor) -> memoryview:
@@ -22,9 +23,18 @@ def tensor_bytes(tensor: Tensor) -> memoryview:
 def _config_json(module: nn.Module) -> str:
     """The part of a module's configuration that can change its output: no paths and no library versions."""
     given: Any = getattr(module, "config", {})
-    config = dict(given.to_dict() if hasattr(given, "to_dict") else given)
+    config = _as_saved(module, given) if hasattr(given, "to_dict") else dict(given)
     kept = {key: value for key, value in config.items() if not key.startswith("_") and not key.endswith("version")}
     return json.dumps(kept, sort_keys=True, default=str)
+
+
+def _as_saved(module: Any, config: Any) -> dict[str, Any]:
+    """A configuration of transformers' as its folder has it: saving notes the class and the dtype, casting does not."""
+    return {
+        **config.to_dict(),
+        "architectures": [type(module).__name__],
+        "dtype": str(module.dtype).removeprefix("torch."),
+    }
 
 
 def _free_u(module: nn.Module) -> list[str]:
@@ -44,12 +54,15 @@ def _switches(module: nn.Module) -> list[str]:
 
 
 def fingerprint(module: nn.Module | None) -> str | None:
-    """64 hex digits that differ whenever configuration, weights, dtypes, active adapters or FreeU differ; None for no module."""
+    """64 hex digits that differ whenever configuration, weights, dtypes, active adapters or FreeU differ; None for no module.
+
+    IP-Adapters do not count: K/V are captured without them.
+    """
     if module is None:
         return None
     digest = hashlib.sha256(_config_json(module).encode())
     for name, tensor in sorted(module.state_dict().items()):
-        if isinstance(tensor, Tensor):
+        if isinstance(tensor, Tensor) and not is_image_branch(name):
             digest.update(
                 f"{name}:{tensor.dtype}:{tuple(tensor.shape)}:{xxhash.xxh3_128_hexdigest(tensor_bytes(tensor))}".encode()
             )

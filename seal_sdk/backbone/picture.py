@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from diffusers.image_processor import VaeImageProcessor
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from seal_sdk.backbone.vae import encode_pixels, sample_latents
 
@@ -23,16 +24,28 @@ Crop = tuple[int, int, int, int]
 class Pictures:
     """A backbone's preparation of pictures and masks. Sizes are (height, width) in pixels.
 
-    crop: (x0, y0, x1, y1) of the picture that is drawn, None for all of it. unmasked: keeps the last `unmasked_input`.
+    crop: (x0, y0, x1, y1) of the picture that is drawn, None for all of it. fingerprint: of a module. unmasked: keeps the last
+    `unmasked_input`.
     """
 
-    def __init__(self, backbone: UNetBackbone, unmasked: dict[object, Tensor]) -> None:
+    def __init__(
+        self, backbone: UNetBackbone, fingerprint: Callable[[nn.Module], str | None], unmasked: dict[object, Tensor]
+    ) -> None:
         factor = self.pixels_per_latent = backbone.geometry.pixels_per_latent
         greys = dict(vae_scale_factor=factor, do_normalize=False, do_convert_grayscale=True)
-        self._backbone, self._unmasked = backbone, unmasked
+        self._backbone, self._fingerprint, self._unmasked = backbone, fingerprint, unmasked
         self._pictures: Any = VaeImageProcessor(vae_scale_factor=factor)
         self._masks: Any = VaeImageProcessor(**greys, do_binarize=True)
         self._greys: Any = VaeImageProcessor(**greys)
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether the model (a UNet of 9 channels) takes a mask beside its latents, and so only paints into pictures."""
+        return bool(self._backbone._unet.config["in_channels"] == 2 * self._backbone.geometry.channels + 1)
+
+    def default_strength(self, masked: bool) -> float:
+        """Share of the schedule for which a picture is drawn anew: diffusers' default of inpainting (masked) or of img2img."""
+        return self._backbone.inpaint_strength if masked else self._backbone.img2img_strength
 
     def crop_region(self, mask: Image.Image, size: Size, padding: int) -> Crop:
         """The part of a picture that holds its mask and ``padding`` pixels around it, of the size's aspect ratio."""
@@ -70,13 +83,23 @@ class Pictures:
             backbone.pipe.vae, pixels.to(backbone.device), generator, backbone.upcasts_vae, backbone.dtype
         )
 
+    def model_input(self, noisy: Tensor, mask_input: Tensor | None) -> Tensor:
+        """What the model takes of noisy latents (R, C, h, w); if it takes a mask, with (R, 1 + C, h, w) of it beside them.
+
+        mask_input: None where everything is painted.
+        """
+        if not self.takes_mask:
+            return noisy
+        beside = self.unmasked_input(noisy.shape[-2], noisy.shape[-1]) if mask_input is None else mask_input
+        return torch.cat([noisy, beside.to(noisy).expand(len(noisy), -1, -1, -1)], dim=1)
+
     def unmasked_input(self, height: int, width: int) -> Tensor:
         """(1, 1 + C, h, w), for models that take a mask: that of a picture of which everything is painted (ours).
 
         A mask of ones, and the grey that diffusers leaves of a picture under it: the posterior's mode, so that it is always the same.
         """
         backbone = self._backbone
-        mark = (height, width, backbone.device, backbone.dtype, backbone.vae_fingerprint)
+        mark = (height, width, backbone.device, backbone.dtype, self._fingerprint(backbone.pipe.vae))
         if mark not in self._unmasked:
             factor = self.pixels_per_latent
             grey = torch.zeros(1, 3, height * factor, width * factor, device=backbone.device)

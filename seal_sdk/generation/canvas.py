@@ -36,22 +36,24 @@ def window_for(backbone: Backbone, window: Window, pictures: Sequence[PictureInp
         for name in ("strength", "denoising_start"):
             if name in window.given:
                 raise InputError(f"{name}={window.given[name]} needs a picture to start from: give image=.")
-        if backbone.takes_mask:
+        if backbone.pictures.takes_mask:
             raise InputError(
                 "This model's UNet takes a mask and a masked picture beside its latents (9 channels): it only paints into pictures. "
                 "Give image= and mask_image=, or use the base model."
             )
         return window
     masked = pictures[0].mask is not None
-    if backbone.takes_mask and not masked:
+    if backbone.pictures.takes_mask and not masked:
         raise InputError(
             "This model's UNet paints within a mask (9 channels): give mask_image=, or use the base model."
         )
-    if backbone.takes_mask and any(isinstance(each.image, Tensor) and each.masked_latents is None for each in pictures):
+    if backbone.pictures.takes_mask and any(
+        isinstance(each.image, Tensor) and each.masked_latents is None for each in pictures
+    ):
         raise InputError(
             "Of latents given as image= this model's UNet cannot mask anything: give masked_image_latents= too."
         )
-    return window if window.skips_the_start else replace(window, strength=backbone.default_strength(masked))
+    return window if window.skips_the_start else replace(window, strength=backbone.pictures.default_strength(masked))
 
 
 def check_latents(window: Window, pictures: Sequence[PictureInput] | None, latents: Tensor | None) -> None:

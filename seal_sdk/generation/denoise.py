@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from seal_sdk.backbone.base import ControlImage, Sampler, SamplingState
+from seal_sdk.backbone.base import Sampler, SamplingState
 from seal_sdk.backbone.conditioning import Conditioning, stack
+from seal_sdk.backbone.control import ActiveControl, ControlStep
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.forward import APPEARANCE, GENERATION, STRUCTURE, UNCOND, CurrentForward, Forward
@@ -155,7 +156,8 @@ class DenoisingLoop:
             step.timestep,
             stack(list(rows.values())),
             guidance_scale=guidance_scale,
-            control=self._control(plan, step.gamma),
+            control=self._control(plan, rows, step),
+            cross_attention_kwargs=self.call.settings.sampling.cross_attention_kwargs,
             mask_input=self._mask_input(number, rows),
         )
 
@@ -172,8 +174,13 @@ class DenoisingLoop:
         assert row is not None
         return self.call.backbone.noise_level(step.timestep).add_noise(row.latents, row.noise)
 
-    def _control(self, plan: ImagePlan, gamma: float) -> ControlImage | None:
-        return plan.structure.control if active(gamma, self.call.settings.structure.end) else None
+    def _control(self, plan: ImagePlan, rows: Mapping[str, Conditioning], step: Step) -> ActiveControl | None:
+        control, settings = plan.structure.control, self.call.settings
+        if control is None or not (settings.control.say_the_end or active(step.gamma, settings.structure.end)):
+            return None
+        guessed = tuple(index for index, name in enumerate(rows) if name != UNCOND)
+        steps = len(self.sampler.timesteps), settings.sampling.num_inference_steps
+        return ActiveControl(control, ControlStep(step.index, *steps, guessed))
 
     def _guide(self, plan: ImagePlan, outputs: Mapping[str, Tensor], gamma: float, guidance_scale: float) -> Tensor:
         """The guided prediction (`guidance.RULES`)."""

@@ -23,12 +23,13 @@ def align_in_place(
 ) -> AlignedStructure:
     """The structure image as the canvas shows the picture.
 
-    Its subject counts where it is painted; where none of it is, nobody knows where the subject is.
+    Further images of the frame follow it. Its subject counts where it is painted; where none of it is, nobody knows where the subject is.
     Raises SubjectNotFound where its subject is asked for and nobody is found.
     """
     assert painting.image is not None and painting.region is not None
+    others = tuple(painting.place_image(read_image(each)) for each in given.others)
     if not needs_mask:
-        return AlignedStructure(painting.image)
+        return AlignedStructure(painting.image, None, others)
     subject = aligner.find(read_picture(given.image), given)
     mask = painting.place(subject.mask) & painting.region
-    return AlignedStructure(painting.image, mask if mask.any() else None)
+    return AlignedStructure(painting.image, mask if mask.any() else None, others)

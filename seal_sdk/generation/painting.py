@@ -66,6 +66,12 @@ class Painting:
         factor = self.pictures.pixels_per_latent
         return F.interpolate(self.mask, size=(self.size[0] // factor, self.size[1] // factor))
 
+    def place_image(self, image: Image.Image) -> Image.Image:
+        """Another image of what the picture shows, on the canvas."""
+        assert isinstance(self.given.image, Image.Image)
+        resized = image.resize(self.given.image.size, Image.Resampling.LANCZOS)
+        return self.pictures.image(self.pictures.pixels(resized, self.size, self.crop))
+
     def place(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """A mask (H, W) of the picture's pixels on the canvas."""
         grey = Image.fromarray(mask.astype(np.uint8) * 255)

@@ -16,15 +16,23 @@ from seal_sdk.backbone.prompts import warn_of_foreign_syntax
 from seal_sdk.errors import InputError, PromptError
 from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.regions import SubjectBinding
+from seal_sdk.generation.settings import Settings
 from seal_sdk.generation.structure import StructureInput
+from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.identity import Identity
+from seal_sdk.images import fetch_images, image_batch
 
 MAX_SEED = 2**63
+IMAGES = ("structure", "structure_mask")
+"""The arguments that are images."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageArguments:
-    """The arguments of ``generate`` of which each image has its own: single values, or lists of one length."""
+    """The arguments of ``generate`` of which each image has its own: single values, or lists of one length.
+
+    structure, structure_mask: also arrays (N, H, W, C) and tensors (N, C, H, W).
+    """
 
     structure: Any
     prompt: Any
@@ -90,9 +98,12 @@ class Request:
         return [each for subject in self.subjects for each in subject.references]
 
 
-def check_requests(backbone: Backbone, requests: Sequence[Request]) -> None:
-    """Raise InputError for what the model's family does not have; warn of texts that it reads otherwise than meant."""
+def check_requests(backbone: Backbone, settings: Settings, requests: Sequence[Request]) -> None:
+    """Raise InputError for what the model or the source of structure does not have; warn of texts that it reads otherwise than meant."""
     _check_regions(requests)
+    source = structure_source(settings.structure.control)
+    for structure in {request.structure for request in requests}:
+        source.check_images(backbone, settings.control, structure.images)
     for options in {request.options for request in requests}:
         backbone.check_options(options)
     warn_of_foreign_syntax(text for request in requests for text in request.texts)
@@ -164,7 +175,10 @@ def make_requests(
     """
     if type(noise.images_per_prompt) is not int or noise.images_per_prompt < 1:
         raise InputError(f"num_images_per_prompt={noise.images_per_prompt!r}: expected an integer >= 1.")
-    columns = {each.name: as_list(getattr(arguments, each.name)) for each in fields(arguments)}
+    columns = {
+        each.name: (image_batch if each.name in IMAGES else as_list)(getattr(arguments, each.name))
+        for each in fields(arguments)
+    }
     _check_either(columns)
     for text in columns["prompt"] if _lacks(columns, "prompt_embeds") else []:
         check_prompt(text)
@@ -174,7 +188,7 @@ def make_requests(
     count = _common_length(columns, _seeds_given(noise), noise.images_per_prompt)
     total = count * noise.images_per_prompt
     drawn = _noise(noise, total)
-    table = _Table(columns)
+    table = _Table({**columns, **{name: fetch_images(columns[name]) for name in IMAGES}})
     return [table.request(number // noise.images_per_prompt, *drawn[number], bind) for number in range(total)]
 
 
@@ -215,7 +229,7 @@ class _Table:
                 self._value("negative_prompt_2", row),
                 self._value("size_ids", row),
                 self._value("embeds", row) or NO_EMBEDS,
-                picture is not None,
+                has_picture=picture is not None,
             ),
             seed,
             generator,
@@ -225,8 +239,13 @@ class _Table:
 
 
 def _structure(columns: dict[str, list[Any]], image: int, box: int, mask: int) -> StructureInput:
-    """The structure input of these rows of its columns."""
-    return StructureInput(columns["structure"][image], columns["structure_box"][box], columns["structure_mask"][mask])
+    """The structure input of these rows of its columns. A tuple is several images of one picture."""
+    given = columns["structure"][image]
+    images = given if isinstance(given, tuple) else (given,)
+    if not images:
+        raise InputError("structure=(): expected the images of one picture, or None for none.")
+    first, *others = images
+    return StructureInput(first, columns["structure_box"][box], columns["structure_mask"][mask], tuple(others))
 
 
 def _seeds_given(noise: NoiseArguments) -> int:

@@ -9,12 +9,15 @@ from typing import Any
 from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
+from seal_sdk.backbone.control import NO_CONTROL, ControlArguments
+from seal_sdk.backbone.image_prompt import NO_IMAGES, ImagePrompt
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.window import WHOLE, Window
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, SamplingDefaults, Structure
 from seal_sdk.errors import InputError
 from seal_sdk.generation.arguments import named, pick
 from seal_sdk.generation.canvas import canvas_size, check_latents, window_for
+from seal_sdk.generation.image_prompt import read_image_prompt
 from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.structure_sources import structure_source
 
@@ -27,6 +30,8 @@ class Sampling:
 
     latents are noise; beside a picture without a mask they are already at the noise level of the first step that is sampled.
     num_inference_steps: those of ``schedule`` where it says them. num_timesteps: how often the model is asked in ``window``.
+    image_prompt: what IP-Adapters see.
+    cross_attention_kwargs: for the UNet's attention processors; its ``scale`` is that of the active LoRAs.
     """
 
     size: tuple[int, int]
@@ -38,6 +43,13 @@ class Sampling:
     schedule: CustomSchedule = OWN_SCHEDULE
     window: Window = WHOLE
     num_timesteps: int = 0
+    image_prompt: ImagePrompt = NO_IMAGES
+    cross_attention_kwargs: Mapping[str, Any] | None = None
+
+    @property
+    def lora_scale(self) -> float | None:
+        """Of the active LoRAs, for this call; None leaves it as it is."""
+        return (self.cross_attention_kwargs or {}).get("scale")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +67,7 @@ class Settings:
     output_type: str = "pil"
     match_maps: bool = False
     overlay: bool = True
+    control: ControlArguments = NO_CONTROL
 
     @property
     def needs_subject_mask(self) -> bool:
@@ -66,6 +79,19 @@ class Settings:
     def needs_identity(self) -> bool:
         """Whether something is taken from a reference."""
         return self.appearance.delta > 0 or self.delta_bridge.strength > 0
+
+
+def check_attention(backbone: Backbone, settings: Settings, infused: bool) -> None:
+    """Raise InputError for an image prompt or ``cross_attention_kwargs`` that do not fit the model. infused: with an identity."""
+    sampling = settings.sampling
+    backbone.ip_adapters.check(sampling.image_prompt, is_guided(backbone, sampling))
+    infused = infused and settings.appearance.delta > 0
+    backbone.check_cross_attention(sampling.cross_attention_kwargs, sampling.image_prompt, infused)
+
+
+def is_guided(backbone: Backbone, sampling: Sampling) -> bool:
+    """Whether there is an unconditional row."""
+    return sampling.guidance_scale > 1 and not backbone.guidance_is_embedded
 
 
 def check_output_type(output_type: str, pictures: Sequence[PictureInput] | None = None) -> None:
@@ -95,6 +121,7 @@ def make_sampling(
         raise InputError(f"num_inference_steps={num_inference_steps!r}: expected an integer >= 1.")
     if guidance_scale is not None and not 0 <= guidance_scale < 1000:
         raise InputError(f"guidance_scale={guidance_scale!r}: expected a number from 0 to 1000.")
+    backbone.check_clip_skip(arguments.get("clip_skip"))
     schedule, window = pick(CustomSchedule, arguments), window_for(backbone, pick(Window, arguments), pictures)
     check_latents(window, pictures, arguments.get("latents"))
     steps = count_steps(backbone, schedule, num_inference_steps or defaults.num_inference_steps)
@@ -105,6 +132,7 @@ def make_sampling(
         schedule=schedule,
         window=window,
         num_timesteps=len(backbone.sampler(steps, schedule=schedule, window=window).timesteps),
+        image_prompt=read_image_prompt(pick(ImagePrompt, arguments)),
         **named(Sampling, arguments),
     )
 

@@ -116,7 +116,7 @@ class _Part:
     def _inpaint(self) -> Start:
         backbone, window = self.call.backbone, self._window
         begins_with_picture = not window.adds_noise or (self.given is None and not window.starts_from_noise)
-        clean = self._clean() if begins_with_picture or not backbone.takes_mask else None
+        clean = self._clean() if begins_with_picture or not backbone.pictures.takes_mask else None
         noise = self.given if self.given is not None and window.adds_noise else self._noise()
         if begins_with_picture:
             assert clean is not None
@@ -124,7 +124,7 @@ class _Part:
         else:
             latents = noise * self.sampler.initial_scale
         mask, masked = self._latent_masks(), self._masked()
-        if backbone.takes_mask:
+        if backbone.pictures.takes_mask:
             assert masked is not None  # checked with the arguments
             return Start(latents, mask_inputs=torch.cat([mask, masked], dim=1))
         assert clean is not None

@@ -499,3 +499,30 @@ def test_structure_and_bridge_work_on_a_picture(session, reference_image, struct
     ]
     assert all(torch.isfinite(each).all() for each in drawn)
     assert len({each.numpy().tobytes() for each in drawn}) == 4
+
+
+def test_a_controlnet_draws_into_a_mask_as_in_diffusers(tiny_pipeline, tmp_path):
+    from fixtures import tiny_adapter
+
+    pipe = tiny_pipeline()
+    net = tiny_adapter.controlnet(tmp_path / "net", pipe.unet)
+    frame = noise_picture(4)
+    given = dict(image=PICTURE, strength=0.75, output_type="latent", **GUIDED, **INPAINT)
+    family = diffusers.StableDiffusionXLControlNetInpaintPipeline
+    with IdentitySession(pipe, store=tmp_path / "store", controlnet=net, enable_progress_bar=False) as session:
+        ours = session.generate(
+            frame,
+            "a cat",
+            seed=7,
+            structure_control=Structure("controlnet"),
+            alignment=Alignment(False),
+            **OFF,
+            **given,
+        )
+        theirs = family(**pipe.components, controlnet=session.backbone.controlnet, add_watermarker=False)
+        theirs.set_progress_bar_config(disable=True)
+        seed = torch.Generator().manual_seed(7)
+        expected = theirs(
+            "a cat", generator=seed, control_image=frame, controlnet_conditioning_scale=1.0, **given
+        ).images[0]
+    assert torch.equal(ours.image, expected)

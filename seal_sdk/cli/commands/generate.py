@@ -27,6 +27,7 @@ NOTICEABLE = 0.2  # seconds of waiting for the store that are worth telling
 @click.option("--structure", type=IMAGE, help="Image whose pose and layout to follow.")
 @click.option("--structure-prompt", help="What the structure image shows, such as 'a mesh of a tiger'.")
 @click.option("--structure-box", callback=parse_box, metavar="X0,Y0,X1,Y1", help="Its subject, in its pixels.")
+@click.option("--structure-mask", type=IMAGE, help="Its subject as an image: white on black, or a cut-out.")
 @click.option("--image", type=IMAGE, help="Picture to put it into.")
 @click.option("--mask-image", type=IMAGE, help="White where that is painted; else all of it is drawn anew.")
 @click.option("--strength", type=float, help="How much of the picture is drawn anew, above 0 and up to 1.")
@@ -44,11 +45,12 @@ def command(
     name: str,
     prompt: str,
     output: Path,
-    structure: Path | None,
+    structure: Path | str | None,
     structure_prompt: str | None,
     structure_box: Box | None,
-    image: Path | None,
-    mask_image: Path | None,
+    structure_mask: Path | str | None,
+    image: Path | str | None,
+    mask_image: Path | str | None,
     strength: float | None,
     negative_prompt: str | None,
     seed: int | None,
@@ -58,6 +60,7 @@ def command(
     width: int | None,
     yes: bool,
     model: str,
+    config: str | None,
     accelerator: str,
     precision: str,
     root: str | None,
@@ -67,23 +70,27 @@ def command(
     check_output(output, yes)
 
     from seal_sdk import IdentitySession
-    from seal_sdk.images import read_image
+    from seal_sdk.images import fetch_images, read_image, read_mask
 
     identities = open_store(root)
     identities.resolve(name)  # mistakes are reported before a model is loaded
-    for each in (structure, image, mask_image):
-        if each is not None:
-            read_image(each)
-    with IdentitySession(model, store=identities, accelerator=accelerator, precision=precision) as session:
+    picture, mask, into, into_mask = fetch_images([structure, structure_mask, image, mask_image])
+    for given, read in ((picture, read_image), (mask, read_mask), (into, read_image), (into_mask, read_mask)):
+        if given is not None:
+            read(given)
+    with IdentitySession(
+        model, store=identities, config=config, accelerator=accelerator, precision=precision
+    ) as session:
         started = time.perf_counter()
         generation = session.generate(
-            structure,
+            picture,
             prompt,
             identity=name,
             structure_prompt=structure_prompt,
             structure_box=structure_box,
-            image=image,
-            mask_image=mask_image,
+            structure_mask=mask,
+            image=into,
+            mask_image=into_mask,
             strength=strength,
             negative_prompt=negative_prompt,
             num_inference_steps=steps,
