@@ -104,7 +104,7 @@ def _check_explainable(image: Path, settings: dict[str, Any], structure: Path | 
             f"{image} was drawn with an IP-Adapter or attention processors of its own, which a new session does not have: use "
             "generate(..., match_maps=True)."
         )
-    if settings["structure"] is not None and settings["structure_control"]["control"] == "controlnet":
+    if settings["structure"] is not None and settings.get("structure_control", {}).get("control") == "controlnet":
         raise Failure(f"{image} followed a ControlNet, which it does not hold: use generate(..., match_maps=True).")
     if settings["structure"] is not None and structure is None:
         raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
