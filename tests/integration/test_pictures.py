@@ -83,8 +83,7 @@ INPAINT = dict(mask_image=MASK, **SIZE)
 
 
 @pytest.mark.parametrize("task", [{}, INPAINT], ids=["img2img", "inpaint"])
-@pytest.mark.parametrize("strength", [None, 0.3, 0.75, 1.0])
-@pytest.mark.parametrize("guidance_scale", [4.0, 1.0])
+@pytest.mark.parametrize(("strength", "guidance_scale"), [(None, 4.0), (0.3, 4.0), (0.75, 1.0), (1.0, 4.0)])
 def test_with_the_method_off_it_is_diffusers(session, task, strength, guidance_scale):
     given = dict(image=PICTURE, num_inference_steps=4, guidance_scale=guidance_scale, **task)
     given |= {} if strength is None else {"strength": strength}
