@@ -26,6 +26,15 @@ def check_pipeline(pipe: Any, unet: nn.Module) -> None:
             raise UnsupportedModel(told)
 
 
+def _own_noise(pipe: Any, unet: Any) -> str | None:
+    if not hasattr(pipe.scheduler, "noise_sampler"):
+        return None
+    return (
+        f"{type(pipe.scheduler).__name__} draws noise from torch's global generator, which neither seed= nor generator= reaches: the same "
+        "seed would draw another image each time. DPMSolverMultistepScheduler(algorithm_type='sde-dpmsolver++') does the like with seeds."
+    )
+
+
 def _scheduler(pipe: Any, unet: Any) -> str | None:
     if hasattr(pipe.scheduler, "alphas_cumprod"):
         return None
@@ -79,4 +88,5 @@ OBSTACLES: tuple[Callable[[Any, Any], str | None], ...] = (
     _perturbed_attention,
     _channels,
     _scheduler,
+    _own_noise,
 )

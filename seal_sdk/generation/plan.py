@@ -21,6 +21,7 @@ from seal_sdk.generation.request import Request
 from seal_sdk.generation.structure import AlignedStructure, Anchor, StructureAligner, StructureInput
 from seal_sdk.generation.structure_sources import StructureGuide, StructureSource, structure_source
 from seal_sdk.generation.structure_sources.source import EncodedStructure, StructureContext
+from seal_sdk.generation.structure_tensors import as_given
 from seal_sdk.generation.subject_planner import Mask, Place, SubjectPlanner, latent_coverage
 from seal_sdk.generation.subjects import SubjectInfusion
 from seal_sdk.identity import Identity
@@ -151,6 +152,13 @@ def _align(
 ) -> AlignedStructure:
     """identity: the one that has the whole image. has_subjects: whether regions may be given for several."""
     needs_mask = identity is not None and call.settings.needs_subject_mask
+    moves = aligner.alignment.enabled and (
+        identity is not None or (painting is not None and painting.region is not None)
+    )
+    if structure_source(call.settings.structure.control).takes_tensors and not needs_mask and not moves:
+        unchanged = as_given(given, aligner.canvas)
+        if unchanged is not None:
+            return unchanged
     if painting is None or painting.region is None:
         anchor = None if identity is None else Anchor.of(identity, aligner.canvas)
         return aligner.align(given, anchor, needs_mask)
@@ -189,4 +197,4 @@ def _encode_images(call: Call) -> ImageEmbeds:
 
 
 def _encode_structure(call: Call, source: StructureSource, structure: AlignedStructure) -> EncodedStructure:
-    return source.encode(call.backbone, structure.images, (call.settings.structure, call.settings.control))
+    return source.encode(call.backbone, structure, (call.settings.structure, call.settings.control))

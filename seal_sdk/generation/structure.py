@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from seal_sdk.config import Alignment
 from seal_sdk.errors import SubjectNotFound
@@ -42,12 +43,14 @@ class StructureInput:
 class AlignedStructure:
     """A structure image on the canvas: image RGB; mask (H, W) bool of its subject, None where nobody asked for it.
 
-    others: further images of the same frame, moved as the first was.
+    others: further images of the same frame, moved as the first was. tensors: (1, 3, H, W) each, what a ControlNet sees in place of the
+    images (`structure_tensors`); None: the images.
     """
 
     image: Image.Image
     mask: NDArray[np.bool_] | None = None
     others: tuple[Image.Image, ...] = ()
+    tensors: tuple[Tensor, ...] | None = None
 
     @property
     def images(self) -> tuple[Image.Image, ...]:

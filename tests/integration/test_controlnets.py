@@ -26,7 +26,7 @@ from seal_sdk import Alignment, Appearance, DeltaBridge, IdentitySession, Struct
 from seal_sdk.backbone.control import ControlArguments
 from seal_sdk.cli.commands.explain import redraw
 from seal_sdk.cli.main import seal
-from seal_sdk.errors import ConfigError, InputError, SealError, WeightsNotFound
+from seal_sdk.errors import ConfigError, ImageError, InputError, SealError, WeightsNotFound
 
 OFF = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0), alignment=Alignment(enabled=False))
 CONTROL = Structure(control="controlnet")
@@ -136,6 +136,22 @@ def test_it_steers_as_in_diffusers(session_with, images, case, precision):
     assert json.loads(json.dumps(drawn.settings[0])).items() >= settings.items()
     without = {name: value for name, value in arguments.items() if name not in settings}
     assert not torch.allclose(numbers(drawn.image), numbers(ours(session, None, **without).image), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["one", "two", "union", "t2i"])
+def test_tensors_are_seen_as_they_are(session_with, kind):
+    """Also numbers that are no colours, such as the -1 that marks what a ControlNet for inpainting is to paint."""
+    session, numbers_given = (
+        session_with(kind),
+        torch.randn(2, 1, 3, 64, 64, generator=torch.Generator().manual_seed(5)),
+    )
+    arguments = dict(control_mode=1) if kind == "union" else {}
+    structure = tuple(numbers_given) if kind == "two" else numbers_given[0]
+    drawn = ours(session, structure, **arguments)
+    expected = plain(session, image=list(numbers_given) if kind == "two" else numbers_given[0], **arguments)
+    assert torch.equal(numbers(drawn.image), numbers(expected))
+    with pytest.raises(ImageError, match=r"expected \[0, 1\]"):
+        ours(session, structure[0] if kind == "two" else structure, structure_control=Structure(control="inject"))
 
 
 @pytest.mark.parametrize("kind, images_wanted", [("one", 1), ("two", 2), ("t2i", 1)])

@@ -13,6 +13,9 @@ from torch import Tensor
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.control.arguments import ControlArguments
 
+ControlPixels = Image.Image | Tensor
+"""A structure image: RGB, or pixels (1, 3, H, W) as the caller made them."""
+
 
 @dataclass(frozen=True)
 class ControlStep:
@@ -70,5 +73,5 @@ class ControlModel(Protocol):
     def check(self, arguments: ControlArguments, images: int) -> None:
         """Raise InputError for arguments that it does not have, or that do not fit the number of a picture's images."""
 
-    def prepare(self, images: Sequence[Image.Image], arguments: ControlArguments, scale: float) -> Control:
-        """A picture's images (RGB, of the size to draw), with what ``check`` let pass. scale: where the arguments name none."""
+    def prepare(self, images: Sequence[ControlPixels], arguments: ControlArguments, scale: float) -> Control:
+        """A picture's images, of the size to draw, with what ``check`` let pass. scale: where the arguments name none."""

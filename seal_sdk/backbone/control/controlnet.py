@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from diffusers.image_processor import VaeImageProcessor
 from diffusers.models.controlnets.controlnet_union import ControlNetUnionModel
-from PIL import Image
 from torch import Tensor, nn
 
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.control.arguments import ADAPTER, ControlArguments, check_count
-from seal_sdk.backbone.control.base import ControlStep, Host
+from seal_sdk.backbone.control.base import ControlPixels, ControlStep, Host
 from seal_sdk.backbone.control.fit import check_placement, check_residuals
 from seal_sdk.errors import InputError
 
@@ -76,7 +75,7 @@ class ControlNets:
                 )
         return modes
 
-    def prepare(self, images: Sequence[Image.Image], arguments: ControlArguments, scale: float) -> ControlNetImages:
+    def prepare(self, images: Sequence[ControlPixels], arguments: ControlArguments, scale: float) -> ControlNetImages:
         """The images as the nets take them."""
         dtype, count = self.nets[0].dtype, len(images)
         processor = VaeImageProcessor(do_resize=False, do_convert_rgb=True, do_normalize=False)

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.control.arguments import CONTROLNET, ControlArguments, check_count
-from seal_sdk.backbone.control.base import ControlStep, Host
+from seal_sdk.backbone.control.base import ControlPixels, ControlStep, Host
 from seal_sdk.backbone.control.fit import check_placement
 from seal_sdk.errors import ConfigError, SizeError
 
@@ -45,9 +44,9 @@ class T2IAdapters:
         arguments.per_image("adapter_conditioning_scale", images, 1.0)
 
     @torch.no_grad()
-    def prepare(self, images: Sequence[Image.Image], arguments: ControlArguments, scale: float) -> AdapterFeatures:
+    def prepare(self, images: Sequence[ControlPixels], arguments: ControlArguments, scale: float) -> AdapterFeatures:
         """The features of the images. Raises SizeError or ConfigError where they do not fit the UNet's."""
-        width, height = images[0].size
+        height, width = _size(images[0])
         if any(side % each.downscale_factor for side in (width, height) for each in self.nets):
             raise SizeError(
                 f"height={height}, width={width}: this T2I-Adapter takes multiples of {self.nets[0].downscale_factor}."
@@ -90,8 +89,15 @@ class T2IAdapters:
             height, width = smaller
 
 
-def _pixels(image: Image.Image, channels: int) -> Tensor:
-    """(1, channels, H, W) in [0, 1]; grey for an adapter of one channel."""
+def _size(image: ControlPixels) -> tuple[int, int]:
+    """(height, width)."""
+    return (image.shape[-2], image.shape[-1]) if isinstance(image, Tensor) else (image.height, image.width)
+
+
+def _pixels(image: ControlPixels, channels: int) -> Tensor:
+    """(1, channels, H, W), of a picture in [0, 1]; grey for an adapter of one channel."""
+    if isinstance(image, Tensor):
+        return image if channels == 3 else image.mean(1, keepdim=True)
     array = np.asarray(image.convert("L" if channels == 1 else "RGB"), dtype=np.float32) / 255.0
     return torch.from_numpy(array.reshape(1, image.height, image.width, channels).transpose(0, 3, 1, 2))
 

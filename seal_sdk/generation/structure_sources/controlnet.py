@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PIL import Image
-
 from seal_sdk.backbone.base import Backbone
 from seal_sdk.backbone.control import ControlArguments, ControlModel
 from seal_sdk.config import Structure
 from seal_sdk.errors import ConfigError, InputError
+from seal_sdk.generation.structure import AlignedStructure
 from seal_sdk.generation.structure_sources.source import (
     EncodedStructure,
     StructureContext,
@@ -21,6 +20,8 @@ from seal_sdk.generation.structure_sources.source import (
 
 class ControlNet(StructureSource):
     """The session's ControlNets or T2I-Adapters see the aligned structure images in every forward."""
+
+    takes_tensors = True
 
     def check(self, backbone: Backbone) -> None:
         """Raise ConfigError for a session without a ControlNet, or with one that does not fit its model."""
@@ -36,11 +37,12 @@ class ControlNet(StructureSource):
         _model(backbone).check(arguments, len(images))
 
     def encode(
-        self, backbone: Backbone, images: Sequence[Image.Image], settings: tuple[Structure, ControlArguments]
+        self, backbone: Backbone, structure: AlignedStructure, settings: tuple[Structure, ControlArguments]
     ) -> EncodedStructure:
         """The images as the ControlNets take them, and how much they weigh."""
-        structure, arguments = settings
-        return EncodedStructure(control=_model(backbone).prepare(images, arguments, structure.scale))
+        given, arguments = settings
+        images = structure.images if structure.tensors is None else structure.tensors
+        return EncodedStructure(control=_model(backbone).prepare(images, arguments, given.scale))
 
     def guide(self, context: StructureContext) -> StructureGuide:
         """The images, the same for all pictures that follow them."""

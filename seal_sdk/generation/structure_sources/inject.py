@@ -7,10 +7,7 @@ structure row's in the generation and appearance rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
-from PIL import Image
 from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone, Change
@@ -19,6 +16,7 @@ from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.config import BLOCKS, Structure
 from seal_sdk.errors import UnsupportedModel
 from seal_sdk.generation.forward import APPEARANCE, GENERATION, STRUCTURE, CurrentForward
+from seal_sdk.generation.structure import AlignedStructure
 from seal_sdk.generation.structure_sources.source import (
     EncodedStructure,
     StructureContext,
@@ -32,10 +30,10 @@ class Injection(StructureSource):
     """The structure image runs along as a row, whose features the other rows take."""
 
     def encode(
-        self, backbone: Backbone, images: Sequence[Image.Image], settings: tuple[Structure, ControlArguments]
+        self, backbone: Backbone, structure: AlignedStructure, settings: tuple[Structure, ControlArguments]
     ) -> EncodedStructure:
         """The image's latents."""
-        return EncodedStructure(latents=backbone.encode_image(images[0]))
+        return EncodedStructure(latents=backbone.encode_image(structure.image))
 
     def guide(self, context: StructureContext) -> StructureGuide:
         """A row of the image's latents, with noise of its own from the image's generator."""

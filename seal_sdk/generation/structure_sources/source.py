@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
@@ -17,6 +16,7 @@ from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.config import Structure
 from seal_sdk.errors import InputError
 from seal_sdk.generation.forward import CurrentForward
+from seal_sdk.generation.structure import AlignedStructure
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +56,11 @@ class StructureContext:
 class StructureSource:
     """Base of the sources; this one steers nothing.
 
-    uses_image: whether structure images count at all.
+    uses_image: whether structure images count at all. takes_tensors: whether it sees tensors as the caller made them.
     """
 
     uses_image = True
+    takes_tensors = False
 
     def check(self, backbone: Backbone) -> None:
         """Raise ConfigError where the model lacks what the source needs."""
@@ -77,9 +78,9 @@ class StructureSource:
             )
 
     def encode(
-        self, backbone: Backbone, images: Sequence[Image.Image], settings: tuple[Structure, ControlArguments]
+        self, backbone: Backbone, structure: AlignedStructure, settings: tuple[Structure, ControlArguments]
     ) -> EncodedStructure:
-        """What is made once of a picture's structure images on the canvas."""
+        """What is made once of a picture's structure on the canvas."""
         return EncodedStructure()
 
     def guide(self, context: StructureContext) -> StructureGuide:

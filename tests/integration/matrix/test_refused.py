@@ -35,3 +35,14 @@ def test_a_session_that_is_pickled_or_copied_says_what_to_send(tiny_pipeline, tm
         pytest.raises(TypeError, match=r"session.state_dict\(\)"),
     ):
         copied(session)
+
+
+def test_a_scheduler_whose_noise_no_seed_reaches_is_refused(tiny_pipeline, tmp_path):
+    """DPMSolverSDEScheduler needs a package of its own, so its mark stands in for it."""
+    pipe = tiny_pipeline()
+    pipe.scheduler.noise_sampler = None
+    with (
+        IdentitySession(pipe, store=tmp_path, enable_progress_bar=False) as session,
+        pytest.raises(UnsupportedModel, match="sde-dpmsolver"),
+    ):
+        session.generate(None, "a cat", num_inference_steps=1, **OFF)
