@@ -160,6 +160,9 @@ class Backbone(Protocol):
     def check_options(self, options: PromptOptions) -> None:
         """Raise InputError for options that the family does not have, or that do not fit the model."""
 
+    def hooks(self) -> Hooks:
+        """A context for hooks on the model: they are gone when it is left in any way."""
+
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the text encoders do not read the whole prompt."""
 

@@ -42,7 +42,7 @@ def capture(
     for start in range(0, len(timesteps), batch):
         chunk = list(timesteps[start : start + batch])
         kept: dict[str, Tensor] = {}
-        with Hooks() as hooks:
+        with backbone.hooks() as hooks:
             for layer in layers:
                 layer.after("key", hooks, _keeper(kept, layer.name + ".k"))
                 layer.after("value", hooks, _keeper(kept, layer.name + ".v"))

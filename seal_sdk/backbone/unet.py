@@ -19,6 +19,7 @@ from seal_sdk.backbone.base import ControlImage, StructureLayers
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.geometry import LatentGeometry
+from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.lock import exclusive
 from seal_sdk.backbone.pipeline_state import PipelineState, lend
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
@@ -89,7 +90,7 @@ class UNetBackbone(ABC):
 
     @property
     def _unet(self) -> UNet2DConditionModel:
-        """Without the wrapper of ``torch.compile``, which would ignore the method's hooks: the UNet runs uncompiled."""
+        """The UNet itself, without the wrapper of ``torch.compile``: its configuration and its modules."""
         unet: UNet2DConditionModel = getattr(self.pipe.unet, "_orig_mod", self.pipe.unet)
         return unet
 
@@ -150,6 +151,10 @@ class UNetBackbone(ABC):
     def check_ready(self) -> None:
         """Raise UnsupportedModel when the pipeline is in a state that the method cannot work with (`readiness.OBSTACLES`)."""
         check_pipeline(self.pipe, self._unet)
+
+    def hooks(self) -> Hooks:
+        """A context for hooks on the UNet: they are gone when it is left in any way."""
+        return Hooks(self.pipe.unet)
 
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the tokenizer would cut the prompt (77 tokens for CLIP)."""
@@ -235,7 +240,7 @@ class UNetBackbone(ABC):
         control: ControlImage | None = None,
     ) -> Tensor:
         """What the UNet predicts, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning."""
-        prediction: Tensor = self._unet(
+        prediction: Tensor = self.pipe.unet(
             noisy,
             timestep,
             encoder_hidden_states=conditioning.embeds,

@@ -63,7 +63,7 @@ class DenoisingLoop:
     def run(self, latents: Tensor, state: SamplingState, on_step_end: OnStepEnd) -> Tensor:
         """Latents (B, C, h, w) after all timesteps. state: read at every step, since callbacks may change it."""
         timesteps = self.sampler.timesteps
-        with Hooks() as hooks:
+        with self.call.backbone.hooks() as hooks:
             self._install(hooks)
             for index, timestep in enumerate(timesteps):
                 if state.interrupted:

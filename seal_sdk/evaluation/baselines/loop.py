@@ -71,7 +71,7 @@ def draw(
     """The picture, uint8 (H, W, 3). Raises SubjectNotFound as ``session.generate`` does."""
     with backbone.lock:
         loop = _Loop(backbone, baseline, question, segmenter)
-        with Hooks() as hooks:
+        with backbone.hooks() as hooks:
             install_injection(hooks, backbone, loop.current, structure_for(backbone, question.control))
             baseline.install(hooks, backbone, loop.current)
             latents = loop.run()
