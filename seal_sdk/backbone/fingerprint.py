@@ -99,7 +99,9 @@ def stamp(module: nn.Module) -> int:
     for name, tensor, own in weights(module):
         version = None if tensor.is_inference() else tensor._version
         seen.append((name, id(tensor) if own else None, version, tuple(tensor.shape), str(tensor.dtype)))
-        plain += [part for _, part in plain_tensors(tensor) if part.numel()]
+        for kind, part in plain_tensors(tensor):
+            seen.append(kind)
+            plain += [part] if part.numel() else []
     return hash((tuple(seen), tuple(_samples(plain)), tuple(_switches(module))))
 
 

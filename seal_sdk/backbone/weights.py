@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,14 +26,18 @@ def weights(module: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:
 
 
 def plain_tensors(tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """The tensors that a tensor is made of, each with a name: itself, or the parts of a subclass, such as torchao's."""
+    """The tensors that a tensor is made of, each with what it is: itself, or the parts of a subclass, such as torchao's.
+
+    A subclass says beside its parts how they are used, for instance whether activations are quantised too.
+    """
     if not hasattr(tensor, "__tensor_flatten__"):
         yield "", tensor
         return
-    parts, _ = tensor.__tensor_flatten__()
+    parts, context = tensor.__tensor_flatten__()
+    kind = re.sub(r" at 0x[0-9a-f]+", "", f":{type(tensor).__name__}:{context}")  # addresses differ from process to process
     for part in parts:
         for name, inner in plain_tensors(getattr(tensor, part)):
-            yield f".{part}{name}", inner
+            yield f"{kind}.{part}{name}", inner
 
 
 def diffusers_hook(module: nn.Module, name: str) -> Any:
