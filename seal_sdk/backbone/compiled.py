@@ -78,16 +78,17 @@ def _compiled(module: nn.Module) -> Iterator[tuple[str, Any, Any]]:
     accelerate's hooks rename.
     """
     own = vars(module)
-    if "_orig_mod" in own.get("_modules", ()):
-        yield "forward", module, module._orig_mod.__call__
+    original: nn.Module | None = module._modules.get("_orig_mod")
+    if original is not None:
+        yield "forward", module, original.__call__
     if own.get("_compiled_call_impl") is not None:
         yield "_compiled_call_impl", own["_compiled_call_impl"], None
     for name in ("forward", "_old_forward"):
         forward = own.get(name)
         if isinstance(forward, FunctionType) and not getattr(forward, "_torchdynamo_disable", False):
-            original = getattr(forward, "_torchdynamo_orig_callable", None)
-            if original is not None:
-                yield name, forward, original
+            uncompiled = getattr(forward, "_torchdynamo_orig_callable", None)
+            if uncompiled is not None:
+                yield name, forward, uncompiled
 
 
 def _context(compiled: Any) -> Any:

@@ -115,7 +115,8 @@ def _samples(tensors: Iterable[Tensor]) -> list[bytes]:
 
 def _sample(tensor: Tensor) -> Tensor:
     """(n,) bytes of a few values, evenly spaced in memory: so no copy is made of a tensor in another memory format."""
-    order = sorted(range(tensor.dim()), key=lambda axis: -tensor.stride(axis))
+    strides = tensor.stride()
+    order = sorted(range(tensor.dim()), key=lambda axis: -strides[axis])
     flat = tensor.detach().permute(order).reshape(-1)
     return flat[:: -(-flat.numel() // SAMPLED)].contiguous().view(torch.uint8)
 

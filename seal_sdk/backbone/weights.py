@@ -34,7 +34,9 @@ def plain_tensors(tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
         yield "", tensor
         return
     parts, context = tensor.__tensor_flatten__()
-    kind = re.sub(r" at 0x[0-9a-f]+", "", f":{type(tensor).__name__}:{context}")  # addresses differ from process to process
+    kind = re.sub(
+        r" at 0x[0-9a-f]+", "", f":{type(tensor).__name__}:{context}"
+    )  # addresses differ from process to process
     for part in parts:
         for name, inner in plain_tensors(getattr(tensor, part)):
             yield f"{kind}.{part}{name}", inner

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from seal_sdk.backbone.conditioning import Conditioning, stack
 from seal_sdk.backbone.finite import check_finite
-from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.config import Alignment, Structure
