@@ -96,6 +96,22 @@ def _streamed_upcast(pipe: Any, unet: nn.Module) -> str | None:
     )
 
 
+def _mixed_casting(pipe: Any, unet: nn.Module) -> str | None:
+    """Layerwise casting leaves the norms as they are: diffusers' own pipeline fails when they compute in another dtype."""
+    casts = {part: diffusers_hook(part, "layerwise_casting") for part in unet.modules()}
+    computed = {hook.compute_dtype for hook in casts.values() if hook is not None}
+    uncast = [part for part, hook in casts.items() if hook is None]
+    kept = {each.dtype for part in uncast for each in part.parameters(recurse=False) if each.is_floating_point()}
+    if not computed or kept <= computed:
+        return None
+    named = (", ".join(sorted(map(str, dtypes))) for dtypes in (computed, kept))
+    return (
+        "The UNet's layerwise casting computes in {}, and its other layers in {}: load it in its compute_dtype.".format(
+            *named
+        )
+    )
+
+
 def _parts(pipe: Any) -> list[tuple[str, nn.Module]]:
     return [(name, each) for name, each in pipe.components.items() if isinstance(each, nn.Module)]
 
@@ -110,6 +126,7 @@ OBSTACLES: tuple[Callable[[Any, Any], str | None], ...] = (
     _placeholders,
     _offloaded_to_disk,
     _streamed_upcast,
+    _mixed_casting,
     _perturbed_attention,
     _channels,
     _ip_adapter,

@@ -127,10 +127,10 @@ def test_another_size_compiles_once_more(tiny_pipeline, tmp_path, reference_imag
     backend, counts = Backend(), []
     with open_session(compiled_blocks(tiny_pipeline(), backend), tmp_path) as session:
         session.register(reference_image, **HOW, name="cat")
-        for height in (128, 160, 192, 224):
+        for height in (128, 160, 192):
             session.generate(structure_image, "a red cat", height=height, **STEPS)
             counts.append(backend.count)
-    assert counts[1] == counts[2] == counts[3]
+    assert counts[1] == counts[2]
 
 
 def test_parts_are_not_compiled_where_cuda_graphs_would_take_over_their_outputs(tiny_pipeline):
