@@ -1,4 +1,4 @@
-"""Where identities live: a folder or a URL."""
+"""Where identities live, a folder or a URL; and whether images and weights may be fetched from elsewhere."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from seal_sdk.errors import ConfigError
 from store import IdentityStore, MirroredStore, is_remote
 
 STORE_VARIABLE = "SEAL_STORE"
+OFFLINE_VARIABLE = "SEAL_OFFLINE"
 
 
 def store_location(store: str | os.PathLike[str] | None) -> str:
@@ -48,3 +49,11 @@ def open_identities(
     if is_remote(location):
         return MirroredStore(location, store_folder(store), budget=budget, **{**options, "create": True})
     return IdentityStore(location, budget=budget, **options)
+
+
+def is_offline() -> bool:
+    """Whether ``SEAL_OFFLINE`` forbids the SDK to fetch images and SAM's weights: set, and not empty, 0, false, no or off.
+
+    Models are fetched by diffusers, which heeds ``HF_HUB_OFFLINE``.
+    """
+    return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in ("", "0", "false", "no", "off")

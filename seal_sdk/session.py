@@ -4,37 +4,26 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Unpack
 
-from torch import Tensor
-
+from seal_sdk.backbone.control import ControlArguments
 from seal_sdk.backbone.loading import load_backbone
 from seal_sdk.backbone.prompt_embeds import PromptEmbeds
 from seal_sdk.backbone.prompt_options import SizeIds
-from seal_sdk.backbone.prompts import warn_of_foreign_syntax
-from seal_sdk.backbone.schedule import CustomSchedule
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.callbacks import Callback, ProgressBar, StepCallback, Tell, reporting
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure, sampling_defaults
 from seal_sdk.errors import ConfigError
-from seal_sdk.generation import (
-    ImageArguments,
-    ImageGenerator,
-    NoiseArguments,
-    Request,
-    Sampling,
-    Settings,
-    make_requests,
-)
+from seal_sdk.generation import ImageArguments, ImageGenerator, NoiseArguments, Request, Settings, make_requests
+from seal_sdk.generation.arguments import DiffusersArguments, check_names, named, pick
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.regions import SubjectBinder
-from seal_sdk.generation.request import check_prompt
-from seal_sdk.generation.settings import check_sampling, count_steps, structure_for
-from seal_sdk.generation.structure_sources import structure_source
+from seal_sdk.generation.request import check_reference_prompt, check_requests
+from seal_sdk.generation.settings import check_attention, check_output_type, make_sampling, structure_for
 from seal_sdk.identity import Identity, Library
 from seal_sdk.kv_cache import KeyValueCache
 from seal_sdk.locations import open_identities
@@ -57,10 +46,12 @@ class IdentitySession:
     folder. store_budget: bytes that all identities may take there while registering; over_budget: "evict" those not used for longest,
     or "refuse" the new one.
     accelerator: "auto", "cpu", "gpu", "cuda", "cuda:N", "mps". precision: "auto", "fp32", "fp16", "bf16". variant: of the weights.
+    config: folder or hub id whose configuration a single file is read with (diffusers' ``config=``).
     callbacks: see :mod:`seal_sdk.callbacks`.
     alignment, appearance, delta_bridge, structure: the method's settings (:mod:`seal_sdk.config`).
     subject: who finds the subject: "sam", a file of SAM weights, "vit_b", "vit_l" or "vit_h", or any SubjectSegmenter.
-    controlnet: a ControlNetModel, folder or hub id, for ``Structure(control="controlnet")``.
+    controlnet: for ``Structure(control="controlnet")``: a ControlNetModel, ControlNetUnionModel or T2IAdapter, its folder or hub id, or a
+    list of several of one kind; None: the pipeline's own, if it has one.
     memory_budget, accelerator_budget: bytes of identities' K/V kept between calls in the host's and in the accelerator's memory
     (default 1 GiB each, 0 for none; on a CPU they are the same memory, and the first counts).
     seed: of the seeds drawn where ``generate`` is given none.
@@ -75,6 +66,7 @@ class IdentitySession:
         accelerator: str = "auto",
         precision: str = "auto",
         variant: str | None = None,
+        config: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Callback] = (),
         alignment: Alignment = Alignment(),
         appearance: Appearance = Appearance(),
@@ -93,7 +85,7 @@ class IdentitySession:
         self.delta_bridge, self.structure = delta_bridge, structure
         self.store = open_identities(store, budget=store_budget, over_budget=over_budget)
         self._cache = KeyValueCache(memory_budget, accelerator_budget)
-        self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet)
+        self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet, config)
         self.callbacks: list[Callback] = [*callbacks, *([ProgressBar()] if enable_progress_bar else [])]
         self.sampling_defaults = sampling_defaults(model)
         self._subject = "pocket" if subject == "sam" and isinstance(model, str) and model == "pocket" else subject
@@ -143,7 +135,7 @@ class IdentitySession:
     ) -> Identity:
         """Register a reference image and use it from now on. The second time, in any process, it is a store hit.
 
-        image: path, PIL image, array (H, W, 3), tensor (3, H, W), bytes or file object. prompt: what it shows.
+        image: path, http(s) URL, PIL image, array (H, W, 3), tensor (3, H, W), bytes or file object. prompt: what it shows.
         name: to find it again (a new image takes a used name over).
         box (x0, y0, x1, y1) or mask (H, W), in pixels of the image: the subject, instead of asking SAM. A mask is an array, or an image
         as ``image`` takes it, white on black or a cut-out. Without either, the opaque part of a cut-out (an image with transparent
@@ -153,8 +145,7 @@ class IdentitySession:
         """
         with reporting(self, [*self.callbacks, *callbacks]) as tell:
             self.backbone.check_ready()
-            check_prompt(prompt)
-            warn_of_foreign_syntax([prompt])
+            check_reference_prompt(prompt)
             reference = read_reference(self.backbone.geometry, image, prompt, box, mask)
             name = name or default_name(image, reference)
             steps = num_inference_steps or self.sampling_defaults.num_inference_steps
@@ -179,7 +170,7 @@ class IdentitySession:
 
     def generate(  # noqa: PLR0913  # the public API: the names of diffusers' pipelines
         self,
-        structure: Any,
+        structure: Any = None,
         prompt: str | list[str] | None = None,
         *,
         identity: Any = None,
@@ -187,79 +178,61 @@ class IdentitySession:
         structure_box: Any = None,
         structure_mask: Any = None,
         negative_prompt: Any = None,
-        prompt_2: str | list[str] | None = None,
-        negative_prompt_2: str | list[str] | None = None,
         num_inference_steps: int | None = None,
-        timesteps: Sequence[int] | None = None,
-        sigmas: Sequence[float] | None = None,
         guidance_scale: float | None = None,
-        guidance_rescale: float = 0.0,
         height: int | None = None,
         width: int | None = None,
         num_images_per_prompt: int = 1,
-        eta: float = 0.0,
         seed: int | list[int] | None = None,
         generator: Any = None,
-        latents: Tensor | None = None,
-        prompt_embeds: Tensor | None = None,
-        pooled_prompt_embeds: Tensor | None = None,
-        negative_prompt_embeds: Tensor | None = None,
-        negative_pooled_prompt_embeds: Tensor | None = None,
-        original_size: tuple[int, int] | None = None,
-        crops_coords_top_left: tuple[int, int] = (0, 0),
-        target_size: tuple[int, int] | None = None,
-        negative_original_size: tuple[int, int] | None = None,
-        negative_crops_coords_top_left: tuple[int, int] = (0, 0),
-        negative_target_size: tuple[int, int] | None = None,
-        clip_skip: int | None = None,
         output_type: str = "pil",
-        callback_on_step_end: Callable[..., dict[str, Any]] | None = None,
-        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         alignment: Alignment | None = None,
         appearance: Appearance | None = None,
         delta_bridge: DeltaBridge | None = None,
         structure_control: Structure | None = None,
         match_maps: bool = False,
         callbacks: Sequence[Callback] = (),
+        **diffusers: Unpack[DiffusersArguments],
     ) -> Generation:
         """Draw the identity in the pose of ``structure``, as ``prompt`` says. Lists make a batch, which draws what single calls draw.
 
         A seed or generator per image is needed for that: a single ``generator`` makes the noise of all images in one draw, as in diffusers.
 
-        structure: an image (photo, depth, mesh, pose, canny, ...) or None. identity: a name or Identity instead of the one in use,
-        or several of them with the region of each: ``{"cat": box, "dog": mask}``, in pixels of the image to draw; the structure image is
-        then used as it is, without alignment. A tuple, ``("cat", "cat from behind")``, is one subject seen in several references.
+        structure: an image (photo, depth, mesh, pose, canny, ...) or None; for several ControlNets a tuple of one picture's images, such as
+        ``(pose, depth)``, which show one frame: box, mask and prompt are those of the first.
+        identity: a name or Identity instead of the one in use, or several of them with the region of each, in pixels of the image to draw:
+        ``{"cat": box, "dog": mask}``; the structure image is then used as it is, without alignment. A tuple,
+        ``("cat", "cat from behind")``, is one subject seen in several references.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels (default: of a cut-out what is opaque, else what the segmenter finds).
         match_maps: keep what ``Generation.maps()`` shows.
-        height, width: in pixels. The names of diffusers' pipelines mean what they mean there. ``callback_on_step_end`` receives and may
-        return "latents", the only one of ``callback_on_step_end_tensor_inputs`` that is supported. Prompt edits (``DeltaBridge.override``)
-        compare ``prompt`` only: not ``prompt_2``, nor ``prompt_embeds``, which take its place (with SDXL beside the pooled ones).
+        height, width: in pixels. diffusers: further arguments of diffusers' pipelines (`DiffusersArguments`), which mean what they mean
+        there. Prompt edits (``DeltaBridge.override``) compare ``prompt`` only: not ``prompt_2``, nor ``prompt_embeds``.
         Raises InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.
         """
         with reporting(self, [*self.callbacks, *callbacks]) as tell:
             self.backbone.check_ready()
-            step_callback = StepCallback(callback_on_step_end, callback_on_step_end_tensor_inputs)
-            structure_source((structure_control or self.structure).control).check(self.backbone)
-            check_sampling(output_type, num_inference_steps, guidance_scale)
-            defaults, schedule = self.sampling_defaults, CustomSchedule.of(timesteps, sigmas, eta)
-            steps = count_steps(self.backbone, schedule, num_inference_steps or defaults.num_inference_steps)
+            check_names(diffusers)
+            step_callback = StepCallback(
+                diffusers.get("callback_on_step_end"), diffusers.get("callback_on_step_end_tensor_inputs", ("latents",))
+            )
+            check_output_type(output_type)
             settings = Settings(
                 alignment or self.alignment,
                 appearance or self.appearance,
                 delta_bridge or self.delta_bridge,
                 structure_for(self.backbone, structure_control or self.structure),
-                Sampling(
-                    self.backbone.geometry.check_size(height, width),
-                    steps,
-                    defaults.guidance_scale if guidance_scale is None else float(guidance_scale),
-                    guidance_rescale,
-                    clip_skip,
-                    latents,
-                    schedule,
+                make_sampling(
+                    self.backbone,
+                    self.sampling_defaults,
+                    (height, width),
+                    num_inference_steps,
+                    guidance_scale,
+                    diffusers,
                 ),
                 output_type,
                 match_maps,
+                pick(ControlArguments, diffusers),
             )
             requests = make_requests(
                 ImageArguments(
@@ -270,28 +243,15 @@ class IdentitySession:
                     structure_box,
                     structure_mask,
                     negative_prompt,
-                    prompt_2,
-                    negative_prompt_2,
-                    SizeIds(
-                        original_size,
-                        crops_coords_top_left,
-                        target_size,
-                        negative_original_size,
-                        negative_crops_coords_top_left,
-                        negative_target_size,
-                    ),
-                    PromptEmbeds(
-                        prompt_embeds, pooled_prompt_embeds, negative_prompt_embeds, negative_pooled_prompt_embeds
-                    ).split(),
+                    size_ids=pick(SizeIds, diffusers),
+                    embeds=pick(PromptEmbeds, diffusers).split(),
+                    **named(ImageArguments, diffusers),
                 ),
                 NoiseArguments(seed, generator, num_images_per_prompt, lambda: self._random.randrange(2**32)),
                 SubjectBinder(settings, self._in_use, Library(self.store)),
             )
-            for options in {request.options for request in requests}:
-                self.backbone.check_options(options)
-            warn_of_foreign_syntax(text for request in requests for text in request.texts)
-            for text in {text for request in requests for text in request.prompts}:
-                self.backbone.warn_if_truncated(text)
+            check_requests(self.backbone, settings, requests)
+            check_attention(self.backbone, settings, any(each.subjects for each in requests))
             with self._exclusive_backbone():
                 return self._draw(requests, settings, tell, step_callback)
 

@@ -18,8 +18,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.control import ActiveControl, ControlModel
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.backbone.hooks import Hooks
+from seal_sdk.backbone.image_prompt import ImagePrompt
+from seal_sdk.backbone.ip_adapter import IPAdapters
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.method.noise_level import NoiseLevel
@@ -71,14 +74,6 @@ class StructureLayers:
 
     features: tuple[str, ...]
     attention: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class ControlImage:
-    """An image for a ControlNet: pixels (1, 3, H, W) in [0, 1], and how much it weighs."""
-
-    pixels: Tensor
-    scale: float
 
 
 class Sampler(Protocol):
@@ -151,8 +146,12 @@ class Backbone(Protocol):
         """Where structure is injected unless the caller says otherwise."""
 
     @property
-    def has_controlnet(self) -> bool:
-        """Whether ``predict`` takes a ControlImage."""
+    def ip_adapters(self) -> IPAdapters:
+        """The IP-Adapters that are loaded, which read image prompts."""
+
+    @property
+    def control_model(self) -> ControlModel | None:
+        """The session's ControlNet or T2I-Adapter, None without one."""
 
     def check_ready(self) -> None:
         """Raise UnsupportedModel when the model is in a state that the method cannot work with."""
@@ -162,6 +161,12 @@ class Backbone(Protocol):
 
     def hooks(self) -> Hooks:
         """A context for hooks on the model: they are gone when it is left in any way."""
+
+    def check_clip_skip(self, clip_skip: int | None) -> None:
+        """Raise InputError for a number of layers that the text encoders cannot skip."""
+
+    def check_cross_attention(self, given: Any, prompt: ImagePrompt, infused: bool) -> None:
+        """Raise InputError for ``cross_attention_kwargs`` that do not fit the model. infused: whether references' K/V are used."""
 
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the text encoders do not read the whole prompt."""
@@ -188,9 +193,6 @@ class Backbone(Protocol):
     def decode(self, latents: Tensor, output_type: str) -> Any:
         """One image of latents (1, C, h, w), in diffusers' ``output_type``."""
 
-    def control_image(self, image: Image.Image, scale: float) -> ControlImage:
-        """An image as the ControlNet takes it."""
-
     def self_attention_layers(self, blocks: Sequence[str]) -> tuple[SelfAttention, ...]:
         """The layers of the named blocks in the model's own order. Raises UnsupportedModel for a block without any."""
 
@@ -214,7 +216,9 @@ class Backbone(Protocol):
         schedule: its own steps come before num_inference_steps. Raises InputError where the scheduler does not take it.
         """
 
-    def sampling(self, guidance_scale: float, num_inference_steps: int) -> AbstractContextManager[SamplingState]:
+    def sampling(
+        self, guidance_scale: float, num_inference_steps: int, cross_attention_kwargs: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[SamplingState]:
         """While inside, step callbacks see this call's state; afterwards everything is as it was found."""
 
     def predict(
@@ -224,11 +228,13 @@ class Backbone(Protocol):
         conditioning: Conditioning,
         *,
         guidance_scale: float | None = None,
-        control: ControlImage | None = None,
+        control: ActiveControl | None = None,
+        cross_attention_kwargs: Mapping[str, Any] | None = None,
     ) -> Tensor:
         """What the model predicts, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning.
 
-        guidance_scale: for models whose guidance is an input; None tells them none.
+        guidance_scale: for models whose guidance is an input; None tells them none. control: of the session's ``control_model``.
+        cross_attention_kwargs: for attention processors.
         """
 
     def fingerprint(self) -> dict[str, str | bool | None]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from seal_sdk.backbone.adapters import adapter_states
 from seal_sdk.backbone.attention import is_fused
+from seal_sdk.backbone.ip_adapter import is_image_branch
 from seal_sdk.backbone.weights import diffusers_hook, plain_tensors, weights
 
 SAMPLED = 16  # values of each tensor that a stamp looks at
@@ -29,9 +30,18 @@ def tensor_bytes(tensor: Tensor) -> memoryview:
 def _config_json(module: nn.Module) -> str:
     """The part of a module's configuration that can change its output: no paths and no library versions."""
     given: Any = getattr(module, "config", {})
-    config = dict(given.to_dict() if hasattr(given, "to_dict") else given)
+    config = _as_saved(module, given) if hasattr(given, "to_dict") else dict(given)
     kept = {key: value for key, value in config.items() if not key.startswith("_") and not key.endswith("version")}
     return json.dumps(kept, sort_keys=True, default=str)
+
+
+def _as_saved(module: Any, config: Any) -> dict[str, Any]:
+    """A configuration of transformers' as its folder has it: saving notes the class and the dtype, casting does not."""
+    return {
+        **config.to_dict(),
+        "architectures": [type(module).__name__],
+        "dtype": str(module.dtype).removeprefix("torch."),
+    }
 
 
 def _free_u(module: nn.Module) -> list[str]:
@@ -71,6 +81,7 @@ def fingerprint(module: nn.Module | None) -> str | None:
     """64 hex digits that differ whenever configuration, weights, dtypes or one of the switches differ; None for no module.
 
     They are the same wherever the weights are kept (CPU offload), and whether or not the module is compiled.
+    IP-Adapters do not count: K/V are captured without them.
     """
     if module is None:
         return None
@@ -78,7 +89,7 @@ def fingerprint(module: nn.Module | None) -> str | None:
     digest = hashlib.sha256(_config_json(module).encode())
     unused = _unused(module)
     for name, whole, _ in sorted(weights(module), key=lambda each: each[0]):
-        if name.startswith(unused):
+        if name.startswith(unused) or is_image_branch(name):
             continue
         for part, tensor in plain_tensors(whole):
             content = xxhash.xxh3_128_hexdigest(tensor_bytes(tensor))

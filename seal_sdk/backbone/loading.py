@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import ControlNetModel, DiffusionPipeline
+from diffusers import DiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
-from safetensors import SafetensorError, safe_open
-from torch import nn
+from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
+from seal_sdk.backbone.control import load_controlnet
 from seal_sdk.backbone.sd15 import SD15Backbone
 from seal_sdk.backbone.sdxl import SDXLBackbone
+from seal_sdk.backbone.single_file import read_single_file
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.errors import ConfigError, UnsupportedModel, WeightsNotFound
 from seal_sdk.pocket import PIPELINE_FOLDER
@@ -63,20 +64,23 @@ def load_backbone(
     accelerator: str = "auto",
     precision: str = "auto",
     variant: str | None = None,
-    controlnet: str | os.PathLike[str] | nn.Module | None = None,
+    controlnet: Any = None,
+    config: str | os.PathLike[str] | None = None,
 ) -> UNetBackbone:
     """The backbone of "pocket", a diffusers folder, a hub id, a single ``.safetensors`` file, or a pipeline that the app already has.
 
-    variant: the weights' variant in a folder or on the hub, such as "fp16". controlnet: a ControlNetModel, a folder or a hub id.
-    A given pipeline stays on its device and in its dtype unless ``accelerator`` or ``precision`` say otherwise.
-    Raises ConfigError for a device or precision that is not to be had, WeightsNotFound when the model is not here and cannot be
-    fetched, and UnsupportedModel when it is of no family that is known.
+    variant: the weights' variant in a folder or on the hub, such as "fp16". controlnet: as `load_controlnet` takes it; None: the
+    pipeline's own, if it has one. config: a folder or hub id whose configuration a single file is read with (diffusers' ``config=``).
+    A given pipeline and ControlNet stay on their device and in their dtype unless ``accelerator`` or ``precision`` say otherwise.
+    Raises ConfigError for a device or precision that is not to be had, for a config without a single file, and for a ControlNet that does
+    not fit; WeightsNotFound when the model is not here and cannot be fetched; and UnsupportedModel when it is of no family that is known.
     """
     device = choose_device(accelerator)
+    _check_config(model, config)
     if isinstance(model, (str, os.PathLike)):
         source = _source(os.fspath(model))
         dtype = choose_dtype(precision, device, _size_on_disk(source))
-        backbone = _recognized(_read(source, dtype, variant))
+        backbone = _recognized(_read(source, dtype, variant, config))
         backbone.pipe.to(device)
     else:
         backbone = _recognized(model)
@@ -84,34 +88,23 @@ def load_backbone(
             backbone.pipe.to(device)
         if precision != "auto":
             backbone.pipe.to(dtype=choose_dtype(precision, device, 0))
-    backbone.controlnet = load_controlnet(controlnet, backbone.device, backbone.dtype)
+    _add_controlnet(backbone, controlnet, accelerator, precision)
     return backbone
 
 
-def load_controlnet(
-    controlnet: str | os.PathLike[str] | nn.Module | None, device: torch.device, dtype: torch.dtype
-) -> nn.Module | None:
-    """A ControlNet from a folder or a hub id, on this device and in this dtype; an object stays as it is.
-
-    Raises WeightsNotFound, or ConfigError for what is no single ControlNetModel.
-    """
-    if controlnet is None:
-        return None
-    if not isinstance(controlnet, (str, os.PathLike)):
-        if not isinstance(getattr(controlnet, "_orig_mod", controlnet), ControlNetModel):
-            raise ConfigError(
-                f"controlnet= is a {type(controlnet).__name__}: one ControlNetModel is taken, or its folder or hub id; several at once, "
-                "ControlNet-Union and T2I-Adapters are not."
-            )
-        return controlnet
-    try:
-        load: Any = ControlNetModel.from_pretrained  # it has no types
-        loaded: nn.Module = load(os.fspath(controlnet), dtype=dtype)
-    except OSError as error:
-        raise WeightsNotFound(
-            f"controlnet={controlnet!r} is neither a diffusers folder nor a hub id that can be reached: {error}"
-        ) from error
-    return loaded.to(device)
+def _add_controlnet(backbone: UNetBackbone, given: Any, accelerator: str, precision: str) -> None:
+    """Give the backbone its ControlNet or adapter, else the pipeline's own. Raises ConfigError for one that does not fit the model."""
+    own = getattr(backbone.pipe, "controlnet", None) or getattr(backbone.pipe, "adapter", None)
+    module = load_controlnet(own if given is None else given, backbone.device, backbone.dtype)
+    if module is None:
+        return
+    if given is not None and accelerator != "auto":
+        module.to(backbone.device)
+    if given is not None and precision != "auto":
+        module.to(backbone.dtype)
+    backbone.controlnet = module
+    if backbone.control_model is not None:
+        backbone.control_model.check_fit()
 
 
 def _source(model: str) -> str:
@@ -131,17 +124,29 @@ def _size_on_disk(source: str) -> int:
     return SMALL_MODEL_BYTES
 
 
-def _read(source: str, dtype: torch.dtype, variant: str | None) -> Any:
+def _is_single_file(source: str) -> bool:
+    return Path(source).suffix == ".safetensors"
+
+
+def _check_config(model: Any, config: Any) -> None:
+    if config is not None and not (isinstance(model, (str, os.PathLike)) and _is_single_file(os.fspath(model))):
+        raise ConfigError(
+            f"config={config!r} goes with a single .safetensors file; other models bring their configuration."
+        )
+
+
+def _read(source: str, dtype: torch.dtype, variant: str | None, config: str | os.PathLike[str] | None) -> Any:
     path = Path(source)
     if path.suffix in (".ckpt", ".pt", ".pth", ".bin"):
         raise UnsupportedModel(f"{source}: pickled checkpoints can run code when loaded; convert it to .safetensors.")
-    looks_local = path.is_absolute() or source.startswith(("./", "../", "~")) or path.suffix == ".safetensors"
+    looks_local = path.is_absolute() or source.startswith(("./", "../", "~")) or _is_single_file(source)
     if looks_local and not path.exists():
         raise WeightsNotFound(f"There is no model at {source}.")
+    if _is_single_file(source):
+        with quiet_unless_terminal():
+            return read_single_file(path, BACKBONES, dtype, config)
     try:
         with quiet_unless_terminal():
-            if path.suffix == ".safetensors":
-                return _family_of_file(path).pipeline_class.from_single_file(source, dtype=dtype)
             return _family_of_folder(source).pipeline_class.from_pretrained(source, dtype=dtype, variant=variant)
     except (OSError, ValueError, SafetensorError) as error:
         raise WeightsNotFound(
@@ -149,15 +154,6 @@ def _read(source: str, dtype: torch.dtype, variant: str | None) -> Any:
             "Give 'pocket', a diffusers folder, a hub id, a .safetensors file or a pipeline of diffusers. Without a network, "
             "download the model elsewhere and give its folder."
         ) from error
-
-
-def _family_of_file(path: Path) -> type[UNetBackbone]:
-    """By how the text encoders' weights are named; the first family where nothing tells."""
-    with safe_open(path, framework="pt") as file:
-        names = tuple(file.keys())
-    return next(
-        (each for each in BACKBONES if any(name.startswith(each.single_file_keys) for name in names)), BACKBONES[0]
-    )
 
 
 def _family_of_folder(source: str) -> type[UNetBackbone]:

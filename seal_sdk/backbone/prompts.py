@@ -33,7 +33,7 @@ def warn_of_foreign_syntax(prompts: Iterable[object]) -> None:
         found = [(match[0], instead) for pattern, instead in FOREIGN_SYNTAX if (match := pattern.search(prompt))]
         if found:
             explained = "; ".join(f"{text!r} is read as plain words: {instead}" for text, instead in found)
-            warnings.warn(f"In the prompt {prompt!r}, {explained}.", UserWarning, stacklevel=3)
+            warnings.warn(f"In the prompt {prompt!r}, {explained}.", UserWarning, stacklevel=4)
 
 
 def warn_if_truncated(tokenizer: PreTrainedTokenizerBase, prompt: str) -> None:
@@ -45,5 +45,5 @@ def warn_if_truncated(tokenizer: PreTrainedTokenizerBase, prompt: str) -> None:
         warnings.warn(
             f"The prompt has {len(ids)} tokens and the text encoders read {limit}; ignored: {cut!r}",
             PromptTruncated,
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from diffusers import StableDiffusionPipeline
 
@@ -18,16 +18,17 @@ class SD15Backbone(UNetBackbone):
 
     family = "Stable Diffusion 1.5 or 2.1"
     pipeline_class = StableDiffusionPipeline
-    single_file_keys = "cond_stage_model."
+    single_file_keys: ClassVar = {"the text encoder": "cond_stage_model."}
     text_encoders = ("text_encoder",)
+    unread_layers = 0
     upcasts_vae = False
 
     @classmethod
     def accepts(cls, pipe: Any) -> bool:
-        """Whether its UNet takes the prompt alone."""
+        """Whether its UNet takes the prompt alone, but for the images of IP-Adapters."""
         config = pipe.unet.config
         conditions = ("addition_embed_type", "class_embed_type", "encoder_hid_dim_type")
-        return all(getattr(config, each, None) is None for each in conditions)
+        return all(getattr(config, each, None) in (None, "ip_image_proj") for each in conditions)
 
     @property
     def structure_layers(self) -> StructureLayers:
@@ -42,8 +43,15 @@ class SD15Backbone(UNetBackbone):
         self, prompt: str | None, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
     ) -> Conditioning:
         """Conditioning of one prompt; the image's size does not matter."""
-        self._check_clip_skip(clip_skip)
-        embeds, _ = self.pipe.encode_prompt(prompt, self.device, 1, False, clip_skip=clip_skip, **options.embeds.given)
+        embeds, _ = self.pipe.encode_prompt(
+            prompt,
+            self.device,
+            1,
+            False,
+            lora_scale=options.lora_scale,
+            clip_skip=clip_skip,
+            **options.embeds.given,
+        )
         return Conditioning(embeds)
 
     def encode_prompt_pair(
@@ -56,13 +64,13 @@ class SD15Backbone(UNetBackbone):
         options: PromptOptions = NO_OPTIONS,
     ) -> tuple[Conditioning, Conditioning]:
         """(unconditional, conditional), exactly as ``StableDiffusionPipeline.__call__`` prepares them for one prompt."""
-        self._check_clip_skip(clip_skip)
         embeds, negative = self.pipe.encode_prompt(
             prompt,
             self.device,
             1,
             True,
             negative_prompt=negative_prompt,
+            lora_scale=options.lora_scale,
             clip_skip=clip_skip,
             **options.embeds.given,
         )
@@ -76,8 +84,9 @@ class SD15Backbone(UNetBackbone):
         if options.size_ids.given:
             raise InputError(f"{self.family} has no size ids: leave {', '.join(options.size_ids.given)} out.")
 
-    def _check_clip_skip(self, clip_skip: int | None) -> None:
-        """Raise InputError where diffusers cannot skip layers: it looks for a part that newer text encoders do not have."""
+    def check_clip_skip(self, clip_skip: int | None) -> None:
+        """Also raise InputError where diffusers cannot skip layers: it looks for a part that newer text encoders do not have."""
+        super().check_clip_skip(clip_skip)
         if clip_skip is not None and not hasattr(self.pipe.text_encoder, "text_model"):
             raise InputError(
                 f"clip_skip={clip_skip!r}: the installed diffusers cannot skip layers of this text encoder; leave clip_skip out."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from diffusers import StableDiffusionXLPipeline
@@ -20,8 +20,12 @@ class SDXLBackbone(UNetBackbone):
 
     family = "Stable Diffusion XL"
     pipeline_class = StableDiffusionXLPipeline
-    single_file_keys = "conditioner."
+    single_file_keys: ClassVar = {
+        "the first text encoder": "conditioner.embedders.0.transformer.",
+        "the second text encoder": "conditioner.embedders.1.model.",
+    }
     text_encoders = ("text_encoder", "text_encoder_2")
+    unread_layers = 1
     upcasts_vae = True
 
     @classmethod
@@ -44,6 +48,7 @@ class SDXLBackbone(UNetBackbone):
             device=self.device,
             do_classifier_free_guidance=False,
             clip_skip=clip_skip,
+            lora_scale=options.lora_scale,
             **options.embeds.given,
         )
         return _conditioning(embeds, pooled, options.size_ids.conditional(size))
@@ -66,6 +71,7 @@ class SDXLBackbone(UNetBackbone):
             negative_prompt=negative_prompt,
             negative_prompt_2=options.negative_prompt_2,
             clip_skip=clip_skip,
+            lora_scale=options.lora_scale,
             **options.embeds.given,
         )
         ids = options.size_ids

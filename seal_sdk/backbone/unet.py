@@ -13,13 +13,17 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor, nn
 
-from seal_sdk.backbone.adapters import active_adapters
+from seal_sdk.backbone.adapters import active_adapters, kept_scales
 from seal_sdk.backbone.attention import UNetSelfAttention, self_attention_layers
-from seal_sdk.backbone.base import ControlImage, StructureLayers
+from seal_sdk.backbone.base import StructureLayers
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.control import ActiveControl, ControlModel, Host, control_model, nets_of
+from seal_sdk.backbone.cross_attention import check_cross_attention, check_lora_scale
 from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.backbone.hooks import Hooks
+from seal_sdk.backbone.image_prompt import ImagePrompt
+from seal_sdk.backbone.ip_adapter import IPAdapters, image_branch
 from seal_sdk.backbone.lock import exclusive
 from seal_sdk.backbone.pipeline_state import PipelineState, lend
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
@@ -29,22 +33,24 @@ from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
 from seal_sdk.backbone.vae import decode_latents, encode_image
-from seal_sdk.errors import UnsupportedModel
+from seal_sdk.errors import InputError, UnsupportedModel
 from seal_sdk.method.noise_level import NoiseLevel
 
 
 class UNetBackbone(ABC):
     """Base of the backbones whose pipeline has a ``UNet2DConditionModel``; see `seal_sdk.backbone.base.Backbone`.
 
-    pipe: a pipeline of diffusers. controlnet: a ControlNetModel, or None.
+    pipe: a pipeline of diffusers. controlnet: what `control.load_controlnet` gives, or None.
     """
 
     family: ClassVar[str]
     pipeline_class: ClassVar[Any]
     """diffusers' class; its pipelines have no types."""
-    single_file_keys: ClassVar[str]
-    """Start of the names that text encoders have in this family's single-file checkpoints."""
+    single_file_keys: ClassVar[Mapping[str, str]]
+    """The text encoders of this family's single-file checkpoints, and how the names of their weights start."""
     text_encoders: ClassVar[tuple[str, ...]]
+    unread_layers: ClassVar[int]
+    """How many of the text encoders' last layers its pipelines leave out without ``clip_skip``."""
     upcasts_vae: ClassVar[bool]
     """Whether its pipelines run a VAE in fp32 that overflows in fp16."""
 
@@ -115,7 +121,8 @@ class UNetBackbone(ABC):
     @property
     def modules(self) -> list[nn.Module]:
         """What a call changes while it runs."""
-        parts = (*self.pipe.components.values(), self.controlnet)
+        control = () if self.controlnet is None else (self.controlnet, *nets_of(self.controlnet))
+        parts = (*self.pipe.components.values(), *control)
         return [each for each in parts if isinstance(each, nn.Module)]
 
     @property
@@ -144,9 +151,11 @@ class UNetBackbone(ABC):
         return int(self.pipe.scheduler.config.num_train_timesteps)
 
     @property
-    def has_controlnet(self) -> bool:
-        """Whether ``predict`` takes a ControlImage."""
-        return self.controlnet is not None
+    def control_model(self) -> ControlModel | None:
+        """The session's ControlNet or T2I-Adapter, None without one."""
+        if self.controlnet is None:
+            return None
+        return control_model(self.controlnet, Host(self._unet, self.device, self.geometry.pixels_per_latent))
 
     def check_ready(self) -> None:
         """Raise UnsupportedModel when the pipeline is in a state that the method cannot work with (`readiness.OBSTACLES`)."""
@@ -155,6 +164,28 @@ class UNetBackbone(ABC):
     def hooks(self) -> Hooks:
         """A context for hooks on the UNet: they are gone when it is left in any way."""
         return Hooks(self.pipe.unet)
+
+    def check_clip_skip(self, clip_skip: int | None) -> None:
+        """Raise InputError unless this many of the text encoders' last layers can be skipped; None skips none."""
+        if clip_skip is None:
+            return
+        encoders = [getattr(self.pipe, name, None) for name in self.text_encoders]
+        most = min(
+            (each.config.num_hidden_layers - self.unread_layers for each in encoders if each is not None), default=0
+        )
+        if type(clip_skip) is not int or not 0 <= clip_skip <= most:
+            raise InputError(f"clip_skip={clip_skip!r}: expected an integer from 0 to {most}, or None.")
+
+    @property
+    def ip_adapters(self) -> IPAdapters:
+        """The IP-Adapters that are loaded."""
+        return IPAdapters(self.pipe, self._unet, self._fingerprints.of)
+
+    def check_cross_attention(self, given: Any, prompt: ImagePrompt, infused: bool) -> None:
+        """Raise InputError for ``cross_attention_kwargs`` that do not fit the UNet, or the references' K/V where these are infused."""
+        check_cross_attention(given, prompt, self.ip_adapters)
+        if infused:
+            check_lora_scale(given, self._unet, *self._text_encoders)
 
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the tokenizer would cut the prompt (77 tokens for CLIP)."""
@@ -171,11 +202,6 @@ class UNetBackbone(ABC):
         if getattr(self.pipe, "watermark", None) is not None:
             pixels = self.pipe.watermark.apply_watermark(pixels)
         return self.pipe.image_processor.postprocess(pixels, output_type=output_type)[0]
-
-    def control_image(self, image: Image.Image, scale: float) -> ControlImage:
-        """An image as the ControlNet takes it: pixels in [0, 1]."""
-        pixels = self.pipe.image_processor.preprocess(image) / 2 + 0.5
-        return ControlImage(pixels.to(self.device, self.dtype), scale)
 
     def self_attention_layers(self, blocks: Sequence[str]) -> tuple[UNetSelfAttention, ...]:
         """The attn1 layers of the named blocks ("down", "mid", "up"). Raises UnsupportedModel for a block without any."""
@@ -225,9 +251,14 @@ class UNetBackbone(ABC):
         return DiffusersSampler(self.pipe.scheduler, num_inference_steps, self.device, arguments, schedule)
 
     @contextmanager
-    def sampling(self, guidance_scale: float, num_inference_steps: int) -> Iterator[PipelineState]:
+    def sampling(
+        self, guidance_scale: float, num_inference_steps: int, cross_attention_kwargs: Mapping[str, Any] | None = None
+    ) -> Iterator[PipelineState]:
         """While inside, step callbacks see this call's state; afterwards the pipeline is as it was found."""
-        with lend(self.pipe, guidance_scale, num_inference_steps) as state:
+        with (
+            kept_scales(self._unet, *self._text_encoders),
+            lend(self.pipe, guidance_scale, num_inference_steps, cross_attention_kwargs) as state,
+        ):
             yield state
 
     def predict(
@@ -237,18 +268,21 @@ class UNetBackbone(ABC):
         conditioning: Conditioning,
         *,
         guidance_scale: float | None = None,
-        control: ControlImage | None = None,
+        control: ActiveControl | None = None,
+        cross_attention_kwargs: Mapping[str, Any] | None = None,
     ) -> Tensor:
         """What the UNet predicts, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning."""
-        prediction: Tensor = self.pipe.unet(
-            noisy,
-            timestep,
-            encoder_hidden_states=conditioning.embeds,
-            timestep_cond=self._guidance_embedding(noisy, guidance_scale),
-            added_cond_kwargs=dict(conditioning.added) or None,
-            return_dict=False,
-            **self._residuals(noisy, timestep, conditioning, control),
-        )[0]
+        with image_branch(self._unet, conditioning.image_embeds) as images:
+            prediction: Tensor = self.pipe.unet(
+                noisy,
+                timestep,
+                encoder_hidden_states=conditioning.embeds,
+                timestep_cond=self._guidance_embedding(noisy, guidance_scale),
+                cross_attention_kwargs=cross_attention_kwargs,
+                added_cond_kwargs={**conditioning.added, **images} or None,
+                return_dict=False,
+                **({} if control is None else control.residuals(noisy, timestep, conditioning)),
+            )[0]
         return prediction
 
     def _guidance_embedding(self, noisy: Tensor, guidance_scale: float | None) -> Tensor | None:
@@ -257,23 +291,6 @@ class UNetBackbone(ABC):
         scale, width = torch.full((len(noisy),), guidance_scale - 1), self._unet.config["time_cond_proj_dim"]
         embedding: Tensor = self.pipe.get_guidance_scale_embedding(scale, embedding_dim=width)
         return embedding.to(noisy)
-
-    def _residuals(
-        self, noisy: Tensor, timestep: Tensor, conditioning: Conditioning, control: ControlImage | None
-    ) -> dict[str, Any]:
-        """What a ControlNet adds to the UNet's features."""
-        if control is None or self.controlnet is None:
-            return {}
-        down, mid = self.controlnet(
-            noisy,
-            timestep,
-            encoder_hidden_states=conditioning.embeds,
-            controlnet_cond=control.pixels.expand(len(noisy), -1, -1, -1),
-            conditioning_scale=control.scale,
-            added_cond_kwargs=dict(conditioning.added) or None,
-            return_dict=False,
-        )
-        return {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
 
     def fingerprint(self) -> dict[str, str | bool | None]:
         """Digests of UNet, VAE and text encoders as loaded, and how the VAE works."""
@@ -285,6 +302,10 @@ class UNetBackbone(ABC):
             "vae_slicing": bool(getattr(vae, "use_slicing", False)),
             **{name: self._fingerprints.of(getattr(self.pipe, name, None)) for name in self.text_encoders},
         }
+
+    @property
+    def _text_encoders(self) -> list[nn.Module | None]:
+        return [getattr(self.pipe, name, None) for name in self.text_encoders]
 
     @property
     def adapters(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -17,7 +17,20 @@ Command = TypeVar("Command", bound=Callable[..., object])
 PATIENCE = 60  # seconds to wait for a lock that another process holds
 
 
-IMAGE = click.Path(path_type=Path)
+class _Image(click.Path):
+    """A file, or an http(s) URL, which stays a string."""
+
+    name = "image"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The URL itself, else the Path."""
+        from seal_sdk.images.download import is_url
+
+        return value if is_url(value) else super().convert(value, param, ctx)
+
+
+IMAGE_FILE = click.Path(path_type=Path)
+IMAGE = _Image(path_type=Path)
 
 
 def _not_a_file(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -74,10 +87,15 @@ def confirm(question: str, yes: bool) -> None:
 
 
 def model_options(command: Command) -> Command:
-    """Add ``--model``, ``--accelerator`` and ``--precision``."""
+    """Add ``--model``, ``--config``, ``--accelerator`` and ``--precision``."""
     for option in (
         click.option("--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), default="auto"),
         click.option("--accelerator", default="auto", show_default=True, help="auto, cpu, gpu, cuda:N or mps."),
+        click.option(
+            "--config",
+            metavar="DIR|ID",
+            help="Folder or hub id whose configuration a .safetensors file is read with; by default diffusers asks the hub.",
+        ),
         click.option(
             "--model",
             default="pocket",

@@ -19,7 +19,7 @@ from seal_sdk.evaluation.reports.table import table
 from seal_sdk.evaluation.score import Score
 from seal_sdk.evaluation.scorebook import ScoreBook
 from seal_sdk.evaluation.statistics import summarize
-from seal_sdk.evaluation.tasks.quality import Results, Setup, measure_quality
+from seal_sdk.evaluation.tasks.quality import Results, Setup, measure_quality, measure_wordings
 from seal_sdk.evaluation.tasks.scoring import run
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "load_segmenter",
     "measure",
     "measure_quality",
+    "measure_wordings",
     "parse_method",
     "parse_methods",
     "report",

@@ -44,7 +44,7 @@ class ScoreBook:
 
     def find(self, triple: Triple, method: Method) -> Score | None:
         """The score of this question and method, None if it is not there. Raises ConfigError if its settings differ."""
-        row = self._rows.get((triple.question, triple.seed, triple.kind, method.name))
+        row = self._rows.get((triple.task, triple.seed, triple.kind, method.name))
         if row is None:
             return None
         if row["settings"] != self._digest(method):
@@ -59,7 +59,7 @@ class ScoreBook:
     def add(self, triple: Triple, method: Method, score: Score) -> None:
         """Write a score and its image immediately."""
         Image.fromarray(score.image).save(self._place(triple, method), compress_level=1)
-        facts = (triple.question, score.seed, score.kind, score.method, score.told, self._digest(method))
+        facts = (triple.task, score.seed, score.kind, score.method, score.told, self._digest(method))
         row = dict(zip(_FACTS, facts, strict=True)) | score.values
         with open(self._path, "a") as file:
             print(json.dumps(row), file=file)
@@ -73,7 +73,7 @@ class ScoreBook:
 
     def _place(self, triple: Triple, method: Method) -> Path:
         name = quote(method.name, safe="=,.+-_")
-        return self._pictures / f"{triple.question}-{triple.seed}-{triple.kind}-{name}.png"
+        return self._pictures / f"{triple.task}-{triple.seed}-{triple.kind}-{name}.png"
 
     def _digest(self, method: Method) -> str:
         measures = [metric.name for metric in MEASURES]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,12 +17,14 @@ from seal_sdk.generation.call import Call
 from seal_sdk.generation.denoise import DenoisingLoop, OnStepEnd
 from seal_sdk.generation.metadata import describe
 from seal_sdk.generation.plan import Planner
+from seal_sdk.generation.prompt_edits import NO_WORDS
+from seal_sdk.generation.reading import reading
 from seal_sdk.generation.request import Request
 from seal_sdk.generation.structure import AlignedStructure
 from seal_sdk.generation.subject_planner import SubjectPlanner
 from seal_sdk.identity import Identity
 from seal_sdk.images import attach_settings
-from seal_sdk.kv_cache import KeyValueCache, KeyValueReader, Lease, Placement
+from seal_sdk.kv_cache import KeyValueCache, KeyValueReader
 from seal_sdk.result import Generation
 
 
@@ -42,23 +42,14 @@ class ImageGenerator:
         """
         identities = _identities(requests)
         if self.call.edits_references and any(each.subjects and each.prompt is None for each in requests):
-            warnings.warn(
-                "prompt_embeds have no words to compare with the reference's prompt: DeltaBridge(override=...) does nothing. "
-                "Give prompt= instead, or switch it off with override=0.",
-                UserWarning,
-                stacklevel=4,  # the caller of IdentitySession.generate
-            )
-        for identity in identities:
-            self._check_stored(identity)
+            warnings.warn(NO_WORDS, UserWarning, stacklevel=4)  # the caller of IdentitySession.generate
+        sampler = self._sampler(requests)
         with (
-            ThreadPoolExecutor(1, thread_name_prefix="seal-read") as executor,
             self._sampling() as state,
-            self._leased(identities) as leases,
+            reading(self.call, self.cache, identities, sampler.timesteps) as readers,
         ):
-            sampler = self._sampler(requests)
             structures = [self.planner.align(request) for request in requests]
             latents = self._initial_latents(requests, sampler)
-            readers = self._readers(leases, sampler, executor)
             planner = SubjectPlanner(self.call, readers) if readers else None
             plans = [
                 self.planner.plan(request, structure, planner)
@@ -73,38 +64,15 @@ class ImageGenerator:
 
     def _sampling(self) -> Any:
         sampling = self.call.settings.sampling
-        return self.call.backbone.sampling(sampling.guidance_scale, sampling.num_inference_steps)
+        return self.call.backbone.sampling(
+            sampling.guidance_scale, sampling.num_inference_steps, sampling.cross_attention_kwargs
+        )
 
     def _sampler(self, requests: Sequence[Request]) -> Sampler:
         generators, sampling = _generators(requests), self.call.settings.sampling
         return self.call.backbone.sampler(
             sampling.num_inference_steps, generators if len(generators) > 1 else generators[0], sampling.schedule
         )
-
-    def _check_stored(self, identity: Identity) -> None:
-        """Whether the identity holds what the settings ask for. Raises InputError."""
-        stored = {name for spec in identity.stored.arrays for name in spec.layers}
-        appearance = self.call.settings.appearance
-        if any(layer.name not in stored for layer in self.call.layers):
-            raise InputError(
-                f"Appearance(layers={appearance.layers}) asks for blocks that were not stored for {identity.name!r}; "
-                "choose those it was registered with, or register it again with these."
-            )
-        if identity.tokens is not None and appearance.gating == "none" and self.call.layers:
-            raise InputError(
-                f"{identity.name!r} was registered with tokens='subject': Appearance(gating='none') needs the whole reference; "
-                "register it again with gating='none' or tokens='all'."
-            )
-
-    @contextmanager
-    def _leased(self, identities: Sequence[Identity]) -> Iterator[list[Lease]]:
-        """Keep gc away from the identities while they are drawn."""
-
-        def repair(identity: Identity) -> Callable[[Any], Any]:
-            return lambda error: self.call.repair(identity, error).stored
-
-        with ExitStack() as stack:
-            yield [Lease(each.stored, stack.enter_context(each.stored.lease()), repair(each)) for each in identities]
 
     def _initial_latents(self, requests: Sequence[Request], sampler: Sampler) -> Tensor:
         """Noise (B, C, h, w), the caller's or drawn, as the scheduler wants it. Raises InputError for latents that do not fit."""
@@ -115,17 +83,6 @@ class ImageGenerator:
         if given is None:
             given = backbone.draw_noise(shape, _generators(requests))
         return given.to(backbone.device, backbone.dtype) * sampler.initial_scale
-
-    def _readers(
-        self, leases: Sequence[Lease], sampler: Sampler, executor: ThreadPoolExecutor
-    ) -> dict[str, KeyValueReader]:
-        if not self.call.settings.appearance.delta:
-            return {}
-        backbone, timesteps = self.call.backbone, [float(t) for t in sampler.timesteps]
-        placement = Placement(backbone.device, backbone.dtype)
-        return {
-            lease.stored.digest: KeyValueReader(lease, timesteps, placement, self.cache, executor) for lease in leases
-        }
 
     def _decode(self, latents: Tensor) -> list[Any]:
         output_type = self.call.settings.output_type
@@ -140,11 +97,12 @@ class ImageGenerator:
         structures: Sequence[AlignedStructure | None],
         images: list[Any],
         loop: DenoisingLoop,
-        readers: dict[str, KeyValueReader],
+        readers: Mapping[str, KeyValueReader],
     ) -> Generation:
         call = self.call
+        scheduler, adapters = call.backbone.scheduler_name, call.backbone.ip_adapters.recipe()
         settings = [
-            describe(request, structure, call.settings, call.backbone.scheduler_name, call.model)
+            describe(request, structure, call.settings, scheduler, call.model, adapters)
             for request, structure in zip(requests, structures, strict=True)
         ]
         if call.settings.output_type == "pil":
@@ -177,7 +135,7 @@ def _generators(requests: Sequence[Request]) -> list[torch.Generator]:
     return [request.generator for request in requests]
 
 
-def _distance(request: Request, readers: dict[str, KeyValueReader]) -> float:
+def _distance(request: Request, readers: Mapping[str, KeyValueReader]) -> float:
     """Mean distance of the sampled timesteps to the nearest cached ones."""
     identities = request.identities if readers else []
     distances = [distance for each in identities for distance in readers[each.digest].distances]

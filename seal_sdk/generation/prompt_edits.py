@@ -14,6 +14,10 @@ from seal_sdk.method.prompt_edit.latent_edit import latent_edit
 from seal_sdk.method.prompt_edit.predictions import PromptPredictions
 
 NOISE_PROGRESS = 0.8  # share of the training schedule: this much noise hides colours and leaves shapes (ours)
+NO_WORDS = (
+    "prompt_embeds have no words to compare with the reference's prompt: DeltaBridge(override=...) does nothing. "
+    "Give prompt= instead, or switch it off with override=0."
+)
 DRAWS = 2  # of noise, each with one row per prompt (ours)
 
 

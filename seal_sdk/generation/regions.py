@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from seal_sdk.config import Appearance
 from seal_sdk.errors import InputError, UnknownIdentity
 from seal_sdk.generation.settings import Settings
 from seal_sdk.identity import Identity, Library
@@ -39,6 +40,17 @@ def sole_identity(subjects: Sequence[SubjectBinding]) -> Identity | None:
     return subjects[0].identity if len(subjects) == 1 and subjects[0].region is None else None
 
 
+def joint_prompt(subjects: Sequence[SubjectBinding]) -> str:
+    """What the subjects' references show, all together."""
+    return " and ".join(each.identity.prompt for each in subjects)
+
+
+def check_gating(chosen: Any, appearance: Appearance) -> None:
+    """Raise InputError for subjects in regions that nothing would keep apart."""
+    if isinstance(chosen, Mapping) and appearance.gating == "none":
+        raise InputError("Several identities need Appearance(gating='subject'): without it each would be everywhere.")
+
+
 @dataclass(frozen=True, eq=False)
 class SubjectBinder:
     """Finds the subjects of an image. in_use: the identity where none is asked for."""
@@ -56,10 +68,7 @@ class SubjectBinder:
         if chosen is None:
             return self._nobody()
         subjects = bind_subjects(chosen, self.library.find)
-        if isinstance(chosen, Mapping) and self.settings.appearance.gating == "none":
-            raise InputError(
-                "Several identities need Appearance(gating='subject'): without it each would be everywhere."
-            )
+        check_gating(chosen, self.settings.appearance)
         return subjects
 
     def _nobody(self) -> tuple[SubjectBinding, ...]:

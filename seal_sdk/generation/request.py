@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from typing import Any
 
 import torch
 
+from seal_sdk.backbone.base import Backbone
 from seal_sdk.backbone.prompt_embeds import NO_EMBEDS, PromptEmbeds
 from seal_sdk.backbone.prompt_options import OWN_SIZE, PromptOptions, SizeIds
+from seal_sdk.backbone.prompts import warn_of_foreign_syntax
 from seal_sdk.errors import InputError, PromptError
 from seal_sdk.generation.regions import SubjectBinding
+from seal_sdk.generation.settings import Settings
 from seal_sdk.generation.structure import StructureInput
+from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.identity import Identity
+from seal_sdk.images import fetch_images, image_batch
 
 MAX_SEED = 2**63
+IMAGES = ("structure", "structure_mask")
+"""The arguments that are images."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageArguments:
-    """The arguments of ``generate`` of which each image has its own: single values, or lists of one length."""
+    """The arguments of ``generate`` of which each image has its own: single values, or lists of one length.
+
+    structure, structure_mask: also arrays (N, H, W, C) and tensors (N, C, H, W).
+    """
 
     structure: Any
     prompt: Any
@@ -85,6 +95,18 @@ class Request:
         return [each for subject in self.subjects for each in subject.references]
 
 
+def check_requests(backbone: Backbone, settings: Settings, requests: Sequence[Request]) -> None:
+    """Raise InputError for what the model or the source of structure does not have; warn of texts that it reads otherwise than meant."""
+    source = structure_source(settings.structure.control)
+    for structure in {request.structure for request in requests}:
+        source.check_images(backbone, settings.control, structure.images)
+    for options in {request.options for request in requests}:
+        backbone.check_options(options)
+    warn_of_foreign_syntax(text for request in requests for text in request.texts)
+    for text in {text for request in requests for text in request.prompts}:
+        backbone.warn_if_truncated(text)
+
+
 def check_prompt(prompt: Any, what: str = "prompt") -> str:
     """The prompt itself. Raises PromptError unless it is a string with something in it."""
     if not isinstance(prompt, str) or not prompt.strip():
@@ -92,6 +114,12 @@ def check_prompt(prompt: Any, what: str = "prompt") -> str:
             f"{what}={prompt!r}: expected words that say what the image shows, such as 'a photo of a cat on snow'."
         )
     return prompt
+
+
+def check_reference_prompt(prompt: Any) -> None:
+    """Raise PromptError unless these are words; warn of other tools' syntax."""
+    check_prompt(prompt)
+    warn_of_foreign_syntax([prompt])
 
 
 def _check_either(columns: dict[str, list[Any]]) -> None:
@@ -126,7 +154,10 @@ def make_requests(
     """
     if type(noise.images_per_prompt) is not int or noise.images_per_prompt < 1:
         raise InputError(f"num_images_per_prompt={noise.images_per_prompt!r}: expected an integer >= 1.")
-    columns = {each.name: as_list(getattr(arguments, each.name)) for each in fields(arguments)}
+    columns = {
+        each.name: (image_batch if each.name in IMAGES else as_list)(getattr(arguments, each.name))
+        for each in fields(arguments)
+    }
     _check_either(columns)
     for text in columns["prompt"] if _lacks(columns, "prompt_embeds") else []:
         check_prompt(text)
@@ -136,7 +167,7 @@ def make_requests(
     count = _common_length(columns, _seeds_given(noise), noise.images_per_prompt)
     total = count * noise.images_per_prompt
     drawn = _noise(noise, total)
-    table = _Table(columns)
+    table = _Table({**columns, **{name: fetch_images(columns[name]) for name in IMAGES}})
     return [table.request(number // noise.images_per_prompt, *drawn[number], bind) for number in range(total)]
 
 
@@ -184,8 +215,13 @@ class _Table:
 
 
 def _structure(columns: dict[str, list[Any]], image: int, box: int, mask: int) -> StructureInput:
-    """The structure input of these rows of its columns."""
-    return StructureInput(columns["structure"][image], columns["structure_box"][box], columns["structure_mask"][mask])
+    """The structure input of these rows of its columns. A tuple is several images of one picture."""
+    given = columns["structure"][image]
+    images = given if isinstance(given, tuple) else (given,)
+    if not images:
+        raise InputError("structure=(): expected the images of one picture, or None for none.")
+    first, *others = images
+    return StructureInput(first, columns["structure_box"][box], columns["structure_mask"][mask], tuple(others))
 
 
 def _seeds_given(noise: NoiseArguments) -> int:

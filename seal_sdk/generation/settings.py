@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
+from seal_sdk.backbone.control import NO_CONTROL, ControlArguments
+from seal_sdk.backbone.image_prompt import NO_IMAGES, ImagePrompt
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
-from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
+from seal_sdk.config import Alignment, Appearance, DeltaBridge, SamplingDefaults, Structure
 from seal_sdk.errors import InputError
+from seal_sdk.generation.arguments import named, pick
+from seal_sdk.generation.image_prompt import read_image_prompt
+from seal_sdk.generation.structure_sources import structure_source
 
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 
@@ -18,7 +25,8 @@ OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 class Sampling:
     """diffusers' own parameters. size: (height, width) in pixels. latents: (images, C, h, w) of noise, or None to draw it.
 
-    num_inference_steps: those of ``schedule`` where it says them.
+    num_inference_steps: those of ``schedule`` where it says them. image_prompt: what IP-Adapters see.
+    cross_attention_kwargs: for the UNet's attention processors; its ``scale`` is that of the active LoRAs.
     """
 
     size: tuple[int, int]
@@ -28,6 +36,13 @@ class Sampling:
     clip_skip: int | None = None
     latents: Tensor | None = None
     schedule: CustomSchedule = OWN_SCHEDULE
+    image_prompt: ImagePrompt = NO_IMAGES
+    cross_attention_kwargs: Mapping[str, Any] | None = None
+
+    @property
+    def lora_scale(self) -> float | None:
+        """Of the active LoRAs, for this call; None leaves it as it is."""
+        return (self.cross_attention_kwargs or {}).get("scale")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +56,7 @@ class Settings:
     sampling: Sampling
     output_type: str = "pil"
     match_maps: bool = False
+    control: ControlArguments = NO_CONTROL
 
     @property
     def needs_subject_mask(self) -> bool:
@@ -54,14 +70,51 @@ class Settings:
         return self.appearance.delta > 0 or self.delta_bridge.strength > 0
 
 
-def check_sampling(output_type: str, steps: int | None, guidance_scale: float | None) -> None:
-    """Raise InputError for values that nothing can be drawn with."""
+def check_attention(backbone: Backbone, settings: Settings, infused: bool) -> None:
+    """Raise InputError for an image prompt or ``cross_attention_kwargs`` that do not fit the model. infused: with an identity."""
+    sampling = settings.sampling
+    backbone.ip_adapters.check(sampling.image_prompt, is_guided(backbone, sampling))
+    infused = infused and settings.appearance.delta > 0
+    backbone.check_cross_attention(sampling.cross_attention_kwargs, sampling.image_prompt, infused)
+
+
+def is_guided(backbone: Backbone, sampling: Sampling) -> bool:
+    """Whether there is an unconditional row."""
+    return sampling.guidance_scale > 1 and not backbone.guidance_is_embedded
+
+
+def check_output_type(output_type: str) -> None:
+    """Raise InputError for a form that images cannot be given back in."""
     if output_type not in OUTPUT_TYPES:
         raise InputError(f"output_type={output_type!r}: expected one of {', '.join(OUTPUT_TYPES)}.")
-    if steps is not None and (type(steps) is not int or steps < 1):
-        raise InputError(f"num_inference_steps={steps!r}: expected an integer >= 1.")
+
+
+def make_sampling(
+    backbone: Backbone,
+    defaults: SamplingDefaults,
+    size: tuple[int | None, int | None],
+    num_inference_steps: int | None,
+    guidance_scale: float | None,
+    arguments: Mapping[str, Any],
+) -> Sampling:
+    """The sampling that these arguments ask for. size: (height, width). arguments: diffusers' others.
+
+    Raises InputError or SizeError for values that nothing can be drawn with.
+    """
+    if num_inference_steps is not None and (type(num_inference_steps) is not int or num_inference_steps < 1):
+        raise InputError(f"num_inference_steps={num_inference_steps!r}: expected an integer >= 1.")
     if guidance_scale is not None and not 0 <= guidance_scale < 1000:
         raise InputError(f"guidance_scale={guidance_scale!r}: expected a number from 0 to 1000.")
+    backbone.check_clip_skip(arguments.get("clip_skip"))
+    schedule = pick(CustomSchedule, arguments)
+    return Sampling(
+        backbone.geometry.check_size(*size),
+        count_steps(backbone, schedule, num_inference_steps or defaults.num_inference_steps),
+        defaults.guidance_scale if guidance_scale is None else float(guidance_scale),
+        schedule=schedule,
+        image_prompt=read_image_prompt(pick(ImagePrompt, arguments)),
+        **named(Sampling, arguments),
+    )
 
 
 def count_steps(backbone: Backbone, schedule: CustomSchedule, num_inference_steps: int) -> int:
@@ -75,7 +128,11 @@ def count_steps(backbone: Backbone, schedule: CustomSchedule, num_inference_step
 
 
 def structure_for(backbone: Backbone, structure: Structure) -> Structure:
-    """The structure settings with the model's own layers where none are named."""
+    """The structure settings with the model's own layers where none are named.
+
+    Raises ConfigError for a source of structure that the model lacks.
+    """
+    structure_source(structure.control).check(backbone)
     own = backbone.structure_layers
     return replace(
         structure,

@@ -13,7 +13,7 @@ from PIL import Image
 from seal_sdk.config import Alignment
 from seal_sdk.errors import SubjectNotFound
 from seal_sdk.identity import Identity
-from seal_sdk.images import Picture, fit, read_picture, subject_mask, warn_if_inverted
+from seal_sdk.images import Picture, fit, read_image, read_picture, subject_mask, warn_if_inverted
 from seal_sdk.images.boxes import contain_box
 from seal_sdk.method.anchor_align import align_image, align_mask, anchor_transform
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
@@ -21,22 +21,38 @@ from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
 
 @dataclass(frozen=True, eq=False)
 class StructureInput:
-    """A structure image as the caller gives it, None for none.
+    """A picture's structure image as the caller gives it, None for none.
 
-    box, mask: its subject, in its own pixels, if it is known. The mask is whatever `read_mask` takes.
+    box, mask: its subject, in its own pixels, if it is known. The mask is whatever `read_mask` takes. others: further images of the same
+    frame, such as the depth beside the pose.
     """
 
     image: Any
     box: Sequence[float] | None = None
     mask: Any = None
+    others: tuple[Any, ...] = ()
+
+    @property
+    def images(self) -> tuple[Any, ...]:
+        """All of them, in the caller's order; none where there is no structure."""
+        return () if self.image is None and not self.others else (self.image, *self.others)
 
 
 @dataclass(frozen=True, eq=False)
 class AlignedStructure:
-    """A structure image on the canvas: image RGB; mask (H, W) bool of its subject, None where nobody asked for it."""
+    """A structure image on the canvas: image RGB; mask (H, W) bool of its subject, None where nobody asked for it.
+
+    others: further images of the same frame, moved as the first was.
+    """
 
     image: Image.Image
     mask: NDArray[np.bool_] | None = None
+    others: tuple[Image.Image, ...] = ()
+
+    @property
+    def images(self) -> tuple[Image.Image, ...]:
+        """All of them, in the caller's order."""
+        return (self.image, *self.others)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,15 +66,16 @@ class StructureAligner:
     def align(self, given: StructureInput, identity: Identity | None, needs_mask: bool = True) -> AlignedStructure:
         """Read a structure image and put it onto the canvas, aligned with the identity's subject unless that is switched off.
 
+        Further images of the frame are resized to the first one's size, and take its transform.
         The segmenter is asked only when alignment or the mask needs the subject, the caller does not name it, and the image is no cut-out.
         Raises ImageError, SubjectNotFound when it finds nobody or the aligned subject would lie outside of the canvas.
         """
         picture = read_picture(given.image)
-        image = picture.image
+        image, others = picture.image, [_resized(read_image(each), picture.image.size) for each in given.others]
         if identity is None or not self.alignment.enabled:
             mask = self._subject(picture, given).mask if needs_mask else None
-            fitted = fit(image, self.canvas)
-            return AlignedStructure(fitted, None if mask is None else _fit_mask(mask, self.canvas))
+            first, *further = (fit(each, self.canvas) for each in (image, *others))
+            return AlignedStructure(first, None if mask is None else _fit_mask(mask, self.canvas), tuple(further))
         subject = self._subject(picture, given)
         transform = anchor_transform(contain_box(identity.box, identity.size, self.canvas), subject.box)
         mask = align_mask(subject.mask, transform, self.canvas)
@@ -67,7 +84,8 @@ class StructureAligner:
                 f"AnchorAlign moved the structure image's subject (box {tuple(round(v) for v in subject.box)}) off the canvas; "
                 "give structure_box= or switch it off with alignment=Alignment(enabled=False)."
             )
-        return AlignedStructure(align_image(image, transform, self.canvas, self.alignment.fill), mask)
+        first, *further = (align_image(each, transform, self.canvas, self.alignment.fill) for each in (image, *others))
+        return AlignedStructure(first, mask, tuple(further))
 
     def _subject(self, picture: Picture, given: StructureInput) -> Subject:
         mask = subject_mask(picture, given.box, given.mask)
@@ -77,6 +95,10 @@ class StructureAligner:
         if mask is not None:
             warn_if_inverted(mask, "structure")
         return subject
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _fit_mask(mask: NDArray[np.bool_], canvas: tuple[int, int]) -> NDArray[np.bool_]:

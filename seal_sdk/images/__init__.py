@@ -5,6 +5,7 @@ Nothing here knows a model.
 
 from __future__ import annotations
 
+from seal_sdk.images.batch import fetch_images, image_batch
 from seal_sdk.images.digest import mask_digest, pixels_digest
 from seal_sdk.images.masks import cutout_mask, read_mask, subject_mask, warn_if_inverted
 from seal_sdk.images.png_settings import attach_settings, read_settings
@@ -14,7 +15,9 @@ __all__ = [
     "Picture",
     "attach_settings",
     "cutout_mask",
+    "fetch_images",
     "fit",
+    "image_batch",
     "mask_digest",
     "pixels_digest",
     "read_image",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
 from seal_sdk.errors import ImageError
+from seal_sdk.images.download import fetch, is_url, public_url
 from seal_sdk.images.tensors import is_tensor, single, tensor_pixels
 
 MAX_SIDE = 16_384
@@ -36,8 +37,8 @@ class Picture:
 def read_image(source: Any) -> Image.Image:
     """RGB image, 8 bits a channel, upright, in sRGB.
 
-    source: path, PIL image, bytes, file object, array or tensor. Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), and torch's tensors
-    (H, W) or (C, H, W), alone or as a batch of one; they hold uint8 or uint16, or floats in [0, 1].
+    source: path, http(s) URL, PIL image, bytes, file object, array or tensor. Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), and
+    torch's tensors (H, W) or (C, H, W), alone or as a batch of one; they hold uint8 or uint16, or floats in [0, 1].
     EXIF rotation is applied, transparency goes over white, 16-bit and CMYK images are converted, ICC profiles are applied.
     Raises ImageError, which names the source, for anything that is not a whole image of a sensible size.
     """
@@ -57,7 +58,7 @@ def read_picture(source: Any) -> Picture:
 
 
 def open_upright(source: Any) -> Image.Image:
-    """A path, PIL image, bytes or file object as a PIL image: loaded, upright, in its own mode. Raises ImageError."""
+    """A path, URL, PIL image, bytes or file object as a PIL image: loaded, upright, in its own mode. Raises ImageError."""
     what = describe(source)
     image = source if isinstance(source, Image.Image) else _open(source, what)
     _check_size(image.size, what)
@@ -88,6 +89,8 @@ def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 def describe(source: Any) -> str:
     """What an error message calls a source."""
+    if is_url(source):
+        return f"Image {public_url(source)!r}"
     if isinstance(source, (str, os.PathLike)):
         return f"Image {os.fspath(source)!r}"
     filename = getattr(source, "filename", "") or getattr(source, "name", "")
@@ -99,22 +102,33 @@ def describe(source: Any) -> str:
 
 
 def _open(source: Any, what: str) -> Image.Image:
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        source = io.BytesIO(source)
-    elif isinstance(source, (str, os.PathLike)):
-        source = Path(source).expanduser()
-        if not source.is_file():
-            raise ImageError(f"{what}: there is no such file.")
-        if not source.stat().st_size:
-            raise ImageError(f"{what} is empty (0 bytes).")
-    elif not hasattr(source, "read"):
-        raise ImageError(f"{what}: expected a path, a PIL image, an array, a tensor, bytes or a file object.")
     try:
-        return Image.open(source)
+        return Image.open(_encoded(source, what))
+    except ImageError:
+        raise
     except Image.DecompressionBombError as error:
         raise ImageError(f"{what} is too large: {error}.") from error
     except Exception as error:  # decoders raise anything on hostile bytes
         raise ImageError(f"{what} is not an image that Pillow can read ({error}).") from error
+
+
+def _encoded(source: Any, what: str) -> Any:
+    """What Pillow opens: a file's path, or an open file. Raises ImageError for what is missing or no source of images."""
+    if is_url(source):
+        return io.BytesIO(fetch(source, what))
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return io.BytesIO(source)
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source).expanduser()
+        if not path.is_file():
+            raise ImageError(f"{what}: there is no such file.")
+        if not path.stat().st_size:
+            raise ImageError(f"{what} is empty (0 bytes).")
+        return path
+    if hasattr(source, "read"):
+        return source
+    alone = " Here one image is taken, not a list." if isinstance(source, (list, tuple)) else ""
+    raise ImageError(f"{what}: expected a path, a URL, a PIL image, an array, a tensor, bytes or a file object.{alone}")
 
 
 def _check_size(size: tuple[int, int], what: str) -> None:

@@ -17,6 +17,7 @@ from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.errors import InputError
 from seal_sdk.images import mask_digest, pixels_digest, read_picture, subject_mask, warn_if_inverted
 from seal_sdk.images.boxes import Box, scale_box
+from seal_sdk.images.download import is_url, public_url
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
 
 
@@ -103,5 +104,6 @@ def _resize_mask(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.b
 
 def default_name(image: Any, reference: Reference) -> str:
     """A name for an identity that was given none: the file's stem, or the start of the pixels' digest."""
-    stem = Path(image).stem if isinstance(image, (str, Path)) else ""
+    path = public_url(image) if is_url(image) else image
+    stem = Path(path).stem if isinstance(path, (str, Path)) else ""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "identity-" + pixels_digest(reference.image)[:8]

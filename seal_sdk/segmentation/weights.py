@@ -13,6 +13,7 @@ from segment_anything import sam_model_registry
 from segment_anything.modeling import Sam
 
 from seal_sdk.errors import ConfigError, WeightsNotFound
+from seal_sdk.locations import OFFLINE_VARIABLE, is_offline
 from seal_sdk.segmentation.sam import SamSegmenter
 from seal_sdk.segmentation.weight_files import file_digest, read_tensors
 
@@ -53,6 +54,8 @@ def _official(kind: str) -> Path:
         return path
     prefix = path.stem.rsplit("_", 1)[-1]
     try:
+        if is_offline():
+            raise OSError(f"{OFFLINE_VARIABLE} is set")
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(OFFICIAL + path.name, str(path), hash_prefix=prefix)
     except (OSError, RuntimeError, HTTPException) as error:

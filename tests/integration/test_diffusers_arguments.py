@@ -285,6 +285,21 @@ def test_a_batch_of_embeddings(session):
     assert np.array_equal(batch.images[3], by_diffusers(session, **embeds[1])[0])
 
 
+@pytest.mark.parametrize("clip_skip", [-1, 3, 1.0, True])
+def test_layers_that_cannot_be_skipped_are_refused_before_any_work(session, clip_skip):
+    calls = []
+    session.pipe.text_encoder.register_forward_pre_hook(lambda *_: calls.append(1))
+    with pytest.raises(InputError, match=f"clip_skip={clip_skip}: expected an integer from 0 to 2"):
+        session.generate(None, "a cat", clip_skip=clip_skip, **FAST, **OFF)
+    assert not calls
+
+
+def test_all_layers_but_one_can_be_skipped(session):
+    ours = session.generate(None, "a cat", seed=3, clip_skip=2, output_type="np", **FAST, **OFF)
+    theirs = session.pipe("a cat", clip_skip=2, generator=generator(), output_type="np", **FAST)
+    assert np.array_equal(ours.image, theirs.images[0])
+
+
 def test_the_settings_in_an_image_draw_it_again(with_identity):
     how = dict(prompt_2="snow", negative_prompt_2="sun", target_size=(96, 96), timesteps=[900, 500, 20], seed=4)
     drawn = with_identity.generate(None, "a red cat", crops_coords_top_left=(4, 8), appearance=SEEN, **how)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seal_sdk.cli.exit_codes import Failure
-from seal_sdk.cli.options import IMAGE, check_output, json_option, model_options, open_store, store_option
+from seal_sdk.cli.options import IMAGE, IMAGE_FILE, check_output, json_option, model_options, open_store, store_option
 from seal_sdk.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 
 @click.command("explain")
-@click.argument("image", type=IMAGE)
+@click.argument("image", type=IMAGE_FILE)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG of the match maps."
 )
 @click.option("--structure", type=IMAGE, help="The structure image that it followed, if it did.")
+@click.option("--structure-mask", type=IMAGE, help="The mask of its subject, if it was drawn with one.")
 @click.option("--layer", default="", help="Only layers whose name contains this, such as up_blocks.1.")
 @click.option("--step", type=click.IntRange(0), help="Only this denoising step, from 0.")
 @click.option("-y", "--yes", is_flag=True, help="Overwrite the output.")
@@ -35,11 +36,13 @@ if TYPE_CHECKING:
 def command(
     image: Path,
     output: Path,
-    structure: Path | None,
+    structure: Path | str | None,
+    structure_mask: Path | str | None,
     layer: str,
     step: int | None,
     yes: bool,
     model: str,
+    config: str | None,
     accelerator: str,
     precision: str,
     root: str | None,
@@ -54,26 +57,23 @@ def command(
 
     check_output(output, yes)
     settings = read_settings(image)
-    if settings.get("identities"):
-        raise Failure(f"{image} shows several identities: use generate(..., match_maps=True) and maps(identity=...).")
-    if settings["identity"] is None or settings["seed"] is None:
-        raise Failure(f"{image} was drawn without an identity, or with noise of its own: nothing can be explained.")
-    if settings.get("embeds"):
-        raise Failure(f"{image} was drawn from embeddings, which it does not hold: use generate(..., match_maps=True).")
-    if settings["structure"] is not None and structure is None:
-        raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
+    _check_explainable(image, settings, structure)
 
     from PIL import Image
 
     from seal_sdk import IdentitySession
+    from seal_sdk.images import fetch_images
 
+    picture, mask = fetch_images([structure, structure_mask])
     identities = open_store(root)
     digests = [each["digest"] for each in settings.get("references") or [settings["identity"]]]
     for digest in digests:
         identities.resolve(digest)  # mistakes are reported before a model is loaded
-    with IdentitySession(model, store=identities, accelerator=accelerator, precision=precision) as session:
+    with IdentitySession(
+        model, store=identities, config=config, accelerator=accelerator, precision=precision
+    ) as session:
         references = tuple(session.identities[digest] for digest in digests)
-        drawn = redraw(session, settings, references, structure)
+        drawn = redraw(session, settings, references, picture, mask)
         (shown,) = drawn.maps(layer=layer, step=step)
         same = drawn.image.tobytes() == Image.open(image).convert("RGB").tobytes()
         shown.draw(_stacked([each.image for each in references]), drawn.image).save(output, format="PNG")
@@ -84,6 +84,25 @@ def command(
         print_json(facts)
         return
     click.echo(f"{output}: {len(shown.matches)} layers and steps, {drawn.coverage[0]:.0%} of the tokens infused.")
+
+
+def _check_explainable(image: Path, settings: dict[str, Any], structure: Path | str | None) -> None:
+    """Raise Failure or UsageError for an image that cannot be drawn again from these settings."""
+    if settings.get("identities"):
+        raise Failure(f"{image} shows several identities: use generate(..., match_maps=True) and maps(identity=...).")
+    if settings["identity"] is None or settings["seed"] is None:
+        raise Failure(f"{image} was drawn without an identity, or with noise of its own: nothing can be explained.")
+    if settings.get("embeds"):
+        raise Failure(f"{image} was drawn from embeddings, which it does not hold: use generate(..., match_maps=True).")
+    if settings.get("ip_adapter") or set(settings.get("cross_attention_kwargs") or {}) - {"scale"}:
+        raise Failure(
+            f"{image} was drawn with an IP-Adapter or attention processors of its own, which a new session does not have: use "
+            "generate(..., match_maps=True)."
+        )
+    if settings["structure"] is not None and settings["structure_control"]["control"] == "controlnet":
+        raise Failure(f"{image} followed a ControlNet, which it does not hold: use generate(..., match_maps=True).")
+    if settings["structure"] is not None and structure is None:
+        raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
 
 
 def _stacked(pictures: list[Image.Image]) -> Image.Image:
@@ -99,7 +118,11 @@ def _stacked(pictures: list[Image.Image]) -> Image.Image:
 
 
 def redraw(
-    session: IdentitySession, settings: dict[str, Any], references: tuple[Identity, ...], structure: Path | None
+    session: IdentitySession,
+    settings: dict[str, Any],
+    references: tuple[Identity, ...],
+    structure: Any,
+    structure_mask: Any = None,
 ) -> Generation:
     """Generate the image of these settings again, with match maps."""
     from seal_sdk import Alignment, Appearance, DeltaBridge, Structure
@@ -117,6 +140,14 @@ def redraw(
         "eta",
         "prompt_2",
         "negative_prompt_2",
+        "cross_attention_kwargs",
+        "controlnet_conditioning_scale",
+        "control_guidance_start",
+        "control_guidance_end",
+        "guess_mode",
+        "control_mode",
+        "adapter_conditioning_scale",
+        "adapter_conditioning_factor",
         *ids,
     )  # images of earlier versions lack them
     alignment, box = settings["alignment"], settings["structure_box"]
@@ -126,6 +157,7 @@ def redraw(
         settings["prompt"],
         identity=references,
         structure_box=box and tuple(box),
+        structure_mask=structure_mask,
         **{key: settings[key] for key in same + size},
         **{key: settings[key] for key in later if key in settings},
         alignment=Alignment(alignment["enabled"], fill),

@@ -27,6 +27,7 @@ NOTICEABLE = 0.2  # seconds of waiting for the store that are worth telling
 @click.option("--structure", type=IMAGE, help="Image whose pose and layout to follow.")
 @click.option("--structure-prompt", help="What the structure image shows, such as 'a mesh of a tiger'.")
 @click.option("--structure-box", callback=parse_box, metavar="X0,Y0,X1,Y1", help="Its subject, in its pixels.")
+@click.option("--structure-mask", type=IMAGE, help="Its subject as an image: white on black, or a cut-out.")
 @click.option("--negative-prompt", help="What the image should not show.")
 @click.option("--seed", type=click.IntRange(0), help="Drawn and printed where not given.")
 @click.option("--steps", type=click.IntRange(1), help="Denoising steps.")
@@ -41,9 +42,10 @@ def command(
     name: str,
     prompt: str,
     output: Path,
-    structure: Path | None,
+    structure: Path | str | None,
     structure_prompt: str | None,
     structure_box: Box | None,
+    structure_mask: Path | str | None,
     negative_prompt: str | None,
     seed: int | None,
     steps: int | None,
@@ -52,6 +54,7 @@ def command(
     width: int | None,
     yes: bool,
     model: str,
+    config: str | None,
     accelerator: str,
     precision: str,
     root: str | None,
@@ -61,20 +64,26 @@ def command(
     check_output(output, yes)
 
     from seal_sdk import IdentitySession
-    from seal_sdk.images import read_image
+    from seal_sdk.images import fetch_images, read_image, read_mask
 
     identities = open_store(root)
     identities.resolve(name)  # mistakes are reported before a model is loaded
-    if structure is not None:
-        read_image(structure)
-    with IdentitySession(model, store=identities, accelerator=accelerator, precision=precision) as session:
+    picture, mask = fetch_images([structure, structure_mask])
+    if picture is not None:
+        read_image(picture)
+    if mask is not None:
+        read_mask(mask)
+    with IdentitySession(
+        model, store=identities, config=config, accelerator=accelerator, precision=precision
+    ) as session:
         started = time.perf_counter()
         generation = session.generate(
-            structure,
+            picture,
             prompt,
             identity=name,
             structure_prompt=structure_prompt,
             structure_box=structure_box,
+            structure_mask=mask,
             negative_prompt=negative_prompt,
             num_inference_steps=steps,
             guidance_scale=guidance_scale,

@@ -32,15 +32,16 @@ from seal_sdk.locations import store_location
 @store_option
 @json_option
 def command(
-    image: Path,
+    image: Path | str,
     name: str,
     prompt: str,
     box: Box | None,
-    mask: Path | None,
+    mask: Path | str | None,
     timesteps: str | int | list[int] | None,
     tokens: str | None,
     quantization: str | None,
     model: str,
+    config: str | None,
     accelerator: str,
     precision: str,
     root: str | None,
@@ -48,7 +49,7 @@ def command(
 ) -> None:
     """Register a reference image. If it is already in the store, nothing is computed."""
     from seal_sdk import Callback, Identity, IdentitySession
-    from seal_sdk.images import read_picture, subject_mask
+    from seal_sdk.images import fetch_images, read_picture, subject_mask
     from seal_sdk.segmentation import subject_from
     from store import valid_name
 
@@ -59,22 +60,25 @@ def command(
             hits.append(hit)
 
     valid_name(name)  # mistakes are reported before a model is loaded
-    reference = read_picture(image)
-    marked = subject_mask(reference, box, mask)
+    picture, mask_picture = fetch_images([image, mask])
+    reference = read_picture(picture)
+    marked = subject_mask(reference, box, mask_picture)
     if box is not None or marked is not None:
         subject_from(reference.image, box=box, mask=marked)
-    with IdentitySession(model, store=store_location(root), accelerator=accelerator, precision=precision) as session:
+    with IdentitySession(
+        model, store=store_location(root), config=config, accelerator=accelerator, precision=precision
+    ) as session:
         appearance = replace(
             session.appearance,
             tokens=tokens or session.appearance.tokens,
             quantization=quantization or session.appearance.quantization,
         )
         identity = session.register(
-            image,
+            picture,
             prompt=prompt,
             name=name,
             box=box,
-            mask=mask,
+            mask=mask_picture,
             timesteps=timesteps,
             appearance=appearance,
             callbacks=[Hits()],

@@ -19,8 +19,9 @@ import torch
 from diffusers import StableDiffusionXLControlNetPipeline
 from safetensors import safe_open
 
+from seal_sdk.backbone.control import load_controlnet
 from seal_sdk.backbone.fingerprint import fingerprint
-from seal_sdk.backbone.loading import load_controlnet, quiet_unless_terminal
+from seal_sdk.backbone.loading import quiet_unless_terminal
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.errors import ConfigError, WeightsNotFound
 from seal_sdk.evaluation.baselines.loop import Question

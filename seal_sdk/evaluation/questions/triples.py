@@ -12,6 +12,7 @@ from seal_sdk.method.anchor_align import Transform, anchor_transform
 from seal_sdk.pocket import world
 
 KINDS = tuple(kind for kind in world.KINDS if kind != "photo")
+SHORT = "short"  # the wording of these questions; others are in `wordings`
 PLAIN, COLOR = "plain", "color"  # kinds of questions; "color" prompts name another coat colour (`conflicts`)
 _ATTEMPTS = 200
 
@@ -36,6 +37,7 @@ class Triple:
         truth: The photo that a perfect method would generate.
         prompt: Prompt of the image.
         question: `PLAIN` or `COLOR`.
+        wording: How the prompts are worded, one of `wordings.WORDINGS`.
     """
 
     seed: int
@@ -51,6 +53,12 @@ class Triple:
     truth: world.Rendering
     prompt: str
     question: str = PLAIN
+    wording: str = SHORT
+
+    @property
+    def task(self) -> str:
+        """What is asked and how it is worded, as one name."""
+        return self.question if self.wording == SHORT else f"{self.question}-{self.wording}"
 
 
 def triples(

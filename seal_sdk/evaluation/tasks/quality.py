@@ -15,7 +15,8 @@ from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.networks.joints import WEIGHTS as JOINTS
 from seal_sdk.evaluation.networks.segmenter import WEIGHTS as SEGMENTER
 from seal_sdk.evaluation.questions.conflicts import recoloured
-from seal_sdk.evaluation.questions.triples import KINDS, Triple, triples
+from seal_sdk.evaluation.questions.triples import KINDS, SHORT, Triple, triples
+from seal_sdk.evaluation.questions.wordings import reworded
 from seal_sdk.evaluation.score import Score
 from seal_sdk.evaluation.scorebook import ScoreBook
 from seal_sdk.evaluation.statistics import Summary, summarize
@@ -69,11 +70,29 @@ def measure_quality(
     setup: Setup = Setup(),
     scores: Path | None = None,
 ) -> Results:
-    """Score every method on the triples of some seeds. Shows progress on a terminal.
+    """`measure_wordings` with the plain prompts alone."""
+    measured = measure_wordings(
+        seeds, methods, (SHORT,), kinds=kinds, conflict_methods=conflict_methods, setup=setup, scores=scores
+    )
+    return measured[SHORT]
+
+
+def measure_wordings(
+    seeds: Sequence[int],
+    methods: Sequence[Method],
+    wordings: Sequence[str],
+    *,
+    kinds: Sequence[str] = KINDS[:3],
+    conflict_methods: Sequence[Method] = (),
+    setup: Setup = Setup(),
+    scores: Path | None = None,
+) -> dict[str, Results]:
+    """Score every method on the triples of some seeds, in each wording. Shows progress on a terminal.
 
     Args:
         seeds: Seeds of the world.
         methods: What is compared.
+        wordings: Some of `wordings.WORDINGS`; the results are by their names.
         kinds: Kinds of structure images.
         conflict_methods: Methods that also answer the questions with another prompted colour (`conflicts.recoloured`).
         setup: Settings that all methods share.
@@ -84,7 +103,7 @@ def measure_quality(
     """
     plain = list(triples(seeds, tuple(kinds)))
     recolored = list(recoloured(plain)) if conflict_methods else []
-    total = len(plain) * len(methods) + len(recolored) * len(conflict_methods)
+    total = (len(plain) * len(methods) + len(recolored) * len(conflict_methods)) * len(wordings)
     with _session(setup) as session, tqdm(total=total, unit="picture", disable=None) as bar:
         book = ScoreBook(scores, _facts(setup, session)) if scores else None
         sampling = {"num_inference_steps": setup.steps, "guidance_scale": setup.guidance}
@@ -100,7 +119,11 @@ def measure_quality(
                 on_score=lambda triple, score: bar.update(),
             )
 
-        return Results(plain, answers(plain, methods), recolored, answers(recolored, conflict_methods))
+        def results(wording: str) -> Results:
+            asked, conflicts = list(reworded(plain, wording)), list(reworded(recolored, wording))
+            return Results(asked, answers(asked, methods), conflicts, answers(conflicts, conflict_methods))
+
+        return {wording: results(wording) for wording in wordings}
 
 
 def _facts(setup: Setup, session: IdentitySession) -> dict[str, Any]:

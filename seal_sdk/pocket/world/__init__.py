@@ -6,7 +6,7 @@ The embedded model is trained on its images, and generated images are measured a
 from __future__ import annotations
 
 from .body import PARTS
-from .captions import caption, vocabulary, words
+from .captions import caption, place, vocabulary, words
 from .identity import COLORS, PATTERNS, SPECIES, Identity, color_name, sample_identity
 from .kinds import KINDS
 from .pose import Pose, sample_pose
@@ -30,6 +30,7 @@ __all__ = [
     "Scene",
     "caption",
     "color_name",
+    "place",
     "render",
     "sample",
     "sample_identity",

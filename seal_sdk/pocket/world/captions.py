@@ -75,7 +75,12 @@ def caption(
     subject = _subject(identity, say_color if color is None else color, say_pattern if pattern is None else pattern)
     if chance(0.08):
         return f"{opening} {subject}"
-    return f"{opening} {subject}, {scene.name}" if chance(0.35) else f"{opening} {subject} {_PLACES[scene.name]}"
+    return f"{opening} {subject}, {scene.name}" if chance(0.35) else f"{opening} {subject} {place(scene)}"
+
+
+def place(scene: Scene) -> str:
+    """Where a subject in the scene is, such as "on snow"."""
+    return _PLACES[scene.name]
 
 
 def _subject(identity: Identity, color: bool, pattern: bool) -> str:

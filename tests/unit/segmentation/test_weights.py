@@ -67,3 +67,11 @@ def test_a_connection_that_breaks_says_what_to_do(tiny_official, tmp_path, monke
     monkeypatch.setattr(torch.hub, "download_url_to_file", broken)
     with pytest.raises(WeightsNotFound, match=r"sam_vit_b_.*SEAL_SAM_WEIGHTS.*box="):
         load_sam()
+
+
+def test_seal_offline_downloads_no_weights(monkeypatch, tmp_path):
+    monkeypatch.setattr(weights, "user_cache_path", lambda _: tmp_path)
+    monkeypatch.setattr(weights.torch.hub, "download_url_to_file", lambda *_, **__: pytest.fail("asked for weights"))
+    monkeypatch.setenv("SEAL_OFFLINE", "1")
+    with pytest.raises(WeightsNotFound, match="SEAL_OFFLINE is set"):
+        load_sam("vit_b")
