@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from fixtures import ip_adapter, tiny_modular
 from fixtures.pipeline_states import compiled, compiled_blocks, compiled_forward, compiled_in_place, small
+from PIL import Image
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession, Structure
 from seal_sdk.backbone.sdxl import SDXLBackbone
+from seal_sdk.modular import DeltaBridgeGuidance, IdentityBlocks
 
 BOX = (20.0, 20.0, 100.0, 110.0)
 HOW = dict(prompt="a photo of a cat", box=BOX, timesteps=1)
@@ -147,3 +150,30 @@ def test_an_identity_registered_uncompiled_is_found(tiny_pipeline, tmp_path, ref
         digest = session.register(reference_image, **HOW, name="cat").digest
     with open_session(compiled(tiny_pipeline()), tmp_path) as session:
         assert session.register(reference_image, **HOW, name="cat").digest == digest
+
+
+def test_with_ip_adapters_it_draws_what_it_draws_uncompiled(tiny_pipeline, tmp_path, reference_image):
+    drawn = []
+    for is_compiled in (False, True):
+        pipe = ip_adapter.load(small(tiny_pipeline()), "plain")
+        if is_compiled:
+            pipe.unet.compile_repeated_blocks(backend="eager")
+        with open_session(pipe, tmp_path) as session:
+            session.register(reference_image, **HOW, name="cat")
+            given = dict(ip_adapter_image=Image.new("RGB", (40, 30), "navy"), num_inference_steps=2, seed=1)
+            drawn.append(session.generate(None, "a red cat", output_type="np", **given).image)
+    assert np.array_equal(*drawn)
+
+
+def test_modular_blocks_draw_what_they_draw_uncompiled(tiny_pipeline, tmp_path, reference_image):
+    drawn, backend = [], Backend()
+    for pipe in (small(tiny_pipeline()), compiled(tiny_pipeline(), backend)):
+        with open_session(pipe, tmp_path) as session:
+            cat = session.register(reference_image, **HOW, name="cat")
+        blocks = tiny_modular.modular(IdentityBlocks(), pipe, guider=DeltaBridgeGuidance(guidance_scale=4.0))
+        given = dict(prompt="a red cat", num_inference_steps=2, generator=torch.Generator().manual_seed(1))
+        how = dict(identity=cat, appearance=Appearance(tau=-1.0), output_type="latent", output="latents")
+        drawn.append(blocks(**given, **how))
+    assert torch.equal(*drawn) and backend.count > 0
+    plain = blocks(**given | {"generator": torch.Generator().manual_seed(1)}, output_type="latent", output="latents")
+    assert not torch.allclose(drawn[1], plain, atol=1e-3)
