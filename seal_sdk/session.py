@@ -21,6 +21,7 @@ from seal_sdk.errors import ConfigError
 from seal_sdk.generation import ImageArguments, ImageGenerator, NoiseArguments, Request, Settings, make_requests
 from seal_sdk.generation.arguments import DiffusersArguments, check_names, named, pick
 from seal_sdk.generation.call import Call
+from seal_sdk.generation.picture import PictureArguments
 from seal_sdk.generation.regions import SubjectBinder
 from seal_sdk.generation.request import check_reference_prompt, check_requests
 from seal_sdk.generation.settings import check_attention, check_output_type, make_sampling, structure_for
@@ -191,6 +192,7 @@ class IdentitySession:
         delta_bridge: DeltaBridge | None = None,
         structure_control: Structure | None = None,
         match_maps: bool = False,
+        overlay: bool = True,
         callbacks: Sequence[Callback] = (),
         **diffusers: Unpack[DiffusersArguments],
     ) -> Generation:
@@ -206,6 +208,7 @@ class IdentitySession:
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels (default: of a cut-out what is opaque, else what the segmenter finds).
         match_maps: keep what ``Generation.maps()`` shows.
+        overlay: with ``image`` and ``mask_image``, whether the picture stays bit for bit as it is outside of the mask.
         height, width: in pixels. diffusers: further arguments of diffusers' pipelines (`DiffusersArguments`), which mean what they mean
         there. Prompt edits (``DeltaBridge.override``) compare ``prompt`` only: not ``prompt_2``, nor ``prompt_embeds``.
         Raises InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.
@@ -216,7 +219,8 @@ class IdentitySession:
             step_callback = StepCallback(
                 diffusers.get("callback_on_step_end"), diffusers.get("callback_on_step_end_tensor_inputs", ("latents",))
             )
-            check_output_type(output_type)
+            pictures = pick(PictureArguments, diffusers).read(self.backbone.geometry.channels)
+            check_output_type(output_type, pictures)
             settings = Settings(
                 alignment or self.alignment,
                 appearance or self.appearance,
@@ -226,12 +230,13 @@ class IdentitySession:
                     self.backbone,
                     self.sampling_defaults,
                     (height, width),
-                    num_inference_steps,
-                    guidance_scale,
+                    (num_inference_steps, guidance_scale),
                     diffusers,
+                    pictures,
                 ),
                 output_type,
                 match_maps,
+                overlay,
                 pick(ControlArguments, diffusers),
             )
             requests = make_requests(
@@ -243,6 +248,7 @@ class IdentitySession:
                     structure_box,
                     structure_mask,
                     negative_prompt,
+                    picture=pictures,
                     size_ids=pick(SizeIds, diffusers),
                     embeds=pick(PromptEmbeds, diffusers).split(),
                     **named(ImageArguments, diffusers),
@@ -313,7 +319,7 @@ class IdentitySession:
         call = Call(self.backbone, settings, lambda: self.segmenter, repairer)
         for identity in {each for request in requests for each in request.identities}:
             identity.check_model(call.model)
-        tell("on_generate_start", len(requests), settings.sampling.num_inference_steps)
+        tell("on_generate_start", len(requests), settings.sampling.num_timesteps)
         on_step_end = partial(step_callback, self.pipe, tell)
         drawn = ImageGenerator(call, self._cache).generate(requests, on_step_end)
         generation = replace(drawn, restored=repairer.names)

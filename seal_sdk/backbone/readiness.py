@@ -39,11 +39,11 @@ def _scheduler(pipe: Any, unet: Any) -> str | None:
 
 def _channels(pipe: Any, unet: Any) -> str | None:
     takes, given = unet.config["in_channels"], pipe.vae.config["latent_channels"]
-    if takes == given:
+    if takes in (given, 2 * given + 1):  # with a mask and a masked picture beside the latents
         return None
     return (
-        f"The UNet takes {takes} channels and the VAE's latents have {given}: it is made for inpainting or editing, and wants a masked "
-        "image beside the latents. Use the base model's UNet."
+        f"The UNet takes {takes} channels and the VAE's latents have {given}: it is made for editing, and wants another image beside the "
+        "latents. Use the base model's UNet, or one for inpainting."
     )
 
 

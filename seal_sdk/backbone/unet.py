@@ -25,6 +25,7 @@ from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.image_prompt import ImagePrompt
 from seal_sdk.backbone.ip_adapter import IPAdapters, image_branch
 from seal_sdk.backbone.lock import exclusive
+from seal_sdk.backbone.picture import Pictures
 from seal_sdk.backbone.pipeline_state import PipelineState, lend
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
 from seal_sdk.backbone.prompts import warn_if_truncated
@@ -32,7 +33,8 @@ from seal_sdk.backbone.readiness import check_pipeline
 from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
-from seal_sdk.backbone.vae import decode_latents, encode_image
+from seal_sdk.backbone.vae import decode_latents, encode_pixels
+from seal_sdk.backbone.window import WHOLE, Window
 from seal_sdk.errors import InputError, UnsupportedModel
 from seal_sdk.method.noise_level import NoiseLevel
 
@@ -51,12 +53,15 @@ class UNetBackbone(ABC):
     text_encoders: ClassVar[tuple[str, ...]]
     unread_layers: ClassVar[int]
     """How many of the text encoders' last layers its pipelines leave out without ``clip_skip``."""
+    img2img_strength: ClassVar[float]
+    inpaint_strength: ClassVar[float]
     upcasts_vae: ClassVar[bool]
     """Whether its pipelines run a VAE in fp32 that overflows in fp16."""
 
     def __init__(self, pipe: Any, controlnet: nn.Module | None = None) -> None:
         self.pipe, self.controlnet = pipe, controlnet
         self._fingerprints = Fingerprints()
+        self._unmasked: dict[object, Tensor] = {}
 
     @classmethod
     @abstractmethod
@@ -116,7 +121,13 @@ class UNetBackbone(ABC):
         """Its latents: size, channels, grids."""
         factor, config = self.pipe.vae_scale_factor, self._unet.config
         halvings = len(config["down_block_types"]) - 1
-        return LatentGeometry(factor, config["in_channels"], halvings, config["sample_size"] * factor)
+        channels = self.pipe.vae.config["latent_channels"]
+        return LatentGeometry(factor, channels, halvings, config["sample_size"] * factor)
+
+    @property
+    def pictures(self) -> Pictures:
+        """How pictures and masks become what the model paints into."""
+        return Pictures(self, self._fingerprints.of, self._unmasked)
 
     @property
     def modules(self) -> list[nn.Module]:
@@ -193,8 +204,8 @@ class UNetBackbone(ABC):
 
     def encode_image(self, image: Image.Image) -> Tensor:
         """Latents (1, C, h, w) of an RGB image; the same image always gives the same latents. Raises NumericalError."""
-        latents = encode_image(self.pipe.vae, self.pipe.image_processor, image, self.device, self.upcasts_vae)
-        return latents.to(self.dtype)
+        pixels = self.pipe.image_processor.preprocess(image).to(self.device)
+        return encode_pixels(self.pipe.vae, pixels, self.upcasts_vae).to(self.dtype)
 
     def decode(self, latents: Tensor, output_type: str) -> Any:
         """One image of latents (1, C, h, w), in diffusers' ``output_type``. Raises NumericalError."""
@@ -241,23 +252,29 @@ class UNetBackbone(ABC):
         num_inference_steps: int,
         generators: Sequence[torch.Generator] | torch.Generator | None = None,
         schedule: CustomSchedule = OWN_SCHEDULE,
+        window: Window = WHOLE,
     ) -> DiffusersSampler:
         """A copy of the pipeline's scheduler, set up for one call.
 
         generators: one per image or one for all, for schedulers that draw noise.
-        schedule: its own steps come before num_inference_steps. Raises InputError where the scheduler does not take it.
+        schedule: its own steps come before num_inference_steps. window: the part that is sampled.
+        Raises InputError where the scheduler does not take the schedule, or the window leaves nothing of it.
         """
         arguments = self.pipe.prepare_extra_step_kwargs(generators, schedule.eta)
-        return DiffusersSampler(self.pipe.scheduler, num_inference_steps, self.device, arguments, schedule)
+        return DiffusersSampler(self.pipe.scheduler, num_inference_steps, self.device, arguments, schedule, window)
 
     @contextmanager
     def sampling(
-        self, guidance_scale: float, num_inference_steps: int, cross_attention_kwargs: Mapping[str, Any] | None = None
+        self,
+        guidance_scale: float,
+        num_timesteps: int,
+        window: Window = WHOLE,
+        cross_attention_kwargs: Mapping[str, Any] | None = None,
     ) -> Iterator[PipelineState]:
         """While inside, step callbacks see this call's state; afterwards the pipeline is as it was found."""
         with (
             kept_scales(self._unet, *self._text_encoders),
-            lend(self.pipe, guidance_scale, num_inference_steps, cross_attention_kwargs) as state,
+            lend(self.pipe, guidance_scale, num_timesteps, window, cross_attention_kwargs) as state,
         ):
             yield state
 
@@ -270,11 +287,12 @@ class UNetBackbone(ABC):
         guidance_scale: float | None = None,
         control: ActiveControl | None = None,
         cross_attention_kwargs: Mapping[str, Any] | None = None,
+        mask_input: Tensor | None = None,
     ) -> Tensor:
         """What the UNet predicts, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning."""
         with image_branch(self._unet, conditioning.image_embeds) as images:
             prediction: Tensor = self.pipe.unet(
-                noisy,
+                self.pictures.model_input(noisy, mask_input),
                 timestep,
                 encoder_hidden_states=conditioning.embeds,
                 timestep_cond=self._guidance_embedding(noisy, guidance_scale),

@@ -22,6 +22,7 @@ from seal_sdk.generation.guidance import BridgeStep, GuidanceRows, guide
 from seal_sdk.generation.infusion_hooks import install_infusion
 from seal_sdk.generation.infusion_step import Step, infused_forward, transfer
 from seal_sdk.generation.plan import ImagePlan
+from seal_sdk.generation.start import Start
 from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.match_maps import LayerMatches
 from seal_sdk.method.schedules import active
@@ -46,27 +47,28 @@ class ImageRecord:
 class DenoisingLoop:
     """The loop of one call. records: one per image."""
 
-    def __init__(self, call: Call, sampler: Sampler, plans: Sequence[ImagePlan]) -> None:
-        self.call, self.sampler, self.plans = call, sampler, plans
+    def __init__(self, call: Call, sampler: Sampler, plans: Sequence[ImagePlan], start: Start) -> None:
+        self.call, self.sampler, self.plans, self.start = call, sampler, plans, start
         self.current = CurrentForward()
         self.records = [ImageRecord() for _ in plans]
 
     @torch.no_grad()
-    def run(self, latents: Tensor, state: SamplingState, on_step_end: OnStepEnd) -> Tensor:
+    def run(self, state: SamplingState, on_step_end: OnStepEnd) -> Tensor:
         """Latents (B, C, h, w) after all timesteps. state: read at every step, since callbacks may change it."""
-        timesteps = self.sampler.timesteps
+        latents, kept = self.start.latents, self.start.kept
         with self.call.backbone.hooks() as hooks:
             self._install(hooks)
-            for index, timestep in enumerate(timesteps):
+            for index, timestep in enumerate(self.sampler.timesteps):
                 if state.interrupted:
                     break
-                step = Step(index, timestep, index / max(len(timesteps) - 1, 1))
+                step = Step(index, timestep, self.sampler.progress(index))
                 noisy = self.sampler.model_input(latents, timestep)
                 predictions = [
                     self._predict(number, step, noisy[number : number + 1], state.guidance_scale)
                     for number in range(len(self.plans))
                 ]
                 latents = self.sampler.step(torch.cat(predictions), timestep, latents)
+                latents = latents if kept is None else kept.restore(latents, index)
                 latents = on_step_end(index, timestep, latents)
         return latents
 
@@ -85,7 +87,7 @@ class DenoisingLoop:
         forward = infused_forward(self.call, plan, rows, step)
         self.current.forward = forward
         try:
-            output = self._model(plan, rows, noisy, step, guidance_scale)
+            output = self._model(number, rows, noisy, step, guidance_scale)
         finally:
             self.current.forward = None
         record.coverages += forward.coverage
@@ -111,9 +113,10 @@ class DenoisingLoop:
         return BridgeStep.at(self.call.settings.delta_bridge, gamma, plan.appearance is not None)
 
     def _model(
-        self, plan: ImagePlan, rows: Mapping[str, Conditioning], noisy: Tensor, step: Step, guidance_scale: float
+        self, number: int, rows: Mapping[str, Conditioning], noisy: Tensor, step: Step, guidance_scale: float
     ) -> Tensor:
         """What the model predicts of all rows, (rows, C, h, w)."""
+        plan = self.plans[number]
         self.call.meter.unet_rows += len(rows)
         inputs = [self._structure_input(plan, step) if name == STRUCTURE else noisy for name in rows]
         return self.call.backbone.predict(
@@ -123,7 +126,16 @@ class DenoisingLoop:
             guidance_scale=guidance_scale,
             control=self._control(plan, rows, step),
             cross_attention_kwargs=self.call.settings.sampling.cross_attention_kwargs,
+            mask_input=self._mask_input(number, rows),
         )
+
+    def _mask_input(self, number: int, rows: Mapping[str, Conditioning]) -> Tensor | None:
+        """(rows, 1 + C, h, w), for models that take a mask. Of the structure image everything is to be painted."""
+        if self.start.mask_inputs is None:
+            return None
+        own = self.start.mask_inputs[number : number + 1]
+        everything = self.call.backbone.pictures.unmasked_input(*self.call.latent_size) if STRUCTURE in rows else own
+        return torch.cat([everything if name == STRUCTURE else own for name in rows])
 
     def _structure_input(self, plan: ImagePlan, step: Step) -> Tensor:
         row = plan.structure.row

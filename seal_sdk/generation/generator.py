@@ -7,19 +7,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from seal_sdk.backbone.base import Sampler
 from seal_sdk.backbone.finite import check_finite
-from seal_sdk.errors import InputError
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.denoise import DenoisingLoop, OnStepEnd
 from seal_sdk.generation.metadata import describe
-from seal_sdk.generation.plan import Planner
+from seal_sdk.generation.painting import Painting
+from seal_sdk.generation.plan import Canvas, Planner
 from seal_sdk.generation.prompt_edits import NO_WORDS
 from seal_sdk.generation.reading import reading
-from seal_sdk.generation.request import Request
+from seal_sdk.generation.request import Request, generators_of
+from seal_sdk.generation.start import start_sampling
 from seal_sdk.generation.structure import AlignedStructure
 from seal_sdk.generation.subject_planner import SubjectPlanner
 from seal_sdk.identity import Identity
@@ -45,51 +45,51 @@ class ImageGenerator:
             warnings.warn(NO_WORDS, UserWarning, stacklevel=4)  # the caller of IdentitySession.generate
         sampler = self._sampler(requests)
         with (
-            self._sampling() as state,
+            self._sampling(sampler) as state,
             reading(self.call, self.cache, identities, sampler.timesteps) as readers,
         ):
-            structures = [self.planner.align(request) for request in requests]
-            latents = self._initial_latents(requests, sampler)
+            paintings = [self.planner.place(request) for request in requests]
+            structures = [self.planner.align(*each) for each in zip(requests, paintings, strict=True)]
+            with self.call.meter.phase("start"):
+                start = start_sampling(self.call, requests, paintings, sampler)
             planner = SubjectPlanner(self.call, readers) if readers else None
             plans = [
-                self.planner.plan(request, structure, planner)
-                for request, structure in zip(requests, structures, strict=True)
+                self.planner.plan(request, Canvas(painting, structure), planner)
+                for request, painting, structure in zip(requests, paintings, structures, strict=True)
             ]
-            loop = DenoisingLoop(self.call, sampler, plans)
+            loop = DenoisingLoop(self.call, sampler, plans, start)
             with self.call.meter.phase("denoise"):
-                latents = loop.run(latents, state, on_step_end)
+                latents = loop.run(state, on_step_end)
             check_finite(latents, "the denoised latents")
-            images = self._decode(latents)
+            images = self._decode(latents, paintings)
         return self._result(requests, structures, images, loop, readers)
 
-    def _sampling(self) -> Any:
+    def _sampling(self, sampler: Sampler) -> Any:
         sampling = self.call.settings.sampling
         return self.call.backbone.sampling(
-            sampling.guidance_scale, sampling.num_inference_steps, sampling.cross_attention_kwargs
+            sampling.guidance_scale, len(sampler.timesteps), sampling.window, sampling.cross_attention_kwargs
         )
 
     def _sampler(self, requests: Sequence[Request]) -> Sampler:
-        generators, sampling = _generators(requests), self.call.settings.sampling
+        generators, sampling = generators_of(requests), self.call.settings.sampling
         return self.call.backbone.sampler(
-            sampling.num_inference_steps, generators if len(generators) > 1 else generators[0], sampling.schedule
+            sampling.num_inference_steps,
+            generators if len(generators) > 1 else generators[0],
+            sampling.schedule,
+            sampling.window,
         )
 
-    def _initial_latents(self, requests: Sequence[Request], sampler: Sampler) -> Tensor:
-        """Noise (B, C, h, w), the caller's or drawn, as the scheduler wants it. Raises InputError for latents that do not fit."""
-        backbone, given = self.call.backbone, self.call.settings.sampling.latents
-        shape = (len(requests), backbone.geometry.channels, *self.call.latent_size)
-        if given is not None and (tuple(given.shape) != shape or not torch.isfinite(given).all()):
-            raise InputError(f"latents of shape {tuple(given.shape)}: expected finite numbers of shape {shape}.")
-        if given is None:
-            given = backbone.draw_noise(shape, _generators(requests))
-        return given.to(backbone.device, backbone.dtype) * sampler.initial_scale
-
-    def _decode(self, latents: Tensor) -> list[Any]:
+    def _decode(self, latents: Tensor, paintings: Sequence[Painting | None]) -> list[Any]:
         output_type = self.call.settings.output_type
         if output_type == "latent":
             return list(latents)
         with self.call.meter.phase("decode"):
-            return [self.call.backbone.decode(latents[n : n + 1], output_type) for n in range(len(latents))]
+            images = [self.call.backbone.decode(latents[n : n + 1], output_type) for n in range(len(latents))]
+        overlay = self.call.settings.overlay
+        return [
+            image if painting is None else painting.finish(image, overlay)
+            for image, painting in zip(images, paintings, strict=True)
+        ]
 
     def _result(
         self,
@@ -126,13 +126,6 @@ def _identities(requests: Sequence[Request]) -> list[Identity]:
     """Each identity of the call once."""
     every = [each for request in requests for each in request.identities]
     return list({each.digest: each for each in every}.values())
-
-
-def _generators(requests: Sequence[Request]) -> list[torch.Generator]:
-    """One per image, or the only one where all images' noise is drawn at once."""
-    if requests[0].shared_generator:
-        return [requests[0].generator]
-    return [request.generator for request in requests]
 
 
 def _distance(request: Request, readers: Mapping[str, KeyValueReader]) -> float:

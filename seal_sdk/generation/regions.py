@@ -121,6 +121,17 @@ def region_masks(
     return found
 
 
+def within(mask: NDArray[np.bool_], painted: NDArray[np.bool_] | None, name: str) -> NDArray[np.bool_]:
+    """The part of a subject's mask (H, W) that is painted, None: all of it. Raises InputError where that is nothing."""
+    if painted is None:
+        return mask
+    if not (mask & painted).any():
+        raise InputError(
+            f"The region of {name!r} lies outside of mask_image, where nothing is painted: move one to the other."
+        )
+    return mask & painted
+
+
 def _is_box(region: Any) -> bool:
     """Whether these are four numbers. Paths and bytes are sequences as well, and name masks."""
     if isinstance(region, (str, bytes, bytearray, memoryview)):

@@ -15,7 +15,7 @@ from seal_sdk.errors import SubjectNotFound
 from seal_sdk.identity import Identity
 from seal_sdk.images import Picture, fit, read_image, read_picture, subject_mask, warn_if_inverted
 from seal_sdk.images.boxes import contain_box
-from seal_sdk.method.anchor_align import align_image, align_mask, anchor_transform
+from seal_sdk.method.anchor_align import Box, Transform, align_image, align_mask, anchor_transform, fit_transform
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
 
 
@@ -55,6 +55,26 @@ class AlignedStructure:
         return (self.image, *self.others)
 
 
+@dataclass(frozen=True)
+class Anchor:
+    """Where a structure image's subject is to stand.
+
+    box: (x0, y0, x1, y1) in pixels of the canvas. within: whether it must not be wider than the box; else only heights count (paper).
+    """
+
+    box: Box
+    within: bool = False
+
+    @classmethod
+    def of(cls, identity: Identity, canvas: tuple[int, int]) -> Anchor:
+        """Where the identity's subject stands on a canvas of (width, height)."""
+        return cls(contain_box(identity.box, identity.size, canvas))
+
+    def transform(self, structure_box: Box) -> Transform:
+        """From the structure image to the canvas."""
+        return (fit_transform if self.within else anchor_transform)(self.box, structure_box)
+
+
 @dataclass(frozen=True, eq=False)
 class StructureAligner:
     """Puts structure images onto a canvas of (width, height). segmenter: loaded when first asked."""
@@ -63,21 +83,28 @@ class StructureAligner:
     alignment: Alignment
     segmenter: Callable[[], SubjectSegmenter]
 
-    def align(self, given: StructureInput, identity: Identity | None, needs_mask: bool = True) -> AlignedStructure:
-        """Read a structure image and put it onto the canvas, aligned with the identity's subject unless that is switched off.
+    def align(
+        self,
+        given: StructureInput,
+        anchor: Anchor | None,
+        needs_mask: bool = True,
+        painted: NDArray[np.bool_] | None = None,
+    ) -> AlignedStructure:
+        """Read a structure image and put it onto the canvas, its subject at the anchor unless that is None or switched off.
 
         Further images of the frame are resized to the first one's size, and take its transform.
-        The segmenter is asked only when alignment or the mask needs the subject, the caller does not name it, and the image is no cut-out.
-        Raises ImageError, SubjectNotFound when it finds nobody or the aligned subject would lie outside of the canvas.
+        painted: (H, W) outside of which no subject can be. The segmenter is asked only when alignment or the mask needs the subject, the
+        caller does not name it, and the image is no cut-out.
+        Raises ImageError, SubjectNotFound when it finds nobody or the subject would lie outside of the canvas, or of what is painted.
         """
         picture = read_picture(given.image)
         image, others = picture.image, [_resized(read_image(each), picture.image.size) for each in given.others]
-        if identity is None or not self.alignment.enabled:
-            mask = self._subject(picture, given).mask if needs_mask else None
+        if anchor is None or not self.alignment.enabled:
+            mask = _fit_mask(self.find(picture, given).mask, self.canvas) if needs_mask else None
             first, *further = (fit(each, self.canvas) for each in (image, *others))
-            return AlignedStructure(first, None if mask is None else _fit_mask(mask, self.canvas), tuple(further))
-        subject = self._subject(picture, given)
-        transform = anchor_transform(contain_box(identity.box, identity.size, self.canvas), subject.box)
+            return AlignedStructure(first, _painted(mask, painted), tuple(further))
+        subject = self.find(picture, given)
+        transform = anchor.transform(subject.box)
         mask = align_mask(subject.mask, transform, self.canvas)
         if not mask.any():
             raise SubjectNotFound(
@@ -85,9 +112,11 @@ class StructureAligner:
                 "give structure_box= or switch it off with alignment=Alignment(enabled=False)."
             )
         first, *further = (align_image(each, transform, self.canvas, self.alignment.fill) for each in (image, *others))
-        return AlignedStructure(first, mask, tuple(further))
+        known = _painted(mask, painted) if needs_mask or painted is None else None
+        return AlignedStructure(first, known, tuple(further))
 
-    def _subject(self, picture: Picture, given: StructureInput) -> Subject:
+    def find(self, picture: Picture, given: StructureInput) -> Subject:
+        """The structure image's subject, in its own pixels. Raises SubjectNotFound."""
         mask = subject_mask(picture, given.box, given.mask)
         if mask is None and given.box is None:
             return self.segmenter().find(picture.image, "structure")
@@ -99,6 +128,18 @@ class StructureAligner:
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _painted(mask: NDArray[np.bool_] | None, painted: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """The part of a subject's mask that is painted."""
+    if mask is None or painted is None:
+        return mask
+    if not (mask & painted).any():
+        raise SubjectNotFound(
+            "The structure image's subject lies outside of mask_image, where nothing is painted: give structure_box= or structure_mask=, "
+            "or leave alignment on, which moves it there."
+        )
+    return mask & painted
 
 
 def _fit_mask(mask: NDArray[np.bool_], canvas: tuple[int, int]) -> NDArray[np.bool_]:

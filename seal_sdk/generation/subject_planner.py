@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
@@ -33,6 +34,14 @@ def latent_coverage(backbone: Backbone, mask: Mask, latent_size: tuple[int, int]
     return covered.to(backbone.device, backbone.dtype)
 
 
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a subject is in the image. mask: (H, W), None where nobody knows. bounds: (H, W) outside of which it cannot be."""
+
+    mask: Mask | None = None
+    bounds: Mask | None = None
+
+
 class SubjectPlanner:
     """Plans the subjects of one call's images. What depends on identity and prompts alone is computed once per call.
 
@@ -46,20 +55,19 @@ class SubjectPlanner:
         self._edited = cache(partial(_edit, call, latents))
         self._retention = cache(partial(_retention, call, self._edited))
 
-    def plan(
-        self, subject: SubjectBinding, mask: Mask | None, reference_prompt: str, prompt: str | None
-    ) -> SubjectInfusion:
-        """What is taken from a subject's references. mask: (H, W) where it is in the image, None where nobody knows.
+    def plan(self, subject: SubjectBinding, place: Place, reference_prompt: str, prompt: str | None) -> SubjectInfusion:
+        """What is taken from a subject's references.
 
         prompt: None where only its embeddings are known; the references are then not edited.
         """
         return merge_references(
-            [self._plan_reference(each, mask, reference_prompt, prompt) for each in subject.references]
+            [self._plan_reference(each, place, reference_prompt, prompt) for each in subject.references]
         )
 
     def _plan_reference(
-        self, identity: Identity, mask: Mask | None, reference_prompt: str, prompt: str | None
+        self, identity: Identity, place: Place, reference_prompt: str, prompt: str | None
     ) -> SubjectInfusion:
+        mask, bounds = place.mask, place.bounds
         call, size, positions = self.call, _latent_size(self.call, identity), _positions(self.call, identity)
         gated = call.settings.appearance.gating == "subject"
         sources = _token_masks(call, _mask(call, identity), size) if gated else None
@@ -77,6 +85,7 @@ class SubjectPlanner:
             positions,
             sources,
             targets,
+            None if bounds is None else _token_masks(call, bounds, call.latent_size),
             self._retention(identity, reference_prompt, prompt),
         )
 

@@ -31,7 +31,7 @@ from seal_sdk.evaluation.baselines.baseline import (
 )
 from seal_sdk.generation.forward import GENERATION, STRUCTURE, UNCOND, CurrentForward
 from seal_sdk.generation.settings import structure_for
-from seal_sdk.generation.structure import StructureAligner, StructureInput
+from seal_sdk.generation.structure import Anchor, StructureAligner, StructureInput
 from seal_sdk.generation.structure_sources.inject import install_injection
 from seal_sdk.identity import Identity
 from seal_sdk.images import fit
@@ -102,7 +102,9 @@ class _Loop:
         self.generator = torch.Generator("cpu").manual_seed(question.seed)
         self.sampler: DiffusersSampler = backbone.sampler(question.steps, self.generator)
         identity, canvas = question.identity, question.size[::-1]
-        aligned = StructureAligner(canvas, question.alignment, segmenter).align(question.structure_input, identity)
+        aligned = StructureAligner(canvas, question.alignment, segmenter).align(
+            question.structure_input, Anchor.of(identity, canvas)
+        )
         self.latents = self._noise(backbone.dtype) * self.sampler.initial_scale
         self.companions = {
             STRUCTURE: self._companion(aligned.image),

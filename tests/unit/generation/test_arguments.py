@@ -10,6 +10,8 @@ from diffusers import (
     StableDiffusionXLAdapterPipeline,
     StableDiffusionXLControlNetPipeline,
     StableDiffusionXLControlNetUnionPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLInpaintPipeline,
     StableDiffusionXLPipeline,
 )
 
@@ -19,12 +21,16 @@ from seal_sdk.backbone.image_prompt import ImagePrompt
 from seal_sdk.backbone.prompt_embeds import PromptEmbeds
 from seal_sdk.backbone.prompt_options import SizeIds
 from seal_sdk.backbone.schedule import CustomSchedule
+from seal_sdk.backbone.window import Window
 from seal_sdk.generation import ImageArguments, Sampling
 from seal_sdk.generation.arguments import DiffusersArguments, check_names
+from seal_sdk.generation.picture import PictureArguments
 
 NAMES = set(DiffusersArguments.__annotations__)
 PIPELINES = (
     StableDiffusionXLPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLInpaintPipeline,
     StableDiffusionXLControlNetPipeline,
     StableDiffusionXLControlNetUnionPipeline,
     StableDiffusionXLAdapterPipeline,
@@ -32,7 +38,10 @@ PIPELINES = (
 
 
 def test_every_argument_is_taken_by_somebody():
-    groups = (SizeIds, PromptEmbeds, ImagePrompt, CustomSchedule, ControlArguments, ImageArguments, Sampling)
+    groups = (
+        *(SizeIds, PromptEmbeds, ImagePrompt, CustomSchedule, ControlArguments, ImageArguments, Sampling),
+        *(PictureArguments, Window),
+    )
     taken = {each.name for group in groups for each in fields(group)}
     assert NAMES - taken == {"callback_on_step_end", "callback_on_step_end_tensor_inputs"}
 
