@@ -23,7 +23,7 @@ from diffusers.modular_pipelines.stable_diffusion_xl.denoise import (
 
 from seal_sdk.backbone.cross_attention import check_lora_scale
 from seal_sdk.backbone.finite import check_finite
-from seal_sdk.errors import ConfigError, InputError
+from seal_sdk.errors import ConfigError, InputError, UnsupportedModel
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.prompt_edits import NO_WORDS
 from seal_sdk.generation.reading import reading
@@ -95,6 +95,10 @@ def _drawing(components: Any, block_state: Any) -> Iterator[ModularLoop | None]:
         return
     backbone = components.identity_reader.backbone(components)
     backbone.check_ready()
+    if backbone.pictures.takes_mask:
+        raise UnsupportedModel(
+            "A UNet of 9 channels paints into pictures with an identity in IdentitySession.generate(image=, mask_image=), not in blocks."
+        )
     _check_inputs(components, block_state)
     call = Call(backbone, make_settings(components, block_state), _no_segmenter, _give_up)
     images = bind_images(block_state)
