@@ -167,6 +167,9 @@ class Backbone(Protocol):
     def check_options(self, options: PromptOptions) -> None:
         """Raise InputError for options that the family does not have, or that do not fit the model."""
 
+    def hooks(self) -> Hooks:
+        """A context for hooks on the model: they are gone when it is left in any way."""
+
     def check_clip_skip(self, clip_skip: int | None) -> None:
         """Raise InputError for a number of layers that the text encoders cannot skip."""
 

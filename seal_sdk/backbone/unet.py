@@ -21,6 +21,7 @@ from seal_sdk.backbone.control import ActiveControl, ControlModel, Host, control
 from seal_sdk.backbone.cross_attention import check_cross_attention, check_lora_scale
 from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.geometry import LatentGeometry
+from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.image_prompt import ImagePrompt
 from seal_sdk.backbone.ip_adapter import IPAdapters, image_branch
 from seal_sdk.backbone.lock import exclusive
@@ -100,7 +101,7 @@ class UNetBackbone(ABC):
 
     @property
     def _unet(self) -> UNet2DConditionModel:
-        """Without the wrapper of ``torch.compile``, which would ignore the method's hooks: the UNet runs uncompiled."""
+        """The UNet itself, without the wrapper of ``torch.compile``: its configuration and its modules."""
         unet: UNet2DConditionModel = getattr(self.pipe.unet, "_orig_mod", self.pipe.unet)
         return unet
 
@@ -170,6 +171,10 @@ class UNetBackbone(ABC):
     def check_ready(self) -> None:
         """Raise UnsupportedModel when the pipeline is in a state that the method cannot work with (`readiness.OBSTACLES`)."""
         check_pipeline(self.pipe, self._unet)
+
+    def hooks(self) -> Hooks:
+        """A context for hooks on the UNet: they are gone when it is left in any way."""
+        return Hooks(self.pipe.unet)
 
     def check_clip_skip(self, clip_skip: int | None) -> None:
         """Raise InputError unless this many of the text encoders' last layers can be skipped; None skips none."""
@@ -286,7 +291,7 @@ class UNetBackbone(ABC):
     ) -> Tensor:
         """What the UNet predicts, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning."""
         with image_branch(self._unet, conditioning.image_embeds) as images:
-            prediction: Tensor = self._unet(
+            prediction: Tensor = self.pipe.unet(
                 self.pictures.model_input(noisy, mask_input),
                 timestep,
                 encoder_hidden_states=conditioning.embeds,

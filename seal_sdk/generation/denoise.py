@@ -56,7 +56,7 @@ class DenoisingLoop:
     def run(self, state: SamplingState, on_step_end: OnStepEnd) -> Tensor:
         """Latents (B, C, h, w) after all timesteps. state: read at every step, since callbacks may change it."""
         latents, kept = self.start.latents, self.start.kept
-        with Hooks() as hooks:
+        with self.call.backbone.hooks() as hooks:
             self._install(hooks)
             for index, timestep in enumerate(self.sampler.timesteps):
                 if state.interrupted:

@@ -23,7 +23,6 @@ from diffusers.modular_pipelines.stable_diffusion_xl.denoise import (
 
 from seal_sdk.backbone.cross_attention import check_lora_scale
 from seal_sdk.backbone.finite import check_finite
-from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.errors import ConfigError, InputError, UnsupportedModel
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.prompt_edits import NO_WORDS
@@ -113,7 +112,7 @@ def _drawing(components: Any, block_state: Any) -> Iterator[ModularLoop | None]:
             identity.check_model(call.model)
         with (
             reading(call, components.identity_reader.cache, identities, block_state.timesteps) as readers,
-            Hooks() as hooks,
+            backbone.hooks() as hooks,
         ):
             planner = SubjectPlanner(call, readers) if readers else None
             plans = [make_plan(call, block_state, number, subjects, planner) for number, subjects in enumerate(images)]

@@ -39,8 +39,7 @@ class ImageByImage:
         """As diffusers' denoisers: sets ``noise_pred`` (B, C, h, w)."""
         noisy = block_state.scaled_latents
         step = Step(i, t, _progress(components.scheduler, block_state.timesteps, i))
-        unet = getattr(components.unet, "_orig_mod", components.unet)  # compiled code would ignore the method's hooks
-        alone = _View(components, unet=unet, guider=copy.copy(_one_pass()))
+        alone = _View(components, guider=copy.copy(_one_pass()))
         predictions = [
             self.loop.predict(
                 number, step, noisy[number : number + 1], partial(self._predict, alone, block_state, number, step)

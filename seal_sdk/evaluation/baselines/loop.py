@@ -18,7 +18,6 @@ from torch import Tensor
 
 from seal_sdk.backbone.conditioning import Conditioning, stack
 from seal_sdk.backbone.finite import check_finite
-from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.config import Alignment, Structure
@@ -71,7 +70,7 @@ def draw(
     """The picture, uint8 (H, W, 3). Raises SubjectNotFound as ``session.generate`` does."""
     with backbone.lock:
         loop = _Loop(backbone, baseline, question, segmenter)
-        with Hooks() as hooks:
+        with backbone.hooks() as hooks:
             install_injection(hooks, backbone, loop.current, structure_for(backbone, question.control))
             baseline.install(hooks, backbone, loop.current)
             latents = loop.run()
