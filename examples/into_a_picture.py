@@ -26,7 +26,8 @@ def main() -> None:
     photo = world.render(subject.identity, subject.pose, subject.scene)
     painted = world.render(other.identity, other.pose, other.scene)
     mask = np.zeros((128, 128), np.uint8)
-    mask[16:120, 12:116] = 255
+    left, top, right, bottom = (round(edge) for edge in painted.box)  # of the other one, which makes room
+    mask[top - 4 : bottom + 4, left - 4 : right + 4] = 255
     pose = world.sample_pose(np.random.default_rng(400_003), species)
     mesh = world.render(subject.identity, pose, subject.scene, kind="mesh")
 
