@@ -217,7 +217,9 @@ class IdentitySession:
             self.backbone.check_ready()
             check_names(diffusers)
             step_callback = StepCallback(
-                diffusers.get("callback_on_step_end"), diffusers.get("callback_on_step_end_tensor_inputs", ("latents",))
+                diffusers.get("callback_on_step_end"),
+                diffusers.get("callback_on_step_end_tensor_inputs", ("latents",)),
+                self.backbone.callback_embeds,
             )
             pictures = pick(PictureArguments, diffusers).read(self.backbone.geometry.channels)
             check_output_type(output_type, pictures)

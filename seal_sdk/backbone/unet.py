@@ -52,6 +52,8 @@ class UNetBackbone(ABC):
     text_encoders: ClassVar[tuple[str, ...]]
     unread_layers: ClassVar[int]
     """How many of the text encoders' last layers its pipelines leave out without ``clip_skip``."""
+    callback_embeds: ClassVar[tuple[str, ...]]
+    """diffusers' names of what a prompt becomes, where step callbacks read and change it."""
     img2img_strength: ClassVar[float]
     inpaint_strength: ClassVar[float]
     upcasts_vae: ClassVar[bool]
