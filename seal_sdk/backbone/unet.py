@@ -34,6 +34,7 @@ from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
 from seal_sdk.backbone.vae import decode_latents, encode_pixels
 from seal_sdk.backbone.window import WHOLE, Window
+from seal_sdk.backbone.words import Words
 from seal_sdk.errors import InputError, UnsupportedModel
 from seal_sdk.method.noise_level import NoiseLevel
 
@@ -194,6 +195,11 @@ class UNetBackbone(ABC):
         check_cross_attention(given, prompt, self.ip_adapters)
         if infused:
             check_lora_scale(given, self._unet, *self._text_encoders)
+
+    @property
+    def words(self) -> Words:
+        """Whether it can read words."""
+        return Words(self.pipe, self.text_encoders, self._unet.config["cross_attention_dim"])
 
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the tokenizer would cut the prompt (77 tokens for CLIP)."""
