@@ -53,8 +53,8 @@ class Pictures:
         crop: Crop = self._masks.get_crop_region(mask, width, height, pad=padding)
         return crop
 
-    def pixels(self, image: Image.Image, size: Size, crop: Crop | None = None) -> Tensor:
-        """(1, 3, H, W) float32 in [-1, 1] of an RGB image, stretched to the size."""
+    def pixels(self, image: Image.Image | Tensor, size: Size, crop: Crop | None = None) -> Tensor:
+        """(1, 3, H, W) float32 in [-1, 1] of an RGB image, or of pixels (1, 3, H, W) in [0, 1], stretched to the size."""
         return _preprocess(self._pictures, image, size, crop)
 
     def mask(self, mask: Image.Image, size: Size, crop: Crop | None = None) -> Tensor:
@@ -109,7 +109,7 @@ class Pictures:
         return self._unmasked[mark]
 
 
-def _preprocess(processor: Any, image: Image.Image, size: Size, crop: Crop | None) -> Tensor:
+def _preprocess(processor: Any, image: Image.Image | Tensor, size: Size, crop: Crop | None) -> Tensor:
     mode = "default" if crop is None else "fill"
     prepared: Tensor = processor.preprocess(image, height=size[0], width=size[1], resize_mode=mode, crops_coords=crop)
     return prepared.to(torch.float32)

@@ -33,10 +33,10 @@ from seal_sdk.backbone.readiness import check_pipeline
 from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
-from seal_sdk.backbone.vae import decode_latents, encode_pixels
+from seal_sdk.backbone.vae import check_factor, decode_latents, encode_pixels
 from seal_sdk.backbone.window import WHOLE, Window
 from seal_sdk.backbone.words import Words
-from seal_sdk.errors import InputError, UnsupportedModel
+from seal_sdk.errors import UnsupportedModel
 from seal_sdk.method.noise_level import NoiseLevel
 
 
@@ -181,14 +181,8 @@ class UNetBackbone(ABC):
 
     def check_clip_skip(self, clip_skip: int | None) -> None:
         """Raise InputError unless this many of the text encoders' last layers can be skipped; None skips none."""
-        if clip_skip is None:
-            return
-        encoders = [getattr(self.pipe, name, None) for name in self.text_encoders]
-        most = min(
-            (each.config.num_hidden_layers - self.unread_layers for each in encoders if each is not None), default=0
-        )
-        if type(clip_skip) is not int or not 0 <= clip_skip <= most:
-            raise InputError(f"clip_skip={clip_skip!r}: expected an integer from 0 to {most}, or None.")
+        if clip_skip is not None:
+            self.words.check_clip_skip(clip_skip, self.unread_layers)
 
     @property
     def ip_adapters(self) -> IPAdapters:
@@ -213,7 +207,9 @@ class UNetBackbone(ABC):
     def encode_image(self, image: Image.Image) -> Tensor:
         """Latents (1, C, h, w) of an RGB image; the same image always gives the same latents. Raises NumericalError."""
         pixels = self.pipe.image_processor.preprocess(image).to(self.device)
-        return encode_pixels(self.pipe.vae, pixels, self.upcasts_vae).to(self.dtype)
+        latents = encode_pixels(self.pipe.vae, pixels, self.upcasts_vae).to(self.dtype)
+        check_factor(latents, pixels, self.pipe.vae_scale_factor)
+        return latents
 
     def decode(self, latents: Tensor, output_type: str) -> Any:
         """One image of latents (1, C, h, w), in diffusers' ``output_type``. Raises NumericalError."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seal_sdk.errors import UnsupportedModel
+from seal_sdk.errors import InputError, UnsupportedModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +31,13 @@ class Words:
                 f"pipeline with them, or add them: pipe.register_modules({missing[0]}=...). Without them and without an identity, "
                 "generate() draws from prompt_embeds, negative_prompt_embeds and, with Stable Diffusion XL, the pooled ones."
             )
+
+    def check_clip_skip(self, clip_skip: int, unread: int) -> None:
+        """Raise InputError unless this many of the encoders' last layers can be skipped, beside those never read."""
+        encoders = [getattr(self.pipe, name, None) for name in self.encoders]
+        most = min((each.config.num_hidden_layers - unread for each in encoders if each is not None), default=0)
+        if type(clip_skip) is not int or not 0 <= clip_skip <= most:
+            raise InputError(f"clip_skip={clip_skip!r}: expected an integer from 0 to {most}, or None.")
 
     @property
     def zeros_empty_negative(self) -> bool:

@@ -38,7 +38,8 @@ class Painting:
     def pixels(self) -> Tensor:
         """(1, 3, H, W) in [-1, 1], for pictures that are not given as latents."""
         assert isinstance(self.given.image, Image.Image)
-        return self.pictures.pixels(self.given.image, self.size, self.crop)
+        exact = self.given.exact if self.crop is None else None
+        return self.pictures.pixels(self.given.image if exact is None else exact, self.size, self.crop)
 
     @property
     def image(self) -> Image.Image | None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from seal_sdk.errors import InputError
 from seal_sdk.images import read_grey_mask, read_image
 
+RGB = 3
 ASPECT_TOLERANCE = 0.02  # a mask of another aspect ratio would be stretched over other parts of the picture
 
 
@@ -23,13 +24,14 @@ class PictureInput:
 
     mask: grey, white where it is to be painted; None: everywhere (img2img). masked_latents: (1, C, h, w) of the picture without what is
     to be painted, for models that take a mask; None: encoded from the picture. padding: pixels around the mask where only its
-    surroundings are drawn, None for the whole picture.
+    surroundings are drawn, None for the whole picture. exact: (1, 3, H, W) in [0, 1], where the image was given as floats.
     """
 
     image: Image.Image | Tensor
     mask: Image.Image | None = None
     masked_latents: Tensor | None = None
     padding: int | None = None
+    exact: Tensor | None = None
 
     def natural_size(self, pixels_per_latent: int) -> tuple[int, int]:
         """(height, width) in pixels at which it is drawn where nobody says: its own, cut to whole latents."""
@@ -78,14 +80,16 @@ class PictureArguments:
             )
         read = _once(lambda source: _image(source, channels)), _once(read_grey_mask), _once(_masked_latents)
         rows = [[column[0 if len(column) == 1 else row] for column in columns] for row in range(count)]
-        return [self._picture(*(each(value) for each, value in zip(read, row, strict=True))) for row in rows]
+        pictures = [[each(value) for each, value in zip(read, row, strict=True)] for row in rows]
+        return [self._picture(*each, exact=_exact(row[0])) for each, row in zip(pictures, rows, strict=True)]
 
-    def _picture(self, image: Any, mask: Any, masked_latents: Any) -> PictureInput:
+    def _picture(self, image: Any, mask: Any, masked_latents: Any, *, exact: Tensor | None) -> PictureInput:
         if image is None or (mask is None and self.mask_image is not None):
             raise InputError("Of a batch, either every image has a picture and a mask, or none has.")
         if mask is not None:
             _check_mask(image, mask, self.padding_mask_crop)
-        return PictureInput(image, mask, masked_latents, self.padding_mask_crop)
+        exact = exact if isinstance(image, Image.Image) else None
+        return PictureInput(image, mask, masked_latents, self.padding_mask_crop, exact)
 
 
 def _split(source: Any) -> list[Any]:
@@ -114,6 +118,16 @@ def _image(source: Any, channels: int) -> Image.Image | Tensor:
     if isinstance(source, Tensor) and source.ndim >= 3 and source.shape[-3] == channels:
         return _latents("image", source)
     return read_image(source)
+
+
+def _exact(source: Any) -> Tensor | None:
+    """(1, 3, H, W) of a float tensor (3, H, W) or (1, 3, H, W), or array (H, W, 3): finer than a picture's 256 levels."""
+    if isinstance(source, np.ndarray) and source.dtype.kind == "f" and source.ndim == 3 and source.shape[2] == RGB:
+        source = torch.from_numpy(source).permute(2, 0, 1)
+    if not isinstance(source, Tensor) or not source.is_floating_point() or source.ndim not in (3, 4):
+        return None
+    batch = source if source.ndim == 4 else source[None]
+    return batch.float() if batch.shape[1] == RGB else None
 
 
 def _masked_latents(source: Any) -> Tensor:

@@ -83,6 +83,17 @@ INPAINT = dict(mask_image=MASK, **SIZE)
 
 
 @pytest.mark.parametrize("task", [{}, INPAINT], ids=["img2img", "inpaint"])
+@pytest.mark.parametrize("form", ["tensor", "array"])
+def test_floats_are_not_rounded_to_a_pictures_levels(session, task, form):
+    floats = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+    given = dict(
+        image=floats if form == "tensor" else floats[0].permute(1, 2, 0).numpy(), strength=0.5, **GUIDED, **task
+    )
+    theirs = diffusers_draws(session.pipe, **given)
+    assert np.array_equal(we_draw(session, **given).image, theirs[0])
+
+
+@pytest.mark.parametrize("task", [{}, INPAINT], ids=["img2img", "inpaint"])
 @pytest.mark.parametrize(("strength", "guidance_scale"), [(None, 4.0), (0.3, 4.0), (0.75, 1.0), (1.0, 4.0)])
 def test_with_the_method_off_it_is_diffusers(session, task, strength, guidance_scale):
     given = dict(image=PICTURE, num_inference_steps=4, guidance_scale=guidance_scale, **task)

@@ -6,6 +6,7 @@ import copy
 import pickle
 
 import pytest
+from diffusers import AutoencoderKL
 from fixtures.pipeline_states import REFUSED
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession
@@ -46,3 +47,18 @@ def test_a_scheduler_whose_noise_no_seed_reaches_is_refused(tiny_pipeline, tmp_p
         pytest.raises(UnsupportedModel, match="sde-dpmsolver"),
     ):
         session.generate(None, "a cat", num_inference_steps=1, **OFF)
+
+
+def test_a_vae_of_another_factor_than_the_pipelines_is_refused(tiny_pipeline, tmp_path, reference_image):
+    pipe, rows = tiny_pipeline(), []
+    kinds = dict(down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2)
+    pipe.vae = AutoencoderKL(
+        block_out_channels=(16, 32), latent_channels=4, norm_num_groups=8, sample_size=128, **kinds
+    )
+    pipe.unet.register_forward_pre_hook(lambda *_: rows.append(1))
+    with (
+        IdentitySession(pipe, store=tmp_path, enable_progress_bar=False) as session,
+        pytest.raises(UnsupportedModel, match="factor of 4"),
+    ):
+        session.register(reference_image, prompt="a cat", name="cat", box=BOX)
+    assert not rows
