@@ -28,6 +28,18 @@ def check_pipeline(pipe: Any, unet: nn.Module) -> None:
             raise UnsupportedModel(told)
 
 
+def _vae_factor(pipe: Any, unet: Any) -> str | None:
+    """A pipeline reckons with the factor of the VAE that it was made with."""
+    names = ("block_out_channels", "encoder_block_out_channels", "down_block_out_channels")
+    widths = next((pipe.vae.config[name] for name in names if pipe.vae.config.get(name)), None)
+    if widths is None or 2 ** (len(widths) - 1) == pipe.vae_scale_factor:
+        return None
+    return (
+        f"The VAE's factor is {2 ** (len(widths) - 1)}, and the pipeline, which was made with another VAE, reckons with "
+        f"{pipe.vae_scale_factor}: make a pipeline with this one, type(pipe)(**{{**pipe.components, 'vae': vae}})."
+    )
+
+
 def _own_noise(pipe: Any, unet: Any) -> str | None:
     if not hasattr(pipe.scheduler, "noise_sampler"):
         return None
@@ -132,6 +144,7 @@ OBSTACLES: tuple[Callable[[Any, Any], str | None], ...] = (
     _mixed_casting,
     _perturbed_attention,
     _channels,
+    _vae_factor,
     _scheduler,
     _own_noise,
 )

@@ -33,7 +33,7 @@ from seal_sdk.backbone.readiness import check_pipeline
 from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
-from seal_sdk.backbone.vae import check_factor, decode_latents, encode_pixels
+from seal_sdk.backbone.vae import decode_latents, encode_pixels
 from seal_sdk.backbone.window import WHOLE, Window
 from seal_sdk.backbone.words import Words
 from seal_sdk.errors import UnsupportedModel
@@ -207,9 +207,7 @@ class UNetBackbone(ABC):
     def encode_image(self, image: Image.Image) -> Tensor:
         """Latents (1, C, h, w) of an RGB image; the same image always gives the same latents. Raises NumericalError."""
         pixels = self.pipe.image_processor.preprocess(image).to(self.device)
-        latents = encode_pixels(self.pipe.vae, pixels, self.upcasts_vae).to(self.dtype)
-        check_factor(latents, pixels, self.pipe.vae_scale_factor)
-        return latents
+        return encode_pixels(self.pipe.vae, pixels, self.upcasts_vae).to(self.dtype)
 
     def decode(self, latents: Tensor, output_type: str) -> Any:
         """One image of latents (1, C, h, w), in diffusers' ``output_type``. Raises NumericalError."""

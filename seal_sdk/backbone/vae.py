@@ -15,7 +15,6 @@ from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl_img2im
 from torch import Tensor, nn
 
 from seal_sdk.backbone.finite import check_finite
-from seal_sdk.errors import UnsupportedModel
 
 
 def _without_overflow(vae: AutoencoderKL, may_upcast: bool) -> AbstractContextManager[torch.dtype]:
@@ -93,13 +92,3 @@ def decode_latents(vae: AutoencoderKL, latents: Tensor, may_upcast: bool) -> Ten
         pixels: Tensor = vae.decode(latents, return_dict=False)[0]
     check_finite(pixels, "the decoded image")
     return pixels
-
-
-def check_factor(latents: Tensor, pixels: Tensor, factor: int) -> None:
-    """Raise UnsupportedModel where a VAE of another factor was put into a pipeline, which still reckons with the first one's."""
-    if pixels.shape[-1] == latents.shape[-1] * factor:
-        return
-    raise UnsupportedModel(
-        f"The VAE makes latents {latents.shape[-2]}x{latents.shape[-1]} of {pixels.shape[-2]}x{pixels.shape[-1]} pixels, and the pipeline "
-        f"reckons with a factor of {factor}: make a pipeline with this VAE, type(pipe)(**{{**pipe.components, 'vae': vae}})."
-    )
