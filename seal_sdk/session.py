@@ -22,7 +22,7 @@ from seal_sdk.generation.arguments import DiffusersArguments, check_names, named
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.regions import SubjectBinder
 from seal_sdk.generation.request import check_reference_prompt, check_requests
-from seal_sdk.generation.settings import check_output_type, make_sampling, structure_for
+from seal_sdk.generation.settings import check_attention, check_output_type, make_sampling, structure_for
 from seal_sdk.identity import Identity, Library
 from seal_sdk.kv_cache import KeyValueCache
 from seal_sdk.locations import open_identities
@@ -246,6 +246,7 @@ class IdentitySession:
                 SubjectBinder(settings, self._in_use, Library(self.store)),
             )
             check_requests(self.backbone, requests)
+            check_attention(self.backbone, settings, any(each.subjects for each in requests))
             with self._exclusive_backbone():
                 return self._draw(requests, settings, tell, step_callback)
 

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.backbone.hooks import Hooks
+from seal_sdk.backbone.image_prompt import ImagePrompt
+from seal_sdk.backbone.ip_adapter import IPAdapters
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.method.noise_level import NoiseLevel
@@ -151,6 +153,10 @@ class Backbone(Protocol):
         """Where structure is injected unless the caller says otherwise."""
 
     @property
+    def ip_adapters(self) -> IPAdapters:
+        """The IP-Adapters that are loaded, which read image prompts."""
+
+    @property
     def has_controlnet(self) -> bool:
         """Whether ``predict`` takes a ControlImage."""
 
@@ -162,6 +168,9 @@ class Backbone(Protocol):
 
     def check_clip_skip(self, clip_skip: int | None) -> None:
         """Raise InputError for a number of layers that the text encoders cannot skip."""
+
+    def check_cross_attention(self, given: Any, prompt: ImagePrompt, infused: bool) -> None:
+        """Raise InputError for ``cross_attention_kwargs`` that do not fit the model. infused: whether references' K/V are used."""
 
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the text encoders do not read the whole prompt."""
@@ -214,7 +223,9 @@ class Backbone(Protocol):
         schedule: its own steps come before num_inference_steps. Raises InputError where the scheduler does not take it.
         """
 
-    def sampling(self, guidance_scale: float, num_inference_steps: int) -> AbstractContextManager[SamplingState]:
+    def sampling(
+        self, guidance_scale: float, num_inference_steps: int, cross_attention_kwargs: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[SamplingState]:
         """While inside, step callbacks see this call's state; afterwards everything is as it was found."""
 
     def predict(
@@ -225,10 +236,11 @@ class Backbone(Protocol):
         *,
         guidance_scale: float | None = None,
         control: ControlImage | None = None,
+        cross_attention_kwargs: Mapping[str, Any] | None = None,
     ) -> Tensor:
         """What the model predicts, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning.
 
-        guidance_scale: for models whose guidance is an input; None tells them none.
+        guidance_scale: for models whose guidance is an input; None tells them none. cross_attention_kwargs: for attention processors.
         """
 
     def fingerprint(self) -> dict[str, str | bool | None]:

@@ -19,11 +19,12 @@ class Conditioning:
     """One row's conditioning, or that of several stacked.
 
     embeds: (R, T, D) of the prompt. added: further inputs of the model by its own names, (R, ...) each, such as SDXL's pooled
-    embedding and size ids.
+    embedding and size ids. image_embeds: (R, n, ...) per IP-Adapter; without them the forward runs without the image branch.
     """
 
     embeds: Tensor
     added: Mapping[str, Tensor] = field(default_factory=dict)
+    image_embeds: tuple[Tensor, ...] = ()
 
 
 def stack(rows: Sequence[Conditioning]) -> Conditioning:
@@ -35,4 +36,5 @@ def stack(rows: Sequence[Conditioning]) -> Conditioning:
     length = math.lcm(*(row.embeds.shape[1] for row in rows))
     embeds = [row.embeds.repeat(1, length // row.embeds.shape[1], 1) for row in rows]
     added = {name: torch.cat([row.added[name] for row in rows]) for name in rows[0].added}
-    return Conditioning(torch.cat(embeds), added)
+    images = tuple(torch.cat(each) for each in zip(*(row.image_embeds for row in rows), strict=True))
+    return Conditioning(torch.cat(embeds), added, images)

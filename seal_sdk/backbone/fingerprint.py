@@ -11,6 +11,7 @@ import xxhash
 from torch import Tensor, nn
 
 from seal_sdk.backbone.adapters import adapter_states
+from seal_sdk.backbone.ip_adapter import is_image_branch
 
 
 def tensor_bytes(tensor: Tensor) -> memoryview:
@@ -53,12 +54,15 @@ def _switches(module: nn.Module) -> list[str]:
 
 
 def fingerprint(module: nn.Module | None) -> str | None:
-    """64 hex digits that differ whenever configuration, weights, dtypes, active adapters or FreeU differ; None for no module."""
+    """64 hex digits that differ whenever configuration, weights, dtypes, active adapters or FreeU differ; None for no module.
+
+    IP-Adapters do not count: K/V are captured without them.
+    """
     if module is None:
         return None
     digest = hashlib.sha256(_config_json(module).encode())
     for name, tensor in sorted(module.state_dict().items()):
-        if isinstance(tensor, Tensor):
+        if isinstance(tensor, Tensor) and not is_image_branch(name):
             digest.update(
                 f"{name}:{tensor.dtype}:{tuple(tensor.shape)}:{xxhash.xxh3_128_hexdigest(tensor_bytes(tensor))}".encode()
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ ATTRIBUTES = (
     "_cross_attention_kwargs",
     "_denoising_end",
     "_interrupt",
+    "_lora_scale",
     "_num_timesteps",
 )
 
@@ -36,10 +37,13 @@ class PipelineState:
 
 
 @contextmanager
-def lend(pipe: Any, guidance_scale: float, num_inference_steps: int) -> Iterator[PipelineState]:
+def lend(
+    pipe: Any, guidance_scale: float, num_inference_steps: int, cross_attention_kwargs: Mapping[str, Any] | None = None
+) -> Iterator[PipelineState]:
     """Set the state of one call, and leave the pipeline afterwards as it was found; offloaded models go back to where they were."""
     before = {name: pipe.__dict__[name] for name in ATTRIBUTES if name in pipe.__dict__}
     pipe._guidance_scale, pipe._interrupt, pipe._num_timesteps = guidance_scale, False, num_inference_steps
+    pipe._cross_attention_kwargs = cross_attention_kwargs
     try:
         yield PipelineState(pipe)
     finally:

@@ -67,12 +67,14 @@ class PromptOptions:
     """What an image's prompts are encoded with.
 
     prompt_2, negative_prompt_2: for the second text encoder; None: as for the first. embeds: of one image, instead of encoding words.
+    lora_scale: of the text encoders' LoRAs; None leaves it as it is.
     """
 
     prompt_2: str | None = None
     negative_prompt_2: str | None = None
     size_ids: SizeIds = OWN_SIZE
     embeds: PromptEmbeds = NO_EMBEDS
+    lora_scale: float | None = None
 
     def with_suffix(self, text: str) -> PromptOptions:
         """With words added to the second prompt, if there is one."""

@@ -45,12 +45,6 @@ def _channels(pipe: Any, unet: Any) -> str | None:
     )
 
 
-def _ip_adapter(pipe: Any, unet: Any) -> str | None:
-    if unet.config.get("encoder_hid_dim_type") != "ip_image_proj":
-        return None
-    return "An IP-Adapter is loaded, which needs an image of its own: call pipe.unload_ip_adapter() first."
-
-
 def _perturbed_attention(pipe: Any, unet: Any) -> str | None:
     if not hasattr(pipe, "pag_applied_layers"):
         return None
@@ -84,6 +78,5 @@ OBSTACLES: tuple[Callable[[Any, Any], str | None], ...] = (
     _compiled,
     _perturbed_attention,
     _channels,
-    _ip_adapter,
     _scheduler,
 )

@@ -25,10 +25,10 @@ class SD15Backbone(UNetBackbone):
 
     @classmethod
     def accepts(cls, pipe: Any) -> bool:
-        """Whether its UNet takes the prompt alone."""
+        """Whether its UNet takes the prompt alone, but for the images of IP-Adapters."""
         config = pipe.unet.config
         conditions = ("addition_embed_type", "class_embed_type", "encoder_hid_dim_type")
-        return all(getattr(config, each, None) is None for each in conditions)
+        return all(getattr(config, each, None) in (None, "ip_image_proj") for each in conditions)
 
     @property
     def structure_layers(self) -> StructureLayers:
@@ -43,7 +43,15 @@ class SD15Backbone(UNetBackbone):
         self, prompt: str | None, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS
     ) -> Conditioning:
         """Conditioning of one prompt; the image's size does not matter."""
-        embeds, _ = self.pipe.encode_prompt(prompt, self.device, 1, False, clip_skip=clip_skip, **options.embeds.given)
+        embeds, _ = self.pipe.encode_prompt(
+            prompt,
+            self.device,
+            1,
+            False,
+            lora_scale=options.lora_scale,
+            clip_skip=clip_skip,
+            **options.embeds.given,
+        )
         return Conditioning(embeds)
 
     def encode_prompt_pair(
@@ -62,6 +70,7 @@ class SD15Backbone(UNetBackbone):
             1,
             True,
             negative_prompt=negative_prompt,
+            lora_scale=options.lora_scale,
             clip_skip=clip_skip,
             **options.embeds.given,
         )

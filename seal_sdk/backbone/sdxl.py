@@ -48,6 +48,7 @@ class SDXLBackbone(UNetBackbone):
             device=self.device,
             do_classifier_free_guidance=False,
             clip_skip=clip_skip,
+            lora_scale=options.lora_scale,
             **options.embeds.given,
         )
         return _conditioning(embeds, pooled, options.size_ids.conditional(size))
@@ -70,6 +71,7 @@ class SDXLBackbone(UNetBackbone):
             negative_prompt=negative_prompt,
             negative_prompt_2=options.negative_prompt_2,
             clip_skip=clip_skip,
+            lora_scale=options.lora_scale,
             **options.embeds.given,
         )
         ids = options.size_ids

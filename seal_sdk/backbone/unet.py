@@ -13,12 +13,15 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor, nn
 
-from seal_sdk.backbone.adapters import active_adapters
+from seal_sdk.backbone.adapters import active_adapters, kept_scales
 from seal_sdk.backbone.attention import UNetSelfAttention, self_attention_layers
 from seal_sdk.backbone.base import ControlImage, StructureLayers
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.cross_attention import check_cross_attention, check_lora_scale
 from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.geometry import LatentGeometry
+from seal_sdk.backbone.image_prompt import ImagePrompt
+from seal_sdk.backbone.ip_adapter import IPAdapters, image_branch
 from seal_sdk.backbone.lock import exclusive
 from seal_sdk.backbone.pipeline_state import PipelineState, lend
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
@@ -164,6 +167,17 @@ class UNetBackbone(ABC):
         if type(clip_skip) is not int or not 0 <= clip_skip <= most:
             raise InputError(f"clip_skip={clip_skip!r}: expected an integer from 0 to {most}, or None.")
 
+    @property
+    def ip_adapters(self) -> IPAdapters:
+        """The IP-Adapters that are loaded."""
+        return IPAdapters(self.pipe, self._unet, self._fingerprints.of)
+
+    def check_cross_attention(self, given: Any, prompt: ImagePrompt, infused: bool) -> None:
+        """Raise InputError for ``cross_attention_kwargs`` that do not fit the UNet, or the references' K/V where these are infused."""
+        check_cross_attention(given, prompt, self.ip_adapters)
+        if infused:
+            check_lora_scale(given, self._unet, *self._text_encoders)
+
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the tokenizer would cut the prompt (77 tokens for CLIP)."""
         warn_if_truncated(self.pipe.tokenizer or self.pipe.tokenizer_2, prompt)
@@ -233,9 +247,14 @@ class UNetBackbone(ABC):
         return DiffusersSampler(self.pipe.scheduler, num_inference_steps, self.device, arguments, schedule)
 
     @contextmanager
-    def sampling(self, guidance_scale: float, num_inference_steps: int) -> Iterator[PipelineState]:
+    def sampling(
+        self, guidance_scale: float, num_inference_steps: int, cross_attention_kwargs: Mapping[str, Any] | None = None
+    ) -> Iterator[PipelineState]:
         """While inside, step callbacks see this call's state; afterwards the pipeline is as it was found."""
-        with lend(self.pipe, guidance_scale, num_inference_steps) as state:
+        with (
+            kept_scales(self._unet, *self._text_encoders),
+            lend(self.pipe, guidance_scale, num_inference_steps, cross_attention_kwargs) as state,
+        ):
             yield state
 
     def predict(
@@ -246,17 +265,20 @@ class UNetBackbone(ABC):
         *,
         guidance_scale: float | None = None,
         control: ControlImage | None = None,
+        cross_attention_kwargs: Mapping[str, Any] | None = None,
     ) -> Tensor:
         """What the UNet predicts, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning."""
-        prediction: Tensor = self._unet(
-            noisy,
-            timestep,
-            encoder_hidden_states=conditioning.embeds,
-            timestep_cond=self._guidance_embedding(noisy, guidance_scale),
-            added_cond_kwargs=dict(conditioning.added) or None,
-            return_dict=False,
-            **self._residuals(noisy, timestep, conditioning, control),
-        )[0]
+        with image_branch(self._unet, conditioning.image_embeds) as images:
+            prediction: Tensor = self._unet(
+                noisy,
+                timestep,
+                encoder_hidden_states=conditioning.embeds,
+                timestep_cond=self._guidance_embedding(noisy, guidance_scale),
+                cross_attention_kwargs=cross_attention_kwargs,
+                added_cond_kwargs={**conditioning.added, **images} or None,
+                return_dict=False,
+                **self._residuals(noisy, timestep, conditioning, control),
+            )[0]
         return prediction
 
     def _guidance_embedding(self, noisy: Tensor, guidance_scale: float | None) -> Tensor | None:
@@ -293,6 +315,10 @@ class UNetBackbone(ABC):
             "vae_slicing": bool(getattr(vae, "use_slicing", False)),
             **{name: self._fingerprints.of(getattr(self.pipe, name, None)) for name in self.text_encoders},
         }
+
+    @property
+    def _text_encoders(self) -> list[nn.Module | None]:
+        return [getattr(self.pipe, name, None) for name in self.text_encoders]
 
     @property
     def adapters(self) -> tuple[str, ...]:

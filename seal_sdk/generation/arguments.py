@@ -18,7 +18,9 @@ class DiffusersArguments(TypedDict, total=False):
     """Further arguments of ``IdentitySession.generate``: diffusers' names, meaning and defaults (``StableDiffusionXLPipeline``).
 
     ``callback_on_step_end`` receives and may return "latents", the only one of ``callback_on_step_end_tensor_inputs`` that is supported.
-    Embeddings take the place of ``prompt`` (with SDXL beside the pooled ones).
+    Embeddings take the place of ``prompt`` (with SDXL beside the pooled ones). Image prompts are shared by all images of a batch
+    (:class:`~seal_sdk.backbone.image_prompt.ImagePrompt`); they may be whatever ``structure`` may be. ``cross_attention_kwargs`` may hold
+    ``scale`` (of all active LoRAs; not with an identity, whose K/V belong to another scale) and ``ip_adapter_masks``.
     """
 
     prompt_2: Texts
@@ -39,6 +41,9 @@ class DiffusersArguments(TypedDict, total=False):
     guidance_rescale: float
     clip_skip: int | None
     latents: Tensor | None
+    ip_adapter_image: Any
+    ip_adapter_image_embeds: Sequence[Tensor] | None
+    cross_attention_kwargs: Mapping[str, Any] | None
     callback_on_step_end: Callable[..., dict[str, Any]] | None
     callback_on_step_end_tensor_inputs: Sequence[str]
 

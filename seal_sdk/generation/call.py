@@ -8,7 +8,7 @@ from functools import cached_property
 
 from seal_sdk.backbone.base import Backbone, SelfAttention
 from seal_sdk.generation.meter import Meter
-from seal_sdk.generation.settings import Settings
+from seal_sdk.generation.settings import Settings, is_guided
 from seal_sdk.identity import Identity
 from seal_sdk.segmentation import SubjectSegmenter
 from store import StoreCorruption
@@ -40,7 +40,7 @@ class Call:
     @property
     def guided(self) -> bool:
         """Whether there is an unconditional row."""
-        return self.settings.sampling.guidance_scale > 1 and not self.backbone.guidance_is_embedded
+        return is_guided(self.backbone, self.settings.sampling)
 
     @property
     def edits_references(self) -> bool:

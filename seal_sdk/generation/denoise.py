@@ -153,6 +153,7 @@ class DenoisingLoop:
             stack(list(rows.values())),
             guidance_scale=guidance_scale,
             control=self._control(plan, step.gamma),
+            cross_attention_kwargs=self.call.settings.sampling.cross_attention_kwargs,
         )
 
     def _structure_input(self, plan: ImagePlan, step: Step) -> Tensor:

@@ -73,7 +73,9 @@ class ImageGenerator:
 
     def _sampling(self) -> Any:
         sampling = self.call.settings.sampling
-        return self.call.backbone.sampling(sampling.guidance_scale, sampling.num_inference_steps)
+        return self.call.backbone.sampling(
+            sampling.guidance_scale, sampling.num_inference_steps, sampling.cross_attention_kwargs
+        )
 
     def _sampler(self, requests: Sequence[Request]) -> Sampler:
         generators, sampling = _generators(requests), self.call.settings.sampling
@@ -143,8 +145,9 @@ class ImageGenerator:
         readers: dict[str, KeyValueReader],
     ) -> Generation:
         call = self.call
+        scheduler, adapters = call.backbone.scheduler_name, call.backbone.ip_adapters.recipe()
         settings = [
-            describe(request, structure, call.settings, call.backbone.scheduler_name, call.model)
+            describe(request, structure, call.settings, scheduler, call.model, adapters)
             for request, structure in zip(requests, structures, strict=True)
         ]
         if call.settings.output_type == "pil":

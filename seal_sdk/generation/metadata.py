@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from PIL import Image
 from torch import Tensor
 
+from seal_sdk.backbone.image_prompt import ImagePrompt
 from seal_sdk.generation.regions import sole_identity
 from seal_sdk.generation.request import Request
 from seal_sdk.generation.settings import Settings
@@ -18,9 +20,17 @@ from seal_sdk.images import pixels_digest
 
 
 def describe(
-    request: Request, structure: AlignedStructure | None, settings: Settings, scheduler: str, model: Mapping[str, Any]
+    request: Request,
+    structure: AlignedStructure | None,
+    settings: Settings,
+    scheduler: str,
+    model: Mapping[str, Any],
+    ip_adapters: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Everything needed to draw one image again; images and models are named by digests of their content."""
+    """Everything needed to draw one image again; images and models are named by digests of their content.
+
+    ip_adapters: what `IPAdapters.recipe` says of them.
+    """
     alone, box, sampling = sole_identity(request.subjects), request.structure.box, settings.sampling
     references = request.identities
     return {
@@ -46,6 +56,10 @@ def describe(
         "timesteps": sampling.schedule.timesteps and list(sampling.schedule.timesteps),
         "sigmas": sampling.schedule.sigmas and list(sampling.schedule.sigmas),
         "eta": sampling.schedule.eta,
+        "ip_adapter": ip_adapters and {**_pictures(sampling.image_prompt), **ip_adapters},
+        "cross_attention_kwargs": {
+            name: _plain(value) for name, value in (sampling.cross_attention_kwargs or {}).items()
+        },
         "scheduler": scheduler,
         "alignment": asdict(settings.alignment),
         "appearance": asdict(settings.appearance),
@@ -63,3 +77,23 @@ def _digest(embeds: Tensor) -> str:
     """SHA-256 of a tensor's shape and its values in float32, 64 hex digits."""
     values = embeds.detach().float().cpu().contiguous().numpy().tobytes()
     return hashlib.sha256(f"{tuple(embeds.shape)}".encode() + values).hexdigest()
+
+
+def _pictures(prompt: ImagePrompt) -> dict[str, Any]:
+    """Digests of an image prompt's images or embeddings, per adapter."""
+    images = prompt.ip_adapter_image
+    return {
+        "image": images and [_plain(each) for each in images],
+        "image_embeds": [_digest(each) for each in prompt.ip_adapter_image_embeds or ()],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON holds it: tensors and images by digest, and what is neither, nor plain, by its type."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, Tensor):
+        return _digest(value)
+    if isinstance(value, Image.Image):
+        return pixels_digest(value)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else type(value).__name__

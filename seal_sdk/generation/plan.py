@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
 import numpy as np
 from torch import Tensor
 
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.image_prompt import ImageEmbeds
 from seal_sdk.backbone.prompt_options import PromptOptions
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.regions import SubjectBinding, region_masks, sole_identity
@@ -47,6 +48,7 @@ class Planner:
         self._align = cache(partial(_align, call, aligner))
         self._single = cache(partial(_encode_single, call))
         self._pair = cache(partial(_encode_pair, call, self._single))
+        self._images = cache(partial(_encode_images, call))
         self._latents = cache(partial(_encode_structure, call))
 
     def align(self, request: Request) -> AlignedStructure | None:
@@ -65,12 +67,13 @@ class Planner:
             prompt, options = prompt and f"{prompt}, {bridge.quality}", options.with_suffix(bridge.quality)
         masks = self._masks(subjects, structure)
         with self.call.meter.phase("encode_prompt"):
+            images = self._images()
             uncond, generation = self._pair(prompt, request.negative_prompt, options)
         reference_prompt = " and ".join(each.identity.prompt for each in subjects)
         return ImagePlan(
-            generation,
-            uncond,
-            self._single(reference_prompt, options.for_other_prompt()) if bridged else None,
+            images.with_images(generation),
+            uncond and images.without_images(uncond),
+            images.with_images(self._single(reference_prompt, options.for_other_prompt())) if bridged else None,
             self._guide(request, structure),
             tuple(
                 planner.plan(each, mask, reference_prompt, request.prompt)
@@ -106,7 +109,14 @@ class Planner:
         )
         backbone, settings = self.call.backbone, self.call.settings.structure
         return self.source.guide(
-            StructureContext(backbone, settings, structure.image, request.generator, conditioning, latents)
+            StructureContext(
+                backbone,
+                settings,
+                structure.image,
+                request.generator,
+                self._images().without_images(conditioning),
+                latents,
+            )
         )
 
 
@@ -116,6 +126,7 @@ def _align(call: Call, aligner: StructureAligner, given: StructureInput, identit
 
 def _encode_single(call: Call, prompt: str | None, options: PromptOptions) -> Conditioning:
     sampling = call.settings.sampling
+    options = replace(options, lora_scale=sampling.lora_scale)
     return call.backbone.encode_prompt(prompt, sampling.size, clip_skip=sampling.clip_skip, options=options)
 
 
@@ -130,9 +141,14 @@ def _encode_pair(
     if not call.guided:
         return None, encode_single(prompt, options)
     sampling = call.settings.sampling
+    options = replace(options, lora_scale=sampling.lora_scale)
     return call.backbone.encode_prompt_pair(
         prompt, negative, sampling.size, clip_skip=sampling.clip_skip, options=options
     )
+
+
+def _encode_images(call: Call) -> ImageEmbeds:
+    return call.backbone.ip_adapters.encode(call.settings.sampling.image_prompt, call.guided)
 
 
 def _encode_structure(call: Call, structure: AlignedStructure) -> Tensor:

@@ -9,10 +9,12 @@ from typing import Any
 from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
+from seal_sdk.backbone.image_prompt import NO_IMAGES, ImagePrompt
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, SamplingDefaults, Structure
 from seal_sdk.errors import InputError
 from seal_sdk.generation.arguments import named, pick
+from seal_sdk.generation.image_prompt import read_image_prompt
 from seal_sdk.generation.structure_sources import structure_source
 
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
@@ -22,7 +24,8 @@ OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 class Sampling:
     """diffusers' own parameters. size: (height, width) in pixels. latents: (images, C, h, w) of noise, or None to draw it.
 
-    num_inference_steps: those of ``schedule`` where it says them.
+    num_inference_steps: those of ``schedule`` where it says them. image_prompt: what IP-Adapters see.
+    cross_attention_kwargs: for the UNet's attention processors; its ``scale`` is that of the active LoRAs.
     """
 
     size: tuple[int, int]
@@ -32,6 +35,13 @@ class Sampling:
     clip_skip: int | None = None
     latents: Tensor | None = None
     schedule: CustomSchedule = OWN_SCHEDULE
+    image_prompt: ImagePrompt = NO_IMAGES
+    cross_attention_kwargs: Mapping[str, Any] | None = None
+
+    @property
+    def lora_scale(self) -> float | None:
+        """Of the active LoRAs, for this call; None leaves it as it is."""
+        return (self.cross_attention_kwargs or {}).get("scale")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +66,19 @@ class Settings:
     def needs_identity(self) -> bool:
         """Whether something is taken from a reference."""
         return self.appearance.delta > 0 or self.delta_bridge.strength > 0
+
+
+def check_attention(backbone: Backbone, settings: Settings, infused: bool) -> None:
+    """Raise InputError for an image prompt or ``cross_attention_kwargs`` that do not fit the model. infused: with an identity."""
+    sampling = settings.sampling
+    backbone.ip_adapters.check(sampling.image_prompt, is_guided(backbone, sampling))
+    infused = infused and settings.appearance.delta > 0
+    backbone.check_cross_attention(sampling.cross_attention_kwargs, sampling.image_prompt, infused)
+
+
+def is_guided(backbone: Backbone, sampling: Sampling) -> bool:
+    """Whether there is an unconditional row."""
+    return sampling.guidance_scale > 1 and not backbone.guidance_is_embedded
 
 
 def check_output_type(output_type: str) -> None:
@@ -87,6 +110,7 @@ def make_sampling(
         count_steps(backbone, schedule, num_inference_steps or defaults.num_inference_steps),
         defaults.guidance_scale if guidance_scale is None else float(guidance_scale),
         schedule=schedule,
+        image_prompt=read_image_prompt(pick(ImagePrompt, arguments)),
         **named(Sampling, arguments),
     )
 

@@ -57,12 +57,7 @@ def command(
 
     check_output(output, yes)
     settings = read_settings(image)
-    if settings.get("identities"):
-        raise Failure(f"{image} shows several identities: use generate(..., match_maps=True) and maps(identity=...).")
-    if settings["identity"] is None or settings["seed"] is None:
-        raise Failure(f"{image} was drawn without an identity, or with noise of its own: nothing can be explained.")
-    if settings.get("embeds"):
-        raise Failure(f"{image} was drawn from embeddings, which it does not hold: use generate(..., match_maps=True).")
+    _check_known(image, settings)
     if settings["structure"] is not None and structure is None:
         raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
 
@@ -91,6 +86,21 @@ def command(
         print_json(facts)
         return
     click.echo(f"{output}: {len(shown.matches)} layers and steps, {drawn.coverage[0]:.0%} of the tokens infused.")
+
+
+def _check_known(image: Path, settings: dict[str, Any]) -> None:
+    """Raise Failure for an image that was drawn with what its settings do not hold."""
+    if settings.get("identities"):
+        raise Failure(f"{image} shows several identities: use generate(..., match_maps=True) and maps(identity=...).")
+    if settings["identity"] is None or settings["seed"] is None:
+        raise Failure(f"{image} was drawn without an identity, or with noise of its own: nothing can be explained.")
+    if settings.get("embeds"):
+        raise Failure(f"{image} was drawn from embeddings, which it does not hold: use generate(..., match_maps=True).")
+    if settings.get("ip_adapter") or set(settings.get("cross_attention_kwargs") or {}) - {"scale"}:
+        raise Failure(
+            f"{image} was drawn with an IP-Adapter or attention processors of its own, which a new session does not have: use "
+            "generate(..., match_maps=True)."
+        )
 
 
 def _stacked(pictures: list[Image.Image]) -> Image.Image:
@@ -128,6 +138,7 @@ def redraw(
         "eta",
         "prompt_2",
         "negative_prompt_2",
+        "cross_attention_kwargs",
         *ids,
     )  # images of earlier versions lack them
     alignment, box = settings["alignment"], settings["structure_box"]

@@ -24,21 +24,26 @@ def pipe(tiny_pipeline, request):
     return pipe
 
 
+@pytest.fixture
+def given(pipe, request):
+    return STEPS | dict(output_type="np") | WORKING[request.node.callspec.params["pipe"]].given
+
+
 @pytest.mark.parametrize("pipe", WORKING, indirect=True)
-def test_with_the_method_off_it_is_plain_diffusers(pipe, tmp_path):
+def test_with_the_method_off_it_is_plain_diffusers(pipe, given, tmp_path):
     with IdentitySession(pipe, store=tmp_path, enable_progress_bar=False, **OFF) as session:
-        ours = session.generate(None, "a cat", seed=7, output_type="np", **STEPS)
-    theirs = pipe(prompt="a cat", generator=torch.Generator().manual_seed(7), output_type="np", **STEPS)
+        ours = session.generate(None, "a cat", seed=7, **given)
+    theirs = pipe(prompt="a cat", generator=torch.Generator().manual_seed(7), **given)
     assert np.array_equal(ours.image, theirs.images[0])
 
 
 @pytest.mark.parametrize("pipe", WORKING, indirect=True)
-def test_an_identity_is_registered_found_again_and_drawn(pipe, tmp_path, reference_image, structure_image):
+def test_an_identity_is_registered_found_again_and_drawn(pipe, given, tmp_path, reference_image, structure_image):
     with IdentitySession(pipe, store=tmp_path, enable_progress_bar=False) as session:
         how = dict(prompt="a photo of a cat", name="cat", box=BOX, timesteps=2)
         identity = session.register(reference_image, **how)
         assert session.register(reference_image, **how).digest == identity.digest
-        given = dict(structure_box=BOX, seed=3, output_type="np", **STEPS)
+        given = given | dict(structure_box=BOX, seed=3)
         drawn = session.generate(structure_image, "a red cat", appearance=Appearance(tau=-1.0), **given)
         without = session.generate(structure_image, "a red cat", **given, **OFF)
     assert np.isfinite(drawn.image).all() and drawn.coverage == [1.0]

@@ -9,6 +9,7 @@ import pytest
 from diffusers import StableDiffusionXLPipeline
 
 from seal_sdk import IdentitySession
+from seal_sdk.backbone.image_prompt import ImagePrompt
 from seal_sdk.backbone.prompt_embeds import PromptEmbeds
 from seal_sdk.backbone.prompt_options import SizeIds
 from seal_sdk.backbone.schedule import CustomSchedule
@@ -19,7 +20,7 @@ NAMES = set(DiffusersArguments.__annotations__)
 
 
 def test_every_argument_is_taken_by_somebody():
-    groups = (SizeIds, PromptEmbeds, CustomSchedule, ImageArguments, Sampling)
+    groups = (SizeIds, PromptEmbeds, ImagePrompt, CustomSchedule, ImageArguments, Sampling)
     taken = {each.name for group in groups for each in fields(group)}
     assert NAMES - taken == {"callback_on_step_end", "callback_on_step_end_tensor_inputs"}
 
