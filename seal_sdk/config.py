@@ -155,7 +155,7 @@ class DeltaBridge:
     end: float = 0.6
     low_pass: int = 3
     quality: str = ""
-    override: float = 3.0
+    override: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("strength", "override"):

@@ -58,17 +58,22 @@ class UNetSelfAttention:
         hooks.before(output, change)
 
 
+def attention_layers(unet: UNet2DConditionModel, kind: str) -> tuple[UNetSelfAttention, ...]:
+    """All layers of a kind, "attn1" (self-attention) or "attn2" (cross-attention), in the UNet's own order."""
+    return tuple(
+        UNetSelfAttention(name, module, _group(name), _halvings(_group(name), len(unet.down_blocks)))
+        for name, module in unet.named_modules()
+        if name.endswith(f".{kind}") and isinstance(module, Attention)
+    )
+
+
 def self_attention_layers(unet: UNet2DConditionModel, blocks: Sequence[str]) -> tuple[UNetSelfAttention, ...]:
     """The attn1 layers of the named blocks ("down", "mid", "up"), in the UNet's own order.
 
     A block without any is left out: some of SDXL's relatives have no mid block. Raises UnsupportedModel when none of the blocks has
     any (a silent empty match would infuse nothing), or when q, k and v are fused.
     """
-    found = tuple(
-        UNetSelfAttention(name, module, _group(name), _halvings(_group(name), len(unet.down_blocks)))
-        for name, module in unet.named_modules()
-        if name.endswith(".attn1") and isinstance(module, Attention) and name.split("_")[0] in blocks
-    )
+    found = tuple(layer for layer in attention_layers(unet, "attn1") if layer.name.split("_")[0] in blocks)
     if not found:
         named = " and ".join(blocks)
         raise UnsupportedModel(f"The UNet has no self-attention (attn1) in its {named} blocks; choose other layers=.")

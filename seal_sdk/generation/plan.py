@@ -76,7 +76,7 @@ class Planner:
             images.with_images(self._single(reference_prompt, options.for_other_prompt())) if bridged else None,
             self._guide(request, structure),
             tuple(
-                planner.plan(each, mask, reference_prompt, request.prompt)
+                planner.plan(each, mask, _others(each, subjects), request.prompt)
                 for each, mask in zip(subjects, masks, strict=True)
                 if planner is not None
             ),
@@ -118,6 +118,11 @@ class Planner:
                 latents,
             )
         )
+
+
+def _others(subject: SubjectBinding, subjects: Sequence[SubjectBinding]) -> tuple[str, ...]:
+    """The reference prompts of an image's other subjects."""
+    return tuple(each.identity.prompt for each in subjects if each is not subject)
 
 
 def _align(call: Call, aligner: StructureAligner, given: StructureInput, identity: Identity | None) -> AlignedStructure:

@@ -14,7 +14,7 @@ from seal_sdk.generation.meter import Meter
 from seal_sdk.generation.word_attention import attention_ratios
 from seal_sdk.method.prompt_edit.answer import Answer
 from seal_sdk.method.prompt_edit.latent_edit import combined_edit
-from seal_sdk.method.prompt_edit.probes import Probe, new_words, probe, split_words
+from seal_sdk.method.prompt_edit.probes import Probe, choose_probes, new_words, split_words
 
 NOISE_PROGRESS = 0.8  # share of the training schedule: this much noise hides colours and leaves shapes (ours)
 DRAWS = 2  # of noise, each with one row per text (ours)
@@ -36,6 +36,7 @@ class ReferenceReader:
     encode: Callable[[str], Conditioning]
     meter: Meter
 
+    @torch.no_grad()
     def find_probes(self, reference_prompt: str, prompt: str, others: Sequence[str] = ()) -> list[Probe]:
         """Probes of the words that say of the subject what the reference's prompt does not, by their attention."""
         words, new = split_words(prompt), new_words(reference_prompt, prompt)
@@ -48,14 +49,14 @@ class ReferenceReader:
             lambda: self._predict([prompt], 0),
         )
         chosen = sorted((index for index in new if ratios[index] > MIN_ATTENTION), key=lambda index: -ratios[index])
-        probes = [probe(reference_prompt, prompt, index, others) for index in chosen[:MAX_EDITS]]
-        return [each for each in probes if each is not None]
+        return choose_probes(reference_prompt, prompt, chosen, others)[:MAX_EDITS]
 
+    @torch.no_grad()
     def ask(self, probes: Sequence[Probe]) -> list[Answer]:
         """The model's answers."""
         texts = list(dict.fromkeys(text for each in probes for text in (each.edited, each.base)))
         predicted = torch.stack([self._predict(texts, draw) for draw in range(DRAWS)]).mean(0)
-        by_text = dict(zip(texts, predicted.split(1), strict=True))
+        by_text = dict(zip(texts, torch.split(predicted, 1), strict=True))
         return [Answer(by_text[each.edited], by_text[each.base]) for each in probes]
 
     def _predict(self, texts: Sequence[str], draw: int) -> Tensor:
@@ -70,7 +71,6 @@ class ReferenceReader:
         return level.clean(prediction.float(), noisy.float())
 
 
-@torch.no_grad()
 def edit_reference(reader: ReferenceReader, probes: Sequence[Probe], strength: float) -> tuple[Tensor, Tensor]:
     """A reference's clean latents (1, C, h, w), its subject changed as the probed words say, and the edit mask.
 

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seal_sdk.backbone.base import Attention
+from seal_sdk.backbone.base import SelfAttention
 from seal_sdk.backbone.hooks import Hooks
 
 
 def attention_ratios(
-    layers: Sequence[Attention], subject: Tensor, token_counts: Sequence[int], run: Callable[[], object]
+    layers: Sequence[SelfAttention], subject: Tensor, token_counts: Sequence[int], run: Callable[[], object]
 ) -> list[float]:
     """For each word, the attention that it gets inside the subject divided by that outside, over all layers; 0 for words cut off.
 
@@ -34,7 +34,7 @@ def attention_ratios(
     return [float(inside[span].sum() / outside[span].sum().clamp(min=1e-12)) for span in spans]
 
 
-def _watch(hooks: Hooks, layer: Attention, subject: Tensor, tally: list[Tensor]) -> None:
+def _watch(hooks: Hooks, layer: SelfAttention, subject: Tensor, tally: list[Tensor]) -> None:
     query: list[Tensor] = []
 
     def keep(output: Tensor) -> None:
@@ -47,9 +47,9 @@ def _watch(hooks: Hooks, layer: Attention, subject: Tensor, tally: list[Tensor])
     layer.after("key", hooks, attend)
 
 
-def _attention_by_side(query: Tensor, key: Tensor, layer: Attention, subject: Tensor) -> Tensor:
+def _attention_by_side(query: Tensor, key: Tensor, layer: SelfAttention, subject: Tensor) -> Tensor:
     """(2, T) float32: mean attention that each token of the prompt gets inside and outside of the subject."""
-    heads = [each.float().unflatten(-1, (layer.heads, -1)).transpose(0, 1) for each in (query, key)]
+    heads = [each.float().view(len(each), layer.heads, -1).transpose(0, 1) for each in (query, key)]
     scores = heads[0] @ heads[1].transpose(1, 2) / heads[0].shape[-1] ** 0.5
     attention = torch.softmax(scores, dim=-1).mean(0)
     height, width = subject.shape[-2:]

@@ -18,7 +18,9 @@ FUNCTION_WORDS = (
     ARTICLES
     | BREAKS
     | frozenset(["my", "your", "his", "her", "its", "our", "their", "this", "that", "these", "those", "which", "who"])
-    | frozenset(["in", "on", "at", "of", "by", "to", "from", "for", "under", "over", "near", "beside", "behind", "into"])
+    | frozenset(
+        ["in", "on", "at", "of", "by", "to", "from", "for", "under", "over", "near", "beside", "behind", "into"]
+    )
     | frozenset(["is", "are", "was", "were", "be", "being", "been", "has", "have", "as"])
 )
 """English words that say nothing of a picture by themselves."""
@@ -44,18 +46,24 @@ def new_words(reference_prompt: str, prompt: str) -> list[int]:
     return [index for index, word in enumerate(split_words(prompt)) if word.lower() not in known and word[0].isalnum()]
 
 
-def probe(reference_prompt: str, prompt: str, index: int, others: Sequence[str] = ()) -> Probe | None:
-    """The probe of one word of the prompt; None for a word that describes another subject.
+def choose_probes(
+    reference_prompt: str, prompt: str, indices: Sequence[int], others: Sequence[str] = ()
+) -> list[Probe]:
+    """The probes of some words of the prompt, in their order.
 
-    The word's phrase reaches to the words that the prompt shares with the reference's, such as the subject's noun. Where there are none,
-    the whole prompt is asked about, with the word and without it.
-    others: the reference prompts of the other subjects.
+    A word is asked about with the phrase that it shares with the reference's prompt, such as "blue cat" with its noun. Where no word has
+    one, the whole prompt is asked about, with each word and without it.
+    indices: of the words. others: the reference prompts of the other subjects; words that describe these are left out.
     """
-    phrase = _Phrase.around(reference_prompt, prompt, index)
-    if phrase is None:
-        words = split_words(prompt)
-        return None if _describes(words, index, others) else Probe(words[index], prompt, _without(words, index))
-    return Probe(phrase.words[phrase.index], phrase.text([phrase.words[phrase.index]]), phrase.text(phrase.own))
+    phrases = [_Phrase.around(reference_prompt, prompt, index) for index in indices]
+    known = [each for each in phrases if each is not None]
+    if known:
+        return [
+            Probe(each.words[each.index], each.text([each.words[each.index]]), each.text(each.own)) for each in known
+        ]
+    words = split_words(prompt)
+    left = [index for index in indices if not _describes(words, index, others)]
+    return [Probe(words[index], prompt, _without(words, index)) for index in left]
 
 
 @dataclass(frozen=True)
