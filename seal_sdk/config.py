@@ -173,7 +173,8 @@ class DeltaBridge:
 class Structure:
     """How the structure image steers the layout (the paper only says "training-free"; ours follows Ctrl-X, arXiv 2406.07540).
 
-    control: "inject" (features and self-attention of a structure row), "controlnet" (needs ``controlnet=`` at the session), or "none".
+    control: "inject" (features and self-attention of a structure row), "controlnet" (also ControlNet-Union and T2I-Adapters; needs
+    ``controlnet=`` at the session), or "none".
     end: progress in [0, 1] at which control stops. Ctrl-X: 0.6; ours is what the benchmark prefers.
     scale: strength from 0 to 1 for "inject" (share of the injected feature), any number >= 0 for "controlnet".
     features: the model's modules whose output is injected. attention: blocks ("mid", "up0", "up1", ...) of which Q and K of every

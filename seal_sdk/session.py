@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from functools import cached_property, partial
 from typing import Any, Unpack
 
+from seal_sdk.backbone.control import ControlArguments
 from seal_sdk.backbone.loading import load_backbone
 from seal_sdk.backbone.prompt_embeds import PromptEmbeds
 from seal_sdk.backbone.prompt_options import SizeIds
@@ -20,6 +21,7 @@ from seal_sdk.errors import ConfigError
 from seal_sdk.generation import ImageArguments, ImageGenerator, NoiseArguments, Request, Settings, make_requests
 from seal_sdk.generation.arguments import DiffusersArguments, check_names, named, pick
 from seal_sdk.generation.call import Call
+from seal_sdk.generation.picture import PictureArguments
 from seal_sdk.generation.regions import SubjectBinder
 from seal_sdk.generation.request import check_reference_prompt, check_requests
 from seal_sdk.generation.settings import check_attention, check_output_type, make_sampling, structure_for
@@ -49,7 +51,8 @@ class IdentitySession:
     callbacks: see :mod:`seal_sdk.callbacks`.
     alignment, appearance, delta_bridge, structure: the method's settings (:mod:`seal_sdk.config`).
     subject: who finds the subject: "sam", a file of SAM weights, "vit_b", "vit_l" or "vit_h", or any SubjectSegmenter.
-    controlnet: a ControlNetModel, folder or hub id, for ``Structure(control="controlnet")``.
+    controlnet: for ``Structure(control="controlnet")``: a ControlNetModel, ControlNetUnionModel or T2IAdapter, its folder or hub id, or a
+    list of several of one kind; None: the pipeline's own, if it has one.
     memory_budget, accelerator_budget: bytes of identities' K/V kept between calls in the host's and in the accelerator's memory
     (default 1 GiB each, 0 for none; on a CPU they are the same memory, and the first counts).
     seed: of the seeds drawn where ``generate`` is given none.
@@ -189,6 +192,7 @@ class IdentitySession:
         delta_bridge: DeltaBridge | None = None,
         structure_control: Structure | None = None,
         match_maps: bool = False,
+        overlay: bool = True,
         callbacks: Sequence[Callback] = (),
         **diffusers: Unpack[DiffusersArguments],
     ) -> Generation:
@@ -196,12 +200,15 @@ class IdentitySession:
 
         A seed or generator per image is needed for that: a single ``generator`` makes the noise of all images in one draw, as in diffusers.
 
-        structure: an image (photo, depth, mesh, pose, canny, ...) or None. identity: a name or Identity instead of the one in use,
-        or several of them with the region of each: ``{"cat": box, "dog": mask}``, in pixels of the image to draw; the structure image is
-        then used as it is, without alignment. A tuple, ``("cat", "cat from behind")``, is one subject seen in several references.
+        structure: an image (photo, depth, mesh, pose, canny, ...) or None; for several ControlNets a tuple of one picture's images, such as
+        ``(pose, depth)``, which show one frame: box, mask and prompt are those of the first.
+        identity: a name or Identity instead of the one in use, or several of them with the region of each, in pixels of the image to draw:
+        ``{"cat": box, "dog": mask}``; the structure image is then used as it is, without alignment. A tuple,
+        ``("cat", "cat from behind")``, is one subject seen in several references.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels (default: of a cut-out what is opaque, else what the segmenter finds).
         match_maps: keep what ``Generation.maps()`` shows.
+        overlay: with ``image`` and ``mask_image``, whether the picture stays bit for bit as it is outside of the mask.
         height, width: in pixels. diffusers: further arguments of diffusers' pipelines (`DiffusersArguments`), which mean what they mean
         there. Prompt edits (``DeltaBridge.override``) compare ``prompt`` only: not ``prompt_2``, nor ``prompt_embeds``.
         Raises InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.
@@ -212,7 +219,8 @@ class IdentitySession:
             step_callback = StepCallback(
                 diffusers.get("callback_on_step_end"), diffusers.get("callback_on_step_end_tensor_inputs", ("latents",))
             )
-            check_output_type(output_type)
+            pictures = pick(PictureArguments, diffusers).read(self.backbone.geometry.channels)
+            check_output_type(output_type, pictures)
             settings = Settings(
                 alignment or self.alignment,
                 appearance or self.appearance,
@@ -222,12 +230,14 @@ class IdentitySession:
                     self.backbone,
                     self.sampling_defaults,
                     (height, width),
-                    num_inference_steps,
-                    guidance_scale,
+                    (num_inference_steps, guidance_scale),
                     diffusers,
+                    pictures,
                 ),
                 output_type,
                 match_maps,
+                overlay,
+                pick(ControlArguments, diffusers),
             )
             requests = make_requests(
                 ImageArguments(
@@ -238,6 +248,7 @@ class IdentitySession:
                     structure_box,
                     structure_mask,
                     negative_prompt,
+                    picture=pictures,
                     size_ids=pick(SizeIds, diffusers),
                     embeds=pick(PromptEmbeds, diffusers).split(),
                     **named(ImageArguments, diffusers),
@@ -245,7 +256,7 @@ class IdentitySession:
                 NoiseArguments(seed, generator, num_images_per_prompt, lambda: self._random.randrange(2**32)),
                 SubjectBinder(settings, self._in_use, Library(self.store)),
             )
-            check_requests(self.backbone, requests)
+            check_requests(self.backbone, settings, requests)
             check_attention(self.backbone, settings, any(each.subjects for each in requests))
             with self._exclusive_backbone():
                 return self._draw(requests, settings, tell, step_callback)
@@ -308,7 +319,7 @@ class IdentitySession:
         call = Call(self.backbone, settings, lambda: self.segmenter, repairer)
         for identity in {each for request in requests for each in request.identities}:
             identity.check_model(call.model)
-        tell("on_generate_start", len(requests), settings.sampling.num_inference_steps)
+        tell("on_generate_start", len(requests), settings.sampling.num_timesteps)
         on_step_end = partial(step_callback, self.pipe, tell)
         drawn = ImageGenerator(call, self._cache).generate(requests, on_step_end)
         generation = replace(drawn, restored=repairer.names)

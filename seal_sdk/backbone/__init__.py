@@ -8,7 +8,6 @@ from __future__ import annotations
 from seal_sdk.backbone.base import (
     Backbone,
     Change,
-    ControlImage,
     KeyValue,
     Sampler,
     SamplingState,
@@ -22,7 +21,6 @@ __all__ = [
     "Backbone",
     "Change",
     "Conditioning",
-    "ControlImage",
     "KeyValue",
     "LatentGeometry",
     "PromptTruncated",

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from diffusers.models.attention_processor import Attention
+import torch
+from diffusers.models.attention_processor import Attention, FusedAttnProcessor2_0
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from torch import nn
+from torch import Tensor, nn
 
 from seal_sdk.backbone.base import Change, Projection
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.errors import UnsupportedModel
 
 _MODULES: dict[Projection, str] = {"query": "to_q", "key": "to_k", "value": "to_v"}
+_FUSED: tuple[Projection, ...] = ("query", "key", "value")
+"""The order in which a fused projection (``to_qkv``) gives them, side by side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +52,11 @@ class UNetSelfAttention:
         return height, width
 
     def after(self, projection: Projection, hooks: Hooks, change: Change) -> None:
-        """Call ``change`` on the output of ``to_q``, ``to_k`` or ``to_v``."""
-        hooks.after(getattr(self.module, _MODULES[projection]), change)
+        """Call ``change`` on the output of ``to_q``, ``to_k`` or ``to_v``, or on its third of a fused ``to_qkv``."""
+        if is_fused(self.module):
+            hooks.after(self.module.to_qkv, _on_third(_FUSED.index(projection), change))
+        else:
+            hooks.after(getattr(self.module, _MODULES[projection]), change)
 
     def before_output(self, hooks: Hooks, change: Change) -> None:
         """Call ``change`` on what goes into ``to_out``."""
@@ -71,15 +77,35 @@ def self_attention_layers(unet: UNet2DConditionModel, blocks: Sequence[str]) -> 
     """The attn1 layers of the named blocks ("down", "mid", "up"), in the UNet's own order.
 
     A block without any is left out: some of SDXL's relatives have no mid block. Raises UnsupportedModel when none of the blocks has
-    any (a silent empty match would infuse nothing), or when q, k and v are fused.
+    any: a silent empty match would infuse nothing.
     """
     found = tuple(layer for layer in attention_layers(unet, "attn1") if layer.name.split("_")[0] in blocks)
     if not found:
         named = " and ".join(blocks)
         raise UnsupportedModel(f"The UNet has no self-attention (attn1) in its {named} blocks; choose other layers=.")
-    if any(layer.module.fused_projections for layer in found):
-        raise UnsupportedModel("The UNet's q, k and v projections are fused; call pipe.unfuse_qkv_projections() first.")
     return found
+
+
+def is_fused(attention: Attention) -> bool:
+    """Whether ``to_qkv`` stands in for ``to_q``, ``to_k`` and ``to_v``.
+
+    The processor says so: once unfused, the layer keeps ``to_qkv`` and its ``fused_projections``.
+    """
+    return isinstance(attention.processor, FusedAttnProcessor2_0)
+
+
+def _on_third(index: int, change: Change) -> Change:
+    """``change``, called with one third of the channels and put back in its place."""
+
+    def changed(output: Tensor) -> Tensor | None:
+        thirds = list(output.chunk(3, dim=-1))
+        new = change(thirds[index])
+        if new is None:
+            return None
+        thirds[index] = new
+        return torch.cat(thirds, dim=-1)
+
+    return changed
 
 
 def _group(name: str) -> str:

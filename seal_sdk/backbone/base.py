@@ -18,12 +18,15 @@ from PIL import Image
 from torch import Tensor, nn
 
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.control import ActiveControl, ControlModel
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.image_prompt import ImagePrompt
 from seal_sdk.backbone.ip_adapter import IPAdapters
+from seal_sdk.backbone.picture import Pictures
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
+from seal_sdk.backbone.window import WHOLE, Window
 from seal_sdk.method.noise_level import NoiseLevel
 
 KeyValue = tuple[Tensor, Tensor]
@@ -75,14 +78,6 @@ class StructureLayers:
     attention: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class ControlImage:
-    """An image for a ControlNet: pixels (1, 3, H, W) in [0, 1], and how much it weighs."""
-
-    pixels: Tensor
-    scale: float
-
-
 class Sampler(Protocol):
     """A scheduler set up for one call."""
 
@@ -93,6 +88,12 @@ class Sampler(Protocol):
     @property
     def initial_scale(self) -> float:
         """What unit noise is multiplied by to become the first latents."""
+
+    def progress(self, index: int) -> float:
+        """Progress gamma in [0, 1] (paper) of the whole schedule at a step, of which a window may leave out the ends."""
+
+    def add_noise(self, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
+        """Clean latents (B, C, h, w) at the noise level of a timestep (1,); of the next step where sampling has begun."""
 
     def model_input(self, latents: Tensor, timestep: Tensor) -> Tensor:
         """The latents as the model takes them."""
@@ -157,14 +158,17 @@ class Backbone(Protocol):
         """The IP-Adapters that are loaded, which read image prompts."""
 
     @property
-    def has_controlnet(self) -> bool:
-        """Whether ``predict`` takes a ControlImage."""
+    def control_model(self) -> ControlModel | None:
+        """The session's ControlNet or T2I-Adapter, None without one."""
 
     def check_ready(self) -> None:
         """Raise UnsupportedModel when the model is in a state that the method cannot work with."""
 
     def check_options(self, options: PromptOptions) -> None:
         """Raise InputError for options that the family does not have, or that do not fit the model."""
+
+    def hooks(self) -> Hooks:
+        """A context for hooks on the model: they are gone when it is left in any way."""
 
     def check_clip_skip(self, clip_skip: int | None) -> None:
         """Raise InputError for a number of layers that the text encoders cannot skip."""
@@ -191,14 +195,15 @@ class Backbone(Protocol):
     ) -> tuple[Conditioning, Conditioning]:
         """(unconditional, conditional), exactly as the family's pipeline prepares them for one prompt."""
 
+    @property
+    def pictures(self) -> Pictures:
+        """How pictures and masks become what the model paints into."""
+
     def encode_image(self, image: Image.Image) -> Tensor:
         """Latents (1, C, h, w) of an RGB image; the same image always gives the same latents."""
 
     def decode(self, latents: Tensor, output_type: str) -> Any:
         """One image of latents (1, C, h, w), in diffusers' ``output_type``."""
-
-    def control_image(self, image: Image.Image, scale: float) -> ControlImage:
-        """An image as the ControlNet takes it."""
 
     def self_attention_layers(self, blocks: Sequence[str]) -> tuple[SelfAttention, ...]:
         """The layers of the named blocks in the model's own order. Raises UnsupportedModel for a block without any."""
@@ -223,14 +228,20 @@ class Backbone(Protocol):
         num_inference_steps: int,
         generators: Sequence[torch.Generator] | torch.Generator | None = None,
         schedule: CustomSchedule = OWN_SCHEDULE,
+        window: Window = WHOLE,
     ) -> Sampler:
         """A scheduler of its own for one call. generators: one per image or one for all, for schedulers that draw noise.
 
-        schedule: its own steps come before num_inference_steps. Raises InputError where the scheduler does not take it.
+        schedule: its own steps come before num_inference_steps. window: the part that is sampled.
+        Raises InputError where the scheduler does not take the schedule, or the window leaves nothing of it.
         """
 
     def sampling(
-        self, guidance_scale: float, num_inference_steps: int, cross_attention_kwargs: Mapping[str, Any] | None = None
+        self,
+        guidance_scale: float,
+        num_timesteps: int,
+        window: Window = WHOLE,
+        cross_attention_kwargs: Mapping[str, Any] | None = None,
     ) -> AbstractContextManager[SamplingState]:
         """While inside, step callbacks see this call's state; afterwards everything is as it was found."""
 
@@ -241,12 +252,15 @@ class Backbone(Protocol):
         conditioning: Conditioning,
         *,
         guidance_scale: float | None = None,
-        control: ControlImage | None = None,
+        control: ActiveControl | None = None,
         cross_attention_kwargs: Mapping[str, Any] | None = None,
+        mask_input: Tensor | None = None,
     ) -> Tensor:
         """What the model predicts, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning.
 
-        guidance_scale: for models whose guidance is an input; None tells them none. cross_attention_kwargs: for attention processors.
+        guidance_scale: for models whose guidance is an input; None tells them none. control: of the session's ``control_model``.
+        cross_attention_kwargs: for attention processors. mask_input: (R, 1 + C, h, w), mask and latents of the masked picture, for models
+        that take them; None: everything is painted.
         """
 
     def fingerprint(self) -> dict[str, str | bool | None]:

@@ -10,7 +10,6 @@ from torch import Tensor
 from seal_sdk.backbone.base import Backbone, Change, KeyValue, SelfAttention
 from seal_sdk.backbone.conditioning import Conditioning, stack
 from seal_sdk.backbone.finite import check_finite
-from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.method.noise_level import NoiseLevel
 
 ACCELERATOR_BATCH = 4  # timesteps per forward on a GPU; one on a CPU, where a batch gains nothing
@@ -42,7 +41,7 @@ def capture(
     for start in range(0, len(timesteps), batch):
         chunk = list(timesteps[start : start + batch])
         kept: dict[str, Tensor] = {}
-        with Hooks() as hooks:
+        with backbone.hooks() as hooks:
             for layer in layers:
                 layer.after("key", hooks, _keeper(kept, layer.name + ".k"))
                 layer.after("value", hooks, _keeper(kept, layer.name + ".v"))

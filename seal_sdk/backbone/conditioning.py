@@ -26,6 +26,11 @@ class Conditioning:
     added: Mapping[str, Tensor] = field(default_factory=dict)
     image_embeds: tuple[Tensor, ...] = ()
 
+    def take(self, rows: Sequence[int]) -> Conditioning:
+        """Some of its rows."""
+        indices = list(rows)
+        return Conditioning(self.embeds[indices], {name: each[indices] for name, each in self.added.items()})
+
 
 def stack(rows: Sequence[Conditioning]) -> Conditioning:
     """Several rows as one batch.

@@ -12,9 +12,18 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from seal_sdk.backbone.compiled import CompiledModel
+
 
 class Hooks(ExitStack):
-    """A context that removes, on leaving it in any way, every hook registered through it."""
+    """A context that removes, on leaving it in any way, every hook registered through it.
+
+    model: the hooked modules' model, parts of which may be compiled: see `seal_sdk.backbone.compiled`.
+    """
+
+    def __init__(self, model: nn.Module | None = None) -> None:
+        super().__init__()
+        self._compiled = None if model is None else CompiledModel(model, self)
 
     def after(self, module: nn.Module, change: Callable[[Tensor], Tensor | None]) -> None:
         """Call ``change`` on the module's output; what it returns, unless None, replaces the output."""
@@ -22,6 +31,7 @@ class Hooks(ExitStack):
         def hook(_module: nn.Module, _args: Any, output: Tensor) -> Tensor | None:
             return change(output)
 
+        self._open(module)
         self.callback(module.register_forward_hook(hook).remove)
 
     def before(self, module: nn.Module, change: Callable[[Tensor], Tensor | None]) -> None:
@@ -31,4 +41,9 @@ class Hooks(ExitStack):
             changed = change(args[0])
             return None if changed is None else (changed, *args[1:])
 
+        self._open(module)
         self.callback(module.register_forward_pre_hook(hook).remove)
+
+    def _open(self, module: nn.Module) -> None:
+        if self._compiled is not None:
+            self._compiled.open(module)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import ControlNetModel, DiffusionPipeline
+from diffusers import DiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError
-from torch import nn
 from transformers.utils import logging as transformers_logging
 
+from seal_sdk.backbone.control import load_controlnet
 from seal_sdk.backbone.sd15 import SD15Backbone
 from seal_sdk.backbone.sdxl import SDXLBackbone
 from seal_sdk.backbone.single_file import read_single_file
@@ -64,16 +64,16 @@ def load_backbone(
     accelerator: str = "auto",
     precision: str = "auto",
     variant: str | None = None,
-    controlnet: str | os.PathLike[str] | nn.Module | None = None,
+    controlnet: Any = None,
     config: str | os.PathLike[str] | None = None,
 ) -> UNetBackbone:
     """The backbone of "pocket", a diffusers folder, a hub id, a single ``.safetensors`` file, or a pipeline that the app already has.
 
-    variant: the weights' variant in a folder or on the hub, such as "fp16". controlnet: a ControlNetModel, a folder or a hub id.
-    config: a folder or hub id whose configuration a single file is read with (diffusers' ``config=``).
-    A given pipeline stays on its device and in its dtype unless ``accelerator`` or ``precision`` say otherwise.
-    Raises ConfigError for a device or precision that is not to be had and for a config without a single file, WeightsNotFound when the
-    model is not here and cannot be fetched, and UnsupportedModel when it is of no family that is known.
+    variant: the weights' variant in a folder or on the hub, such as "fp16". controlnet: as `load_controlnet` takes it; None: the
+    pipeline's own, if it has one. config: a folder or hub id whose configuration a single file is read with (diffusers' ``config=``).
+    A given pipeline and ControlNet stay on their device and in their dtype unless ``accelerator`` or ``precision`` say otherwise.
+    Raises ConfigError for a device or precision that is not to be had, for a config without a single file, and for a ControlNet that does
+    not fit; WeightsNotFound when the model is not here and cannot be fetched; and UnsupportedModel when it is of no family that is known.
     """
     device = choose_device(accelerator)
     _check_config(model, config)
@@ -88,34 +88,23 @@ def load_backbone(
             backbone.pipe.to(device)
         if precision != "auto":
             backbone.pipe.to(dtype=choose_dtype(precision, device, 0))
-    backbone.controlnet = load_controlnet(controlnet, backbone.device, backbone.dtype)
+    _add_controlnet(backbone, controlnet, accelerator, precision)
     return backbone
 
 
-def load_controlnet(
-    controlnet: str | os.PathLike[str] | nn.Module | None, device: torch.device, dtype: torch.dtype
-) -> nn.Module | None:
-    """A ControlNet from a folder or a hub id, on this device and in this dtype; an object stays as it is.
-
-    Raises WeightsNotFound, or ConfigError for what is no single ControlNetModel.
-    """
-    if controlnet is None:
-        return None
-    if not isinstance(controlnet, (str, os.PathLike)):
-        if not isinstance(getattr(controlnet, "_orig_mod", controlnet), ControlNetModel):
-            raise ConfigError(
-                f"controlnet= is a {type(controlnet).__name__}: one ControlNetModel is taken, or its folder or hub id; several at once, "
-                "ControlNet-Union and T2I-Adapters are not."
-            )
-        return controlnet
-    try:
-        load: Any = ControlNetModel.from_pretrained  # it has no types
-        loaded: nn.Module = load(os.fspath(controlnet), dtype=dtype)
-    except OSError as error:
-        raise WeightsNotFound(
-            f"controlnet={controlnet!r} is neither a diffusers folder nor a hub id that can be reached: {error}"
-        ) from error
-    return loaded.to(device)
+def _add_controlnet(backbone: UNetBackbone, given: Any, accelerator: str, precision: str) -> None:
+    """Give the backbone its ControlNet or adapter, else the pipeline's own. Raises ConfigError for one that does not fit the model."""
+    own = getattr(backbone.pipe, "controlnet", None) or getattr(backbone.pipe, "adapter", None)
+    module = load_controlnet(own if given is None else given, backbone.device, backbone.dtype)
+    if module is None:
+        return
+    if given is not None and accelerator != "auto":
+        module.to(backbone.device)
+    if given is not None and precision != "auto":
+        module.to(backbone.dtype)
+    backbone.controlnet = module
+    if backbone.control_model is not None:
+        backbone.control_model.check_fit()
 
 
 def _source(model: str) -> str:

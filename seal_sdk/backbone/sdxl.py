@@ -11,8 +11,9 @@ from torch import Tensor
 
 from seal_sdk.backbone.base import StructureLayers
 from seal_sdk.backbone.conditioning import Conditioning
-from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
+from seal_sdk.backbone.prompt_options import NO_OPTIONS, OWN_SIZE, SCORES, Ids, Pair, PromptOptions
 from seal_sdk.backbone.unet import UNetBackbone
+from seal_sdk.errors import InputError
 
 
 class SDXLBackbone(UNetBackbone):
@@ -26,6 +27,8 @@ class SDXLBackbone(UNetBackbone):
     }
     text_encoders = ("text_encoder", "text_encoder_2")
     unread_layers = 1
+    img2img_strength = 0.3
+    inpaint_strength = 0.9999
     upcasts_vae = True
 
     @classmethod
@@ -51,7 +54,7 @@ class SDXLBackbone(UNetBackbone):
             lora_scale=options.lora_scale,
             **options.embeds.given,
         )
-        return _conditioning(embeds, pooled, options.size_ids.conditional(size))
+        return _conditioning(embeds, pooled, options.size_ids.conditional(size, self._scored))
 
     def encode_prompt_pair(
         self,
@@ -76,24 +79,42 @@ class SDXLBackbone(UNetBackbone):
         )
         ids = options.size_ids
         return (
-            _conditioning(negative, negative_pooled, ids.unconditional(size)),
-            _conditioning(embeds, pooled, ids.conditional(size)),
+            _conditioning(negative, negative_pooled, ids.unconditional(size, self._scored, options.has_picture)),
+            _conditioning(embeds, pooled, ids.conditional(size, self._scored)),
         )
 
     def check_options(self, options: PromptOptions) -> None:
-        """SDXL has them all. Raises InputError for embeddings that do not fit, or lack the pooled ones."""
+        """Raise InputError for embeddings that do not fit, or lack the pooled ones, and for scores that the model does not take."""
         config = self._unet.config
-        pooled = (
-            config["projection_class_embeddings_input_dim"] - config["addition_time_embed_dim"] * 6
-        )  # beside the size ids
-        options.embeds.check(config["cross_attention_dim"], pooled)
+        options.embeds.check(config["cross_attention_dim"], self._pooled_width(5 if self._scored else 6))
+        scores = [name for name in SCORES if name in options.size_ids.given]
+        if scores and not self._scored:
+            raise InputError(
+                f"{', '.join(scores)}: this model takes no aesthetic score (SDXL's refiner does); leave it out."
+            )
+        if self._scored and not options.has_picture:
+            raise InputError(
+                "This model (SDXL's refiner) refines pictures: give image=, or latents of the base model as image=."
+            )
+
+    def _pooled_width(self, size_ids: int) -> int:
+        """Width of the pooled embedding beside so many size ids."""
+        config = self._unet.config
+        return int(config["projection_class_embeddings_input_dim"] - config["addition_time_embed_dim"] * size_ids)
+
+    @property
+    def _scored(self) -> bool:
+        """Whether it takes an aesthetic score in place of a target size, as SDXL's refiner does."""
+        if self.pipe.text_encoder_2 is None:
+            return bool(self.pipe.config.get("requires_aesthetics_score"))
+        return bool(self._pooled_width(5) == self.pipe.text_encoder_2.config.projection_dim)
 
     def conditioning_recipe(self, size: tuple[int, int]) -> Mapping[str, Any]:
         """The size ids of an uncropped image of (height, width)."""
-        return {"time_ids": [*size, 0, 0, *size]}
+        return {"time_ids": [*OWN_SIZE.conditional(size, self._scored)]}
 
 
-def _conditioning(embeds: Tensor, pooled: Tensor, size_ids: tuple[int, ...]) -> Conditioning:
+def _conditioning(embeds: Tensor, pooled: Tensor, size_ids: Ids) -> Conditioning:
     """With SDXL's size ids: original size, crop, target size."""
     ids = torch.tensor([size_ids], dtype=embeds.dtype, device=embeds.device)
     return Conditioning(embeds, {"text_embeds": pooled.to(embeds.device), "time_ids": ids})

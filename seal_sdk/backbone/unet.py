@@ -15,14 +15,17 @@ from torch import Tensor, nn
 
 from seal_sdk.backbone.adapters import active_adapters, kept_scales
 from seal_sdk.backbone.attention import UNetSelfAttention, attention_layers, self_attention_layers
-from seal_sdk.backbone.base import ControlImage, StructureLayers
+from seal_sdk.backbone.base import StructureLayers
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.control import ActiveControl, ControlModel, Host, control_model, nets_of
 from seal_sdk.backbone.cross_attention import check_cross_attention, check_lora_scale
 from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.geometry import LatentGeometry
+from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.image_prompt import ImagePrompt
 from seal_sdk.backbone.ip_adapter import IPAdapters, image_branch
 from seal_sdk.backbone.lock import exclusive
+from seal_sdk.backbone.picture import Pictures
 from seal_sdk.backbone.pipeline_state import PipelineState, lend
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
 from seal_sdk.backbone.prompts import warn_if_truncated
@@ -30,7 +33,8 @@ from seal_sdk.backbone.readiness import check_pipeline
 from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
-from seal_sdk.backbone.vae import decode_latents, encode_image
+from seal_sdk.backbone.vae import decode_latents, encode_pixels
+from seal_sdk.backbone.window import WHOLE, Window
 from seal_sdk.errors import InputError, UnsupportedModel
 from seal_sdk.method.noise_level import NoiseLevel
 
@@ -38,7 +42,7 @@ from seal_sdk.method.noise_level import NoiseLevel
 class UNetBackbone(ABC):
     """Base of the backbones whose pipeline has a ``UNet2DConditionModel``; see `seal_sdk.backbone.base.Backbone`.
 
-    pipe: a pipeline of diffusers. controlnet: a ControlNetModel, or None.
+    pipe: a pipeline of diffusers. controlnet: what `control.load_controlnet` gives, or None.
     """
 
     family: ClassVar[str]
@@ -49,12 +53,15 @@ class UNetBackbone(ABC):
     text_encoders: ClassVar[tuple[str, ...]]
     unread_layers: ClassVar[int]
     """How many of the text encoders' last layers its pipelines leave out without ``clip_skip``."""
+    img2img_strength: ClassVar[float]
+    inpaint_strength: ClassVar[float]
     upcasts_vae: ClassVar[bool]
     """Whether its pipelines run a VAE in fp32 that overflows in fp16."""
 
     def __init__(self, pipe: Any, controlnet: nn.Module | None = None) -> None:
         self.pipe, self.controlnet = pipe, controlnet
         self._fingerprints = Fingerprints()
+        self._unmasked: dict[object, Tensor] = {}
 
     @classmethod
     @abstractmethod
@@ -94,7 +101,7 @@ class UNetBackbone(ABC):
 
     @property
     def _unet(self) -> UNet2DConditionModel:
-        """Without the wrapper of ``torch.compile``, which would ignore the method's hooks: the UNet runs uncompiled."""
+        """The UNet itself, without the wrapper of ``torch.compile``: its configuration and its modules."""
         unet: UNet2DConditionModel = getattr(self.pipe.unet, "_orig_mod", self.pipe.unet)
         return unet
 
@@ -114,12 +121,19 @@ class UNetBackbone(ABC):
         """Its latents: size, channels, grids."""
         factor, config = self.pipe.vae_scale_factor, self._unet.config
         halvings = len(config["down_block_types"]) - 1
-        return LatentGeometry(factor, config["in_channels"], halvings, config["sample_size"] * factor)
+        channels = self.pipe.vae.config["latent_channels"]
+        return LatentGeometry(factor, channels, halvings, config["sample_size"] * factor)
+
+    @property
+    def pictures(self) -> Pictures:
+        """How pictures and masks become what the model paints into."""
+        return Pictures(self, self._fingerprints.of, self._unmasked)
 
     @property
     def modules(self) -> list[nn.Module]:
         """What a call changes while it runs."""
-        parts = (*self.pipe.components.values(), self.controlnet)
+        control = () if self.controlnet is None else (self.controlnet, *nets_of(self.controlnet))
+        parts = (*self.pipe.components.values(), *control)
         return [each for each in parts if isinstance(each, nn.Module)]
 
     @property
@@ -148,13 +162,19 @@ class UNetBackbone(ABC):
         return int(self.pipe.scheduler.config.num_train_timesteps)
 
     @property
-    def has_controlnet(self) -> bool:
-        """Whether ``predict`` takes a ControlImage."""
-        return self.controlnet is not None
+    def control_model(self) -> ControlModel | None:
+        """The session's ControlNet or T2I-Adapter, None without one."""
+        if self.controlnet is None:
+            return None
+        return control_model(self.controlnet, Host(self._unet, self.device, self.geometry.pixels_per_latent))
 
     def check_ready(self) -> None:
         """Raise UnsupportedModel when the pipeline is in a state that the method cannot work with (`readiness.OBSTACLES`)."""
         check_pipeline(self.pipe, self._unet)
+
+    def hooks(self) -> Hooks:
+        """A context for hooks on the UNet: they are gone when it is left in any way."""
+        return Hooks(self.pipe.unet)
 
     def check_clip_skip(self, clip_skip: int | None) -> None:
         """Raise InputError unless this many of the text encoders' last layers can be skipped; None skips none."""
@@ -184,8 +204,8 @@ class UNetBackbone(ABC):
 
     def encode_image(self, image: Image.Image) -> Tensor:
         """Latents (1, C, h, w) of an RGB image; the same image always gives the same latents. Raises NumericalError."""
-        latents = encode_image(self.pipe.vae, self.pipe.image_processor, image, self.device, self.upcasts_vae)
-        return latents.to(self.dtype)
+        pixels = self.pipe.image_processor.preprocess(image).to(self.device)
+        return encode_pixels(self.pipe.vae, pixels, self.upcasts_vae).to(self.dtype)
 
     def decode(self, latents: Tensor, output_type: str) -> Any:
         """One image of latents (1, C, h, w), in diffusers' ``output_type``. Raises NumericalError."""
@@ -193,11 +213,6 @@ class UNetBackbone(ABC):
         if getattr(self.pipe, "watermark", None) is not None:
             pixels = self.pipe.watermark.apply_watermark(pixels)
         return self.pipe.image_processor.postprocess(pixels, output_type=output_type)[0]
-
-    def control_image(self, image: Image.Image, scale: float) -> ControlImage:
-        """An image as the ControlNet takes it: pixels in [0, 1]."""
-        pixels = self.pipe.image_processor.preprocess(image) / 2 + 0.5
-        return ControlImage(pixels.to(self.device, self.dtype), scale)
 
     def self_attention_layers(self, blocks: Sequence[str]) -> tuple[UNetSelfAttention, ...]:
         """The attn1 layers of the named blocks ("down", "mid", "up"). Raises UnsupportedModel for a block without any."""
@@ -246,23 +261,29 @@ class UNetBackbone(ABC):
         num_inference_steps: int,
         generators: Sequence[torch.Generator] | torch.Generator | None = None,
         schedule: CustomSchedule = OWN_SCHEDULE,
+        window: Window = WHOLE,
     ) -> DiffusersSampler:
         """A copy of the pipeline's scheduler, set up for one call.
 
         generators: one per image or one for all, for schedulers that draw noise.
-        schedule: its own steps come before num_inference_steps. Raises InputError where the scheduler does not take it.
+        schedule: its own steps come before num_inference_steps. window: the part that is sampled.
+        Raises InputError where the scheduler does not take the schedule, or the window leaves nothing of it.
         """
         arguments = self.pipe.prepare_extra_step_kwargs(generators, schedule.eta)
-        return DiffusersSampler(self.pipe.scheduler, num_inference_steps, self.device, arguments, schedule)
+        return DiffusersSampler(self.pipe.scheduler, num_inference_steps, self.device, arguments, schedule, window)
 
     @contextmanager
     def sampling(
-        self, guidance_scale: float, num_inference_steps: int, cross_attention_kwargs: Mapping[str, Any] | None = None
+        self,
+        guidance_scale: float,
+        num_timesteps: int,
+        window: Window = WHOLE,
+        cross_attention_kwargs: Mapping[str, Any] | None = None,
     ) -> Iterator[PipelineState]:
         """While inside, step callbacks see this call's state; afterwards the pipeline is as it was found."""
         with (
             kept_scales(self._unet, *self._text_encoders),
-            lend(self.pipe, guidance_scale, num_inference_steps, cross_attention_kwargs) as state,
+            lend(self.pipe, guidance_scale, num_timesteps, window, cross_attention_kwargs) as state,
         ):
             yield state
 
@@ -273,20 +294,21 @@ class UNetBackbone(ABC):
         conditioning: Conditioning,
         *,
         guidance_scale: float | None = None,
-        control: ControlImage | None = None,
+        control: ActiveControl | None = None,
         cross_attention_kwargs: Mapping[str, Any] | None = None,
+        mask_input: Tensor | None = None,
     ) -> Tensor:
         """What the UNet predicts, (R, C, h, w), of noisy latents (R, C, h, w) with R rows of conditioning."""
         with image_branch(self._unet, conditioning.image_embeds) as images:
-            prediction: Tensor = self._unet(
-                noisy,
+            prediction: Tensor = self.pipe.unet(
+                self.pictures.model_input(noisy, mask_input),
                 timestep,
                 encoder_hidden_states=conditioning.embeds,
                 timestep_cond=self._guidance_embedding(noisy, guidance_scale),
                 cross_attention_kwargs=cross_attention_kwargs,
                 added_cond_kwargs={**conditioning.added, **images} or None,
                 return_dict=False,
-                **self._residuals(noisy, timestep, conditioning, control),
+                **({} if control is None else control.residuals(noisy, timestep, conditioning)),
             )[0]
         return prediction
 
@@ -296,23 +318,6 @@ class UNetBackbone(ABC):
         scale, width = torch.full((len(noisy),), guidance_scale - 1), self._unet.config["time_cond_proj_dim"]
         embedding: Tensor = self.pipe.get_guidance_scale_embedding(scale, embedding_dim=width)
         return embedding.to(noisy)
-
-    def _residuals(
-        self, noisy: Tensor, timestep: Tensor, conditioning: Conditioning, control: ControlImage | None
-    ) -> dict[str, Any]:
-        """What a ControlNet adds to the UNet's features."""
-        if control is None or self.controlnet is None:
-            return {}
-        down, mid = self.controlnet(
-            noisy,
-            timestep,
-            encoder_hidden_states=conditioning.embeds,
-            controlnet_cond=control.pixels.expand(len(noisy), -1, -1, -1),
-            conditioning_scale=control.scale,
-            added_cond_kwargs=dict(conditioning.added) or None,
-            return_dict=False,
-        )
-        return {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
 
     def fingerprint(self) -> dict[str, str | bool | None]:
         """Digests of UNet, VAE and text encoders as loaded, and how the VAE works."""

@@ -6,23 +6,26 @@ may_upcast: whether the family's pipelines heed the VAE's ``force_upcast`` in fp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
-from diffusers.image_processor import VaeImageProcessor
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from PIL import Image
+from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl_img2img import retrieve_latents
 from torch import Tensor, nn
 
 from seal_sdk.backbone.finite import check_finite
 
 
-@contextmanager
-def _without_overflow(vae: AutoencoderKL, may_upcast: bool) -> Iterator[torch.dtype]:
+def _without_overflow(vae: AutoencoderKL, may_upcast: bool) -> AbstractContextManager[torch.dtype]:
     """The VAE in a dtype that it can work in, and afterwards as it was."""
+    return _upcast(vae, may_upcast and vae.dtype == torch.float16 and vae.config["force_upcast"])
+
+
+@contextmanager
+def _upcast(vae: AutoencoderKL, upcast: bool) -> Iterator[torch.dtype]:
+    """The VAE in fp32 if asked for, and afterwards as it was."""
     dtype = vae.dtype
-    upcast = may_upcast and dtype == torch.float16 and vae.config["force_upcast"]
     if upcast:
         nn.Module.to(vae, torch.float32)
     try:
@@ -46,17 +49,33 @@ def _mode(encoded: Any) -> Tensor:
 
 
 @torch.no_grad()
-def encode_image(
-    vae: AutoencoderKL, processor: VaeImageProcessor, image: Image.Image, device: torch.device, may_upcast: bool
-) -> Tensor:
-    """Latents (1, C, H/f, W/f) of an RGB image: the mode of the posterior, so that the same image always gives the same latents."""
+def encode_pixels(vae: AutoencoderKL, pixels: Tensor, may_upcast: bool) -> Tensor:
+    """Latents (1, C, H/f, W/f) of pixels (1, 3, H, W) in [-1, 1]: the posterior's mode, so that the same image always gives the same."""
     with _without_overflow(vae, may_upcast) as dtype:
-        pixels = processor.preprocess(image).to(device, dtype)
-        latents: Tensor = _mode(vae.encode(pixels))
+        latents: Tensor = _mode(vae.encode(pixels.to(dtype)))
     normal = _mean_std(vae, latents)
     latents = latents if normal is None else (latents - normal[0]) / normal[1]
     latents = latents * vae.config["scaling_factor"]
     check_finite(latents, "the encoded image")
+    return latents
+
+
+@torch.no_grad()
+def sample_latents(
+    vae: AutoencoderKL, pixels: Tensor, generator: torch.Generator | None, may_upcast: bool, dtype: torch.dtype
+) -> Tensor:
+    """Latents (B, C, h, w) of pixels (B, 3, H, W) in [-1, 1], drawn from the posterior as diffusers' img2img pipelines draw them.
+
+    dtype: of the model's latents. Raises NumericalError.
+    """
+    with _upcast(vae, may_upcast and bool(vae.config.get("force_upcast"))) as precise:
+        rounded = pixels.to(dtype=dtype)  # diffusers rounds pixels to the model's dtype first
+        latents: Tensor = retrieve_latents(vae.encode(rounded.to(precise)), generator)
+    latents = latents.to(dtype)
+    normal = _mean_std(vae, latents)
+    scaled = (latents if normal is None else latents - normal[0]) * vae.config["scaling_factor"]
+    latents = scaled if normal is None else scaled / normal[1]
+    check_finite(latents, "the encoded picture")
     return latents
 
 

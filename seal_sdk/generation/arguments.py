@@ -12,15 +12,21 @@ from torch import Tensor
 Group = TypeVar("Group")
 Texts = str | list[str] | None
 Pair = tuple[int, int]
+Numbers = float | Sequence[float] | None
 
 
 class DiffusersArguments(TypedDict, total=False):
     """Further arguments of ``IdentitySession.generate``: diffusers' names, meaning and defaults (``StableDiffusionXLPipeline``).
 
+    With ``image`` those of ``StableDiffusionXLImg2ImgPipeline``, and with ``mask_image`` of ``StableDiffusionXLInpaintPipeline``
+    (`PictureArguments`, `Window`); lists of pictures make a batch, in which the pictures go with the prompts one by one.
+
     ``callback_on_step_end`` receives and may return "latents", the only one of ``callback_on_step_end_tensor_inputs`` that is supported.
     Embeddings take the place of ``prompt`` (with SDXL beside the pooled ones). Image prompts are shared by all images of a batch
     (:class:`~seal_sdk.backbone.image_prompt.ImagePrompt`); they may be whatever ``structure`` may be. ``cross_attention_kwargs`` may hold
     ``scale`` (of all active LoRAs; not with an identity, whose K/V belong to another scale) and ``ip_adapter_masks``.
+    Those of ControlNets and T2I-Adapters (`seal_sdk.backbone.control.ControlArguments`) are for ``Structure(control="controlnet")``, whose
+    ``scale`` and ``end`` count where they say nothing; their images are ``structure``.
     """
 
     prompt_2: Texts
@@ -40,10 +46,26 @@ class DiffusersArguments(TypedDict, total=False):
     eta: float
     guidance_rescale: float
     clip_skip: int | None
+    controlnet_conditioning_scale: Numbers
+    control_guidance_start: Numbers
+    control_guidance_end: Numbers
+    guess_mode: bool
+    control_mode: int | Sequence[int] | None
+    adapter_conditioning_scale: Numbers
+    adapter_conditioning_factor: float | None
     latents: Tensor | None
     ip_adapter_image: Any
     ip_adapter_image_embeds: Sequence[Tensor] | None
     cross_attention_kwargs: Mapping[str, Any] | None
+    image: Any
+    mask_image: Any
+    masked_image_latents: Tensor | list[Tensor] | None
+    padding_mask_crop: int | None
+    strength: float | None
+    denoising_start: float | None
+    denoising_end: float | None
+    aesthetic_score: float
+    negative_aesthetic_score: float
     callback_on_step_end: Callable[..., dict[str, Any]] | None
     callback_on_step_end_tensor_inputs: Sequence[str]
 

@@ -12,30 +12,23 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from seal_sdk.backbone.base import ControlImage, Sampler, SamplingState
+from seal_sdk.backbone.base import Sampler, SamplingState
 from seal_sdk.backbone.conditioning import Conditioning, stack
+from seal_sdk.backbone.control import ActiveControl, ControlStep
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.forward import APPEARANCE, GENERATION, STRUCTURE, UNCOND, CurrentForward, Forward
-from seal_sdk.generation.guidance import GuidanceRows, guide
+from seal_sdk.generation.guidance import BridgeStep, GuidanceRows, guide
 from seal_sdk.generation.infusion_hooks import install_infusion
+from seal_sdk.generation.infusion_step import Step, infused_forward, transfer
 from seal_sdk.generation.plan import ImagePlan
+from seal_sdk.generation.start import Start
 from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.match_maps import LayerMatches
-from seal_sdk.method.latent_transfer.transfer import transfer_latents
-from seal_sdk.method.schedules import active, delta_at, detail_at, lambda_at, tau_at
+from seal_sdk.method.schedules import active
 
 OnStepEnd = Callable[[int, Tensor, Tensor], Tensor]
 """Called with step index, timestep and latents (B, C, h, w); returns the latents to go on with."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step: its index, its timestep, and the progress gamma in [0, 1] of sampling (paper)."""
-
-    index: int
-    timestep: Tensor
-    gamma: float
 
 
 @dataclass
@@ -54,27 +47,28 @@ class ImageRecord:
 class DenoisingLoop:
     """The loop of one call. records: one per image."""
 
-    def __init__(self, call: Call, sampler: Sampler, plans: Sequence[ImagePlan]) -> None:
-        self.call, self.sampler, self.plans = call, sampler, plans
+    def __init__(self, call: Call, sampler: Sampler, plans: Sequence[ImagePlan], start: Start) -> None:
+        self.call, self.sampler, self.plans, self.start = call, sampler, plans, start
         self.current = CurrentForward()
         self.records = [ImageRecord() for _ in plans]
 
     @torch.no_grad()
-    def run(self, latents: Tensor, state: SamplingState, on_step_end: OnStepEnd) -> Tensor:
+    def run(self, state: SamplingState, on_step_end: OnStepEnd) -> Tensor:
         """Latents (B, C, h, w) after all timesteps. state: read at every step, since callbacks may change it."""
-        timesteps = self.sampler.timesteps
-        with Hooks() as hooks:
+        latents, kept = self.start.latents, self.start.kept
+        with self.call.backbone.hooks() as hooks:
             self._install(hooks)
-            for index, timestep in enumerate(timesteps):
+            for index, timestep in enumerate(self.sampler.timesteps):
                 if state.interrupted:
                     break
-                step = Step(index, timestep, index / max(len(timesteps) - 1, 1))
+                step = Step(index, timestep, self.sampler.progress(index))
                 noisy = self.sampler.model_input(latents, timestep)
                 predictions = [
                     self._predict(number, step, noisy[number : number + 1], state.guidance_scale)
                     for number in range(len(self.plans))
                 ]
                 latents = self.sampler.step(torch.cat(predictions), timestep, latents)
+                latents = latents if kept is None else kept.restore(latents, index)
                 latents = on_step_end(index, timestep, latents)
         return latents
 
@@ -90,61 +84,39 @@ class DenoisingLoop:
         """Guided prediction (1, C, h, w) of one image."""
         plan, record = self.plans[number], self.records[number]
         rows = self._rows(plan, step.gamma, guidance_scale)
-        forward = self._forward(plan, rows, step)
+        forward = infused_forward(self.call, plan, rows, step)
         self.current.forward = forward
         try:
-            output = self._model(plan, rows, noisy, step, guidance_scale)
+            output = self._model(number, rows, noisy, step, guidance_scale)
         finally:
             self.current.forward = None
         record.coverages += forward.coverage
         record.matches += self._matches(plan, step, forward)
         guided = self._guide(plan, dict(zip(rows, output.chunk(len(rows)), strict=True)), step.gamma, guidance_scale)
-        return self._transfer(plan, forward, step, guided, noisy) if forward.detail else guided
+        return transfer(self.call, plan, forward, step, guided, noisy)
 
     def _rows(self, plan: ImagePlan, gamma: float, guidance_scale: float) -> dict[str, Conditioning]:
         """The rows this step needs, in batch order: none is computed that nothing uses."""
-        strength, base = self._lambda(plan, gamma), self._base(plan)
+        used = self._bridge(plan, gamma).rows
         rows = {}
         if guidance_scale > 1 and plan.uncond is not None:
             rows[UNCOND] = plan.uncond
-        if base == "gen" or strength:
+        if GENERATION in used:
             rows[GENERATION] = plan.generation
-        if plan.appearance is not None and (base == "app" or strength):
+        if plan.appearance is not None and APPEARANCE in used:
             rows[APPEARANCE] = plan.appearance
         if plan.structure.row is not None and active(gamma, self.call.settings.structure.end):
             rows[STRUCTURE] = plan.structure.row.conditioning
         return rows
 
-    def _lambda(self, plan: ImagePlan, gamma: float) -> float:
-        settings = self.call.settings.delta_bridge
-        return 0.0 if plan.appearance is None else lambda_at(gamma, settings.strength, settings.end)
-
-    def _base(self, plan: ImagePlan) -> str:
-        return "gen" if plan.appearance is None else self.call.settings.delta_bridge.base
-
-    def _forward(self, plan: ImagePlan, rows: Mapping[str, Conditioning], step: Step) -> Forward:
-        settings = self.call.settings
-        forward = Forward(tuple(rows), inject=settings.structure.scale if STRUCTURE in rows else 0.0)
-        if not plan.subjects:
-            return forward
-        appearance, gamma = settings.appearance, step.gamma
-        forward.tau = tau_at(gamma, appearance.tau, appearance.schedule)
-        forward.delta = delta_at(gamma, appearance.delta, appearance.schedule)
-        forward.detail = detail_at(gamma, appearance.detail)
-        forward.matches = [] if settings.match_maps else None
-        read = [subject.key_values(float(step.timestep)) for subject in plan.subjects]
-        forward.infusion = {
-            layer.name: tuple(
-                subject.layer(layer.name, each[layer.name]) for subject, each in zip(plan.subjects, read, strict=True)
-            )
-            for layer in self.call.layers
-        }
-        return forward
+    def _bridge(self, plan: ImagePlan, gamma: float) -> BridgeStep:
+        return BridgeStep.at(self.call.settings.delta_bridge, gamma, plan.appearance is not None)
 
     def _model(
-        self, plan: ImagePlan, rows: Mapping[str, Conditioning], noisy: Tensor, step: Step, guidance_scale: float
+        self, number: int, rows: Mapping[str, Conditioning], noisy: Tensor, step: Step, guidance_scale: float
     ) -> Tensor:
         """What the model predicts of all rows, (rows, C, h, w)."""
+        plan = self.plans[number]
         self.call.meter.unet_rows += len(rows)
         inputs = [self._structure_input(plan, step) if name == STRUCTURE else noisy for name in rows]
         return self.call.backbone.predict(
@@ -152,17 +124,31 @@ class DenoisingLoop:
             step.timestep,
             stack(list(rows.values())),
             guidance_scale=guidance_scale,
-            control=self._control(plan, step.gamma),
+            control=self._control(plan, rows, step),
             cross_attention_kwargs=self.call.settings.sampling.cross_attention_kwargs,
+            mask_input=self._mask_input(number, rows),
         )
+
+    def _mask_input(self, number: int, rows: Mapping[str, Conditioning]) -> Tensor | None:
+        """(rows, 1 + C, h, w), for models that take a mask. Of the structure image everything is to be painted."""
+        if self.start.mask_inputs is None:
+            return None
+        own = self.start.mask_inputs[number : number + 1]
+        everything = self.call.backbone.pictures.unmasked_input(*self.call.latent_size) if STRUCTURE in rows else own
+        return torch.cat([everything if name == STRUCTURE else own for name in rows])
 
     def _structure_input(self, plan: ImagePlan, step: Step) -> Tensor:
         row = plan.structure.row
         assert row is not None
         return self.call.backbone.noise_level(step.timestep).add_noise(row.latents, row.noise)
 
-    def _control(self, plan: ImagePlan, gamma: float) -> ControlImage | None:
-        return plan.structure.control if active(gamma, self.call.settings.structure.end) else None
+    def _control(self, plan: ImagePlan, rows: Mapping[str, Conditioning], step: Step) -> ActiveControl | None:
+        control, settings = plan.structure.control, self.call.settings
+        if control is None or not (settings.control.say_the_end or active(step.gamma, settings.structure.end)):
+            return None
+        guessed = tuple(index for index, name in enumerate(rows) if name != UNCOND)
+        steps = len(self.sampler.timesteps), settings.sampling.num_inference_steps
+        return ActiveControl(control, ControlStep(step.index, *steps, guessed))
 
     def _guide(self, plan: ImagePlan, outputs: Mapping[str, Tensor], gamma: float, guidance_scale: float) -> Tensor:
         """The guided prediction (`guidance.RULES`)."""
@@ -172,26 +158,13 @@ class DenoisingLoop:
                 self.call.settings,
                 guidance_scale,
                 gamma,
-                self._base(plan),
-                self._lambda(plan, gamma),
+                self._bridge(plan, gamma),
                 uncond,
                 generation,
                 appearance,
                 plan.region,
             )
         )
-
-    def _transfer(self, plan: ImagePlan, forward: Forward, step: Step, guided: Tensor, noisy: Tensor) -> Tensor:
-        """The prediction moved towards the references' latents, where the subjects are known to be."""
-        moved = transfer_latents(
-            guided,
-            noisy,
-            [(found, plan.subjects[number].reference) for number, found in forward.correspondences.items()],
-            level=self.call.backbone.noise_level(step.timestep),
-            strength=forward.detail,
-            tau=forward.tau,
-        )
-        return moved if plan.region is None else torch.lerp(guided, moved, plan.region)
 
     def _matches(self, plan: ImagePlan, step: Step, forward: Forward) -> list[LayerMatches]:
         if not forward.matches:

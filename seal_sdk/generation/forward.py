@@ -18,7 +18,8 @@ class LayerInfusion:
 
     key, value: (Nk, C) stored tokens of the reference. positions: (Nk,) where they are in the reference's ``grid``, None where all are
     stored. sources: (Nk,) bool, those of the subject, None for all. targets: (Nq,) bool, the image's tokens that may be infused, None
-    where nobody knows where the subject is. retention: (Nk,) in [0, 1], how much of each token's look the prompt leaves, None for all.
+    where nobody knows where the subject is. bounds: (Nq,) bool, outside of which the subject cannot be, None where it can be anywhere.
+    retention: (Nk,) in [0, 1], how much of each token's look the prompt leaves, None for all.
     """
 
     key: Tensor
@@ -27,6 +28,7 @@ class LayerInfusion:
     positions: Tensor | None = None
     sources: Tensor | None = None
     targets: Tensor | None = None
+    bounds: Tensor | None = None
     retention: Tensor | None = None
 
 

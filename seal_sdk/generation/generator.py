@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from seal_sdk.backbone.base import Sampler
 from seal_sdk.backbone.finite import check_finite
-from seal_sdk.errors import InputError
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.denoise import DenoisingLoop, OnStepEnd
 from seal_sdk.generation.metadata import describe
-from seal_sdk.generation.plan import Planner
-from seal_sdk.generation.request import Request
+from seal_sdk.generation.painting import Painting
+from seal_sdk.generation.plan import Canvas, Planner
+from seal_sdk.generation.prompt_edits import NO_WORDS
+from seal_sdk.generation.reading import reading
+from seal_sdk.generation.request import Request, generators_of
+from seal_sdk.generation.start import start_sampling
 from seal_sdk.generation.structure import AlignedStructure
 from seal_sdk.generation.subject_planner import SubjectPlanner
 from seal_sdk.identity import Identity
 from seal_sdk.images import attach_settings
-from seal_sdk.kv_cache import KeyValueCache, KeyValueReader, Lease, Placement
+from seal_sdk.kv_cache import KeyValueCache, KeyValueReader
 from seal_sdk.result import Generation
 
 
@@ -42,99 +42,54 @@ class ImageGenerator:
         """
         identities = _identities(requests)
         if self.call.edits_references and any(each.subjects and each.prompt is None for each in requests):
-            warnings.warn(
-                "prompt_embeds have no words to compare with the reference's prompt: DeltaBridge(override=...) does nothing. "
-                "Give prompt= instead, or switch it off with override=0.",
-                UserWarning,
-                stacklevel=4,  # the caller of IdentitySession.generate
-            )
-        for identity in identities:
-            self._check_stored(identity)
+            warnings.warn(NO_WORDS, UserWarning, stacklevel=4)  # the caller of IdentitySession.generate
+        sampler = self._sampler(requests)
         with (
-            ThreadPoolExecutor(1, thread_name_prefix="seal-read") as executor,
-            self._sampling() as state,
-            self._leased(identities) as leases,
+            self._sampling(sampler) as state,
+            reading(self.call, self.cache, identities, sampler.timesteps) as readers,
         ):
-            sampler = self._sampler(requests)
-            structures = [self.planner.align(request) for request in requests]
-            latents = self._initial_latents(requests, sampler)
-            readers = self._readers(leases, sampler, executor)
+            paintings = [self.planner.place(request) for request in requests]
+            structures = [self.planner.align(*each) for each in zip(requests, paintings, strict=True)]
+            with self.call.meter.phase("start"):
+                start = start_sampling(self.call, requests, paintings, sampler)
             planner = SubjectPlanner(self.call, readers) if readers else None
             plans = [
-                self.planner.plan(request, structure, planner)
-                for request, structure in zip(requests, structures, strict=True)
+                self.planner.plan(request, Canvas(painting, structure), planner)
+                for request, painting, structure in zip(requests, paintings, structures, strict=True)
             ]
-            loop = DenoisingLoop(self.call, sampler, plans)
+            loop = DenoisingLoop(self.call, sampler, plans, start)
             with self.call.meter.phase("denoise"):
-                latents = loop.run(latents, state, on_step_end)
+                latents = loop.run(state, on_step_end)
             check_finite(latents, "the denoised latents")
-            images = self._decode(latents)
+            images = self._decode(latents, paintings)
         return self._result(requests, structures, images, loop, readers)
 
-    def _sampling(self) -> Any:
+    def _sampling(self, sampler: Sampler) -> Any:
         sampling = self.call.settings.sampling
         return self.call.backbone.sampling(
-            sampling.guidance_scale, sampling.num_inference_steps, sampling.cross_attention_kwargs
+            sampling.guidance_scale, len(sampler.timesteps), sampling.window, sampling.cross_attention_kwargs
         )
 
     def _sampler(self, requests: Sequence[Request]) -> Sampler:
-        generators, sampling = _generators(requests), self.call.settings.sampling
+        generators, sampling = generators_of(requests), self.call.settings.sampling
         return self.call.backbone.sampler(
-            sampling.num_inference_steps, generators if len(generators) > 1 else generators[0], sampling.schedule
+            sampling.num_inference_steps,
+            generators if len(generators) > 1 else generators[0],
+            sampling.schedule,
+            sampling.window,
         )
 
-    def _check_stored(self, identity: Identity) -> None:
-        """Whether the identity holds what the settings ask for. Raises InputError."""
-        stored = {name for spec in identity.stored.arrays for name in spec.layers}
-        appearance = self.call.settings.appearance
-        if any(layer.name not in stored for layer in self.call.layers):
-            raise InputError(
-                f"Appearance(layers={appearance.layers}) asks for blocks that were not stored for {identity.name!r}; "
-                "choose those it was registered with, or register it again with these."
-            )
-        if identity.tokens is not None and appearance.gating == "none" and self.call.layers:
-            raise InputError(
-                f"{identity.name!r} was registered with tokens='subject': Appearance(gating='none') needs the whole reference; "
-                "register it again with gating='none' or tokens='all'."
-            )
-
-    @contextmanager
-    def _leased(self, identities: Sequence[Identity]) -> Iterator[list[Lease]]:
-        """Keep gc away from the identities while they are drawn."""
-
-        def repair(identity: Identity) -> Callable[[Any], Any]:
-            return lambda error: self.call.repair(identity, error).stored
-
-        with ExitStack() as stack:
-            yield [Lease(each.stored, stack.enter_context(each.stored.lease()), repair(each)) for each in identities]
-
-    def _initial_latents(self, requests: Sequence[Request], sampler: Sampler) -> Tensor:
-        """Noise (B, C, h, w), the caller's or drawn, as the scheduler wants it. Raises InputError for latents that do not fit."""
-        backbone, given = self.call.backbone, self.call.settings.sampling.latents
-        shape = (len(requests), backbone.geometry.channels, *self.call.latent_size)
-        if given is not None and (tuple(given.shape) != shape or not torch.isfinite(given).all()):
-            raise InputError(f"latents of shape {tuple(given.shape)}: expected finite numbers of shape {shape}.")
-        if given is None:
-            given = backbone.draw_noise(shape, _generators(requests))
-        return given.to(backbone.device, backbone.dtype) * sampler.initial_scale
-
-    def _readers(
-        self, leases: Sequence[Lease], sampler: Sampler, executor: ThreadPoolExecutor
-    ) -> dict[str, KeyValueReader]:
-        if not self.call.settings.appearance.delta:
-            return {}
-        backbone, timesteps = self.call.backbone, [float(t) for t in sampler.timesteps]
-        placement = Placement(backbone.device, backbone.dtype)
-        return {
-            lease.stored.digest: KeyValueReader(lease, timesteps, placement, self.cache, executor) for lease in leases
-        }
-
-    def _decode(self, latents: Tensor) -> list[Any]:
+    def _decode(self, latents: Tensor, paintings: Sequence[Painting | None]) -> list[Any]:
         output_type = self.call.settings.output_type
         if output_type == "latent":
             return list(latents)
         with self.call.meter.phase("decode"):
-            return [self.call.backbone.decode(latents[n : n + 1], output_type) for n in range(len(latents))]
+            images = [self.call.backbone.decode(latents[n : n + 1], output_type) for n in range(len(latents))]
+        overlay = self.call.settings.overlay
+        return [
+            image if painting is None else painting.finish(image, overlay)
+            for image, painting in zip(images, paintings, strict=True)
+        ]
 
     def _result(
         self,
@@ -142,7 +97,7 @@ class ImageGenerator:
         structures: Sequence[AlignedStructure | None],
         images: list[Any],
         loop: DenoisingLoop,
-        readers: dict[str, KeyValueReader],
+        readers: Mapping[str, KeyValueReader],
     ) -> Generation:
         call = self.call
         scheduler, adapters = call.backbone.scheduler_name, call.backbone.ip_adapters.recipe()
@@ -173,14 +128,7 @@ def _identities(requests: Sequence[Request]) -> list[Identity]:
     return list({each.digest: each for each in every}.values())
 
 
-def _generators(requests: Sequence[Request]) -> list[torch.Generator]:
-    """One per image, or the only one where all images' noise is drawn at once."""
-    if requests[0].shared_generator:
-        return [requests[0].generator]
-    return [request.generator for request in requests]
-
-
-def _distance(request: Request, readers: dict[str, KeyValueReader]) -> float:
+def _distance(request: Request, readers: Mapping[str, KeyValueReader]) -> float:
     """Mean distance of the sampled timesteps to the nearest cached ones."""
     identities = request.identities if readers else []
     distances = [distance for each in identities for distance in readers[each.digest].distances]

@@ -93,4 +93,6 @@ def _targets(forward: Forward, own: Projections, given: LayerInfusion) -> Tensor
     targets = given.targets
     if given.sources is not None and targets is None:
         targets = subject_targets(own.query[forward.image_row], given.key, given.sources)
+    if given.bounds is not None:
+        targets = given.bounds if targets is None else targets & given.bounds
     return None if targets is None else torch.nonzero(targets).squeeze(1)

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from seal_sdk.backbone.image_prompt import ImagePrompt
+from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.regions import sole_identity
 from seal_sdk.generation.request import Request
 from seal_sdk.generation.settings import Settings
@@ -43,7 +44,8 @@ def describe(
         "negative_prompt_2": request.options.negative_prompt_2,
         "embeds": {name: _digest(value) for name, value in request.options.embeds.given.items()},
         **asdict(request.options.size_ids),
-        "structure": structure and {"aligned_pixels": pixels_digest(structure.image)},
+        "structure": structure and _structure(structure),
+        **_describe_picture(request.picture, settings),
         "structure_prompt": request.structure_prompt,
         "structure_box": None if box is None else [float(value) for value in box],
         "seed": request.seed,
@@ -65,12 +67,34 @@ def describe(
         "appearance": asdict(settings.appearance),
         "delta_bridge": asdict(settings.delta_bridge),
         "structure_control": asdict(settings.structure),
+        **asdict(settings.control),
         "model": {part: digest for part, digest in model.items() if isinstance(digest, str)},
+    }
+
+
+def _describe_picture(picture: PictureInput | None, settings: Settings) -> dict[str, Any]:
+    window: dict[str, Any] = asdict(settings.sampling.window)
+    if picture is None:
+        return {"image": None, "mask_image": None, **window}
+    masked, mask = picture.masked_latents, picture.mask
+    return {
+        "image": _digest(picture.image) if isinstance(picture.image, Tensor) else pixels_digest(picture.image),
+        "mask_image": mask and pixels_digest(mask),
+        "masked_image_latents": None if masked is None else _digest(masked),
+        "latents_given": isinstance(picture.image, Tensor) or masked is not None,
+        "padding_mask_crop": picture.padding,
+        "overlay": settings.overlay,
+        **window,
     }
 
 
 def _named(identity: Identity) -> dict[str, str]:
     return {"name": identity.name, "digest": identity.digest}
+
+
+def _structure(structure: AlignedStructure) -> dict[str, Any]:
+    first, *others = map(pixels_digest, structure.images)
+    return {"aligned_pixels": first, **({"further_aligned_pixels": others} if others else {})}
 
 
 def _digest(embeds: Tensor) -> str:

@@ -13,12 +13,16 @@ from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.image_prompt import ImageEmbeds
 from seal_sdk.backbone.prompt_options import PromptOptions
 from seal_sdk.generation.call import Call
-from seal_sdk.generation.regions import SubjectBinding, region_masks, sole_identity
+from seal_sdk.generation.in_place import align_in_place, is_same_picture
+from seal_sdk.generation.painting import Painting, place_picture
+from seal_sdk.generation.picture import PictureInput
+from seal_sdk.generation.regions import SubjectBinding, joint_prompt, other_prompts, region_masks, sole_identity, within
 from seal_sdk.generation.request import Request
-from seal_sdk.generation.structure import AlignedStructure, StructureAligner, StructureInput
-from seal_sdk.generation.structure_sources import StructureGuide, structure_source
-from seal_sdk.generation.structure_sources.source import StructureContext
-from seal_sdk.generation.subject_planner import Mask, SubjectPlanner, latent_coverage
+from seal_sdk.generation.structure import AlignedStructure, Anchor, StructureAligner, StructureInput
+from seal_sdk.generation.structure_sources import StructureGuide, StructureSource, structure_source
+from seal_sdk.generation.structure_sources.source import EncodedStructure, StructureContext
+from seal_sdk.generation.structure_tensors import as_given
+from seal_sdk.generation.subject_planner import Mask, Place, SubjectPlanner, latent_coverage
 from seal_sdk.generation.subjects import SubjectInfusion
 from seal_sdk.identity import Identity
 
@@ -38,6 +42,19 @@ class ImagePlan:
     region: Tensor | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """What an image is drawn on: the picture that it is drawn into, and its structure image; None where there is none."""
+
+    painting: Painting | None = None
+    structure: AlignedStructure | None = None
+
+    @property
+    def region(self) -> Mask | None:
+        """(H, W) what is painted; None: everything."""
+        return None if self.painting is None else self.painting.region
+
+
 class Planner:
     """Makes the plans of one call's images; what is the same for several of them is made once."""
 
@@ -45,88 +62,111 @@ class Planner:
         self.call, self.source = call, structure_source(call.settings.structure.control)
         # Cached functions hold no reference to the planner, so that it is freed with the call.
         aligner = StructureAligner(call.settings.sampling.size[::-1], call.settings.alignment, call.segmenter)
+        self._place = cache(partial(_place, call))
         self._align = cache(partial(_align, call, aligner))
         self._single = cache(partial(_encode_single, call))
         self._pair = cache(partial(_encode_pair, call, self._single))
         self._images = cache(partial(_encode_images, call))
-        self._latents = cache(partial(_encode_structure, call))
+        self._encoded = cache(partial(_encode_structure, call, self.source))
 
-    def align(self, request: Request) -> AlignedStructure | None:
+    def place(self, request: Request) -> Painting | None:
+        """The request's picture on the canvas, None where there is none. Raises InputError."""
+        return None if request.picture is None else self._place(request.picture)
+
+    def align(self, request: Request, painting: Painting | None) -> AlignedStructure | None:
         """The request's structure image on the canvas, None where there is none or it does not count."""
         if request.structure.image is None or not self.source.uses_image:
             return None
         with self.call.meter.phase("align"):
-            return self._align(request.structure, sole_identity(request.subjects))
+            return self._align(request.structure, painting, sole_identity(request.subjects), bool(request.subjects))
 
-    def plan(self, request: Request, structure: AlignedStructure | None, planner: SubjectPlanner | None) -> ImagePlan:
+    def plan(self, request: Request, canvas: Canvas, planner: SubjectPlanner | None) -> ImagePlan:
         """The plan of one image. planner: of its subjects, None where nothing is infused."""
+        structure = canvas.structure
         subjects, bridge = request.subjects, self.call.settings.delta_bridge
         bridged = bool(subjects) and bridge.strength > 0
         prompt, options = request.prompt, request.options
         if bridged and bridge.quality:
             prompt, options = prompt and f"{prompt}, {bridge.quality}", options.with_suffix(bridge.quality)
-        masks = self._masks(subjects, structure)
+        places = self._places(subjects, canvas)
         with self.call.meter.phase("encode_prompt"):
             images = self._images()
             uncond, generation = self._pair(prompt, request.negative_prompt, options)
-        reference_prompt = " and ".join(each.identity.prompt for each in subjects)
+        reference_prompt = joint_prompt(subjects)
         return ImagePlan(
             images.with_images(generation),
             uncond and images.without_images(uncond),
             images.with_images(self._single(reference_prompt, options.for_other_prompt())) if bridged else None,
             self._guide(request, structure),
             tuple(
-                planner.plan(each, mask, _others(each, subjects), request.prompt)
-                for each, mask in zip(subjects, masks, strict=True)
+                planner.plan(each, place, other_prompts(each, subjects), request.prompt)
+                for each, place in zip(subjects, places, strict=True)
                 if planner is not None
             ),
-            self._region(masks),
+            self._region(places),
         )
 
-    def _masks(self, subjects: Sequence[SubjectBinding], structure: AlignedStructure | None) -> list[Mask | None]:
-        """Where each subject is to be, None where nobody knows."""
+    def _places(self, subjects: Sequence[SubjectBinding], canvas: Canvas) -> list[Place]:
+        """Where each subject is to be. A picture's mask alone says where it can be: it may be wider than the subject."""
+        structure = canvas.structure
         if subjects and sole_identity(subjects) is None:
-            canvas = self.call.settings.sampling.size[::-1]
-            return [*region_masks(subjects, canvas, None if structure is None else structure.image)]
-        return [None if structure is None else structure.mask for _ in subjects]
+            size = self.call.settings.sampling.size[::-1]
+            masks = region_masks(subjects, size, None if structure is None else structure.image)
+            named = zip(masks, subjects, strict=True)
+            return [Place(within(mask, canvas.region, each.identity.name)) for mask, each in named]
+        mask = None if structure is None else structure.mask
+        return [Place(mask, canvas.region if mask is None else None) for _ in subjects]
 
-    def _region(self, masks: Sequence[Mask | None]) -> Tensor | None:
-        known = [mask for mask in masks if mask is not None]
-        return latent_coverage(self.call.backbone, np.any(known, axis=0), self.call.latent_size) if known else None
+    def _region(self, places: Sequence[Place]) -> Tensor | None:
+        """How much of each latent the subjects cover, or can cover."""
+        known = [place.bounds if place.mask is None else place.mask for place in places]
+        masks = [mask for mask in known if mask is not None]
+        return latent_coverage(self.call.backbone, np.any(masks, axis=0), self.call.latent_size) if masks else None
 
     def _guide(self, request: Request, structure: AlignedStructure | None) -> StructureGuide:
         """What steers the image's structure."""
         if structure is None:
             return StructureGuide()
-        latents = None
-        if self.source.needs_latents:
-            with self.call.meter.phase("encode_structure"):
-                latents = self._latents(structure)
+        with self.call.meter.phase("encode_structure"):
+            encoded = self._encoded(structure)
         conditioning = (
             self._single(request.structure_prompt, request.options.for_other_prompt())
             if request.structure_prompt
             else self._single(request.prompt, request.options)
         )
-        backbone, settings = self.call.backbone, self.call.settings.structure
-        return self.source.guide(
-            StructureContext(
-                backbone,
-                settings,
-                structure.image,
-                request.generator,
-                self._images().without_images(conditioning),
-                latents,
-            )
-        )
+        conditioning = self._images().without_images(conditioning)
+        return self.source.guide(StructureContext(encoded, request.generator, conditioning))
 
 
-def _others(subject: SubjectBinding, subjects: Sequence[SubjectBinding]) -> tuple[str, ...]:
-    """The reference prompts of an image's other subjects."""
-    return tuple(each.identity.prompt for each in subjects if each is not subject)
+def _place(call: Call, picture: PictureInput) -> Painting:
+    return place_picture(call.backbone, picture, call.settings.sampling.size)
 
 
-def _align(call: Call, aligner: StructureAligner, given: StructureInput, identity: Identity | None) -> AlignedStructure:
-    return aligner.align(given, identity, identity is not None and call.settings.needs_subject_mask)
+def _align(
+    call: Call,
+    aligner: StructureAligner,
+    given: StructureInput,
+    painting: Painting | None,
+    identity: Identity | None,
+    has_subjects: bool,
+) -> AlignedStructure:
+    """identity: the one that has the whole image. has_subjects: whether regions may be given for several."""
+    needs_mask = identity is not None and call.settings.needs_subject_mask
+    moves = aligner.alignment.enabled and (
+        identity is not None or (painting is not None and painting.region is not None)
+    )
+    if structure_source(call.settings.structure.control).takes_tensors and not needs_mask and not moves:
+        unchanged = as_given(given, aligner.canvas)
+        if unchanged is not None:
+            return unchanged
+    if painting is None or painting.region is None:
+        anchor = None if identity is None else Anchor.of(identity, aligner.canvas)
+        return aligner.align(given, anchor, needs_mask)
+    if is_same_picture(given, painting):
+        return align_in_place(aligner, given, painting, needs_mask)
+    several = has_subjects and identity is None
+    anchor = None if several or painting.box is None else Anchor(painting.box, within=True)
+    return aligner.align(given, anchor, needs_mask, painting.region)
 
 
 def _encode_single(call: Call, prompt: str | None, options: PromptOptions) -> Conditioning:
@@ -156,5 +196,5 @@ def _encode_images(call: Call) -> ImageEmbeds:
     return call.backbone.ip_adapters.encode(call.settings.sampling.image_prompt, call.guided)
 
 
-def _encode_structure(call: Call, structure: AlignedStructure) -> Tensor:
-    return call.backbone.encode_image(structure.image)
+def _encode_structure(call: Call, source: StructureSource, structure: AlignedStructure) -> EncodedStructure:
+    return source.encode(call.backbone, structure, (call.settings.structure, call.settings.control))

@@ -17,6 +17,10 @@ from seal_sdk.method.prompt_edit.latent_edit import combined_edit
 from seal_sdk.method.prompt_edit.probes import Probe, choose_probes, new_words, split_words
 
 NOISE_PROGRESS = 0.8  # share of the training schedule: this much noise hides colours and leaves shapes (ours)
+NO_WORDS = (
+    "prompt_embeds have no words to compare with the reference's prompt: DeltaBridge(override=...) does nothing. "
+    "Give prompt= instead, or switch it off with override=0."
+)
 DRAWS = 2  # of noise, each with one row per text (ours)
 MAX_EDITS = 3  # words that are asked about, those with the most attention first (ours)
 MIN_ATTENTION = 1.1  # that a word gets inside of the subject, relative to outside, to be asked about (ours)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from seal_sdk.config import Appearance
 from seal_sdk.errors import InputError, UnknownIdentity
 from seal_sdk.generation.settings import Settings
 from seal_sdk.identity import Identity, Library
@@ -39,6 +40,22 @@ def sole_identity(subjects: Sequence[SubjectBinding]) -> Identity | None:
     return subjects[0].identity if len(subjects) == 1 and subjects[0].region is None else None
 
 
+def other_prompts(subject: SubjectBinding, subjects: Sequence[SubjectBinding]) -> tuple[str, ...]:
+    """The reference prompts of an image's other subjects."""
+    return tuple(each.identity.prompt for each in subjects if each is not subject)
+
+
+def joint_prompt(subjects: Sequence[SubjectBinding]) -> str:
+    """What the subjects' references show, all together."""
+    return " and ".join(each.identity.prompt for each in subjects)
+
+
+def check_gating(chosen: Any, appearance: Appearance) -> None:
+    """Raise InputError for subjects in regions that nothing would keep apart."""
+    if isinstance(chosen, Mapping) and appearance.gating == "none":
+        raise InputError("Several identities need Appearance(gating='subject'): without it each would be everywhere.")
+
+
 @dataclass(frozen=True, eq=False)
 class SubjectBinder:
     """Finds the subjects of an image. in_use: the identity where none is asked for."""
@@ -56,10 +73,7 @@ class SubjectBinder:
         if chosen is None:
             return self._nobody()
         subjects = bind_subjects(chosen, self.library.find)
-        if isinstance(chosen, Mapping) and self.settings.appearance.gating == "none":
-            raise InputError(
-                "Several identities need Appearance(gating='subject'): without it each would be everywhere."
-            )
+        check_gating(chosen, self.settings.appearance)
         return subjects
 
     def _nobody(self) -> tuple[SubjectBinding, ...]:
@@ -110,6 +124,17 @@ def region_masks(
         taken |= mask
         found.append(mask)
     return found
+
+
+def within(mask: NDArray[np.bool_], painted: NDArray[np.bool_] | None, name: str) -> NDArray[np.bool_]:
+    """The part of a subject's mask (H, W) that is painted, None: all of it. Raises InputError where that is nothing."""
+    if painted is None:
+        return mask
+    if not (mask & painted).any():
+        raise InputError(
+            f"The region of {name!r} lies outside of mask_image, where nothing is painted: move one to the other."
+        )
+    return mask & painted
 
 
 def _is_box(region: Any) -> bool:

@@ -14,8 +14,11 @@ from seal_sdk.backbone.prompt_embeds import NO_EMBEDS, PromptEmbeds
 from seal_sdk.backbone.prompt_options import OWN_SIZE, PromptOptions, SizeIds
 from seal_sdk.backbone.prompts import warn_of_foreign_syntax
 from seal_sdk.errors import InputError, PromptError
+from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.regions import SubjectBinding
+from seal_sdk.generation.settings import Settings
 from seal_sdk.generation.structure import StructureInput
+from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.identity import Identity
 from seal_sdk.images import fetch_images, image_batch
 
@@ -40,6 +43,7 @@ class ImageArguments:
     negative_prompt: Any = None
     prompt_2: Any = None
     negative_prompt_2: Any = None
+    picture: list[PictureInput] | None = None
     size_ids: SizeIds = OWN_SIZE
     embeds: list[PromptEmbeds] | None = None
 
@@ -64,7 +68,7 @@ class Request:
     """What one image asks for. prompt: None where ``options`` has its embeddings.
 
     subjects: none where nothing is taken from a reference. seed: None where ``generator`` is the caller's. shared_generator: whether one
-    draw from ``generator`` makes the noise of all images.
+    draw from ``generator`` makes the noise of all images. picture: what it is drawn into.
     """
 
     structure: StructureInput
@@ -76,6 +80,7 @@ class Request:
     seed: int | None
     generator: torch.Generator
     shared_generator: bool = False
+    picture: PictureInput | None = None
 
     @property
     def prompts(self) -> list[str]:
@@ -93,13 +98,34 @@ class Request:
         return [each for subject in self.subjects for each in subject.references]
 
 
-def check_requests(backbone: Backbone, requests: Sequence[Request]) -> None:
-    """Raise InputError for what the model's family does not have; warn of texts that it reads otherwise than meant."""
+def check_requests(backbone: Backbone, settings: Settings, requests: Sequence[Request]) -> None:
+    """Raise InputError for what the model or the source of structure does not have; warn of texts that it reads otherwise than meant."""
+    _check_regions(requests)
+    source = structure_source(settings.structure.control)
+    for structure in {request.structure for request in requests}:
+        source.check_images(backbone, settings.control, structure.images)
     for options in {request.options for request in requests}:
         backbone.check_options(options)
     warn_of_foreign_syntax(text for request in requests for text in request.texts)
     for text in {text for request in requests for text in request.prompts}:
         backbone.warn_if_truncated(text)
+
+
+def _check_regions(requests: Sequence[Request]) -> None:
+    """Raise InputError for regions in pixels of an image of which only a crop is drawn."""
+    for request in requests:
+        cropped = request.picture is not None and request.picture.padding is not None
+        if cropped and any(subject.region is not None for subject in request.subjects):
+            raise InputError(
+                "identity={...} gives regions in pixels of the image to draw, which padding_mask_crop= makes a crop: leave one of them out."
+            )
+
+
+def generators_of(requests: Sequence[Request]) -> list[torch.Generator]:
+    """One per image, or the only one where all images' noise is drawn at once."""
+    if requests[0].shared_generator:
+        return [requests[0].generator]
+    return [request.generator for request in requests]
 
 
 def check_prompt(prompt: Any, what: str = "prompt") -> str:
@@ -191,6 +217,7 @@ class _Table:
         bind: Callable[[Any], tuple[SubjectBinding, ...]],
     ) -> Request:
         names = ("structure", "structure_box", "structure_mask")
+        picture = self._value("picture", row)
         return Request(
             self._structure(*(self._first(name, row) for name in names)),
             self._value("prompt", row),
@@ -202,16 +229,23 @@ class _Table:
                 self._value("negative_prompt_2", row),
                 self._value("size_ids", row),
                 self._value("embeds", row) or NO_EMBEDS,
+                has_picture=picture is not None,
             ),
             seed,
             generator,
             shared_generator,
+            picture,
         )
 
 
 def _structure(columns: dict[str, list[Any]], image: int, box: int, mask: int) -> StructureInput:
-    """The structure input of these rows of its columns."""
-    return StructureInput(columns["structure"][image], columns["structure_box"][box], columns["structure_mask"][mask])
+    """The structure input of these rows of its columns. A tuple is several images of one picture."""
+    given = columns["structure"][image]
+    images = given if isinstance(given, tuple) else (given,)
+    if not images:
+        raise InputError("structure=(): expected the images of one picture, or None for none.")
+    first, *others = images
+    return StructureInput(first, columns["structure_box"][box], columns["structure_mask"][mask], tuple(others))
 
 
 def _seeds_given(noise: NoiseArguments) -> int:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
+from seal_sdk.backbone.control import NO_CONTROL, ControlArguments
 from seal_sdk.backbone.image_prompt import NO_IMAGES, ImagePrompt
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
+from seal_sdk.backbone.window import WHOLE, Window
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, SamplingDefaults, Structure
 from seal_sdk.errors import InputError
 from seal_sdk.generation.arguments import named, pick
+from seal_sdk.generation.canvas import canvas_size, check_latents, window_for
 from seal_sdk.generation.image_prompt import read_image_prompt
+from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.structure_sources import structure_source
 
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
@@ -22,9 +26,11 @@ OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 
 @dataclass(frozen=True, eq=False)
 class Sampling:
-    """diffusers' own parameters. size: (height, width) in pixels. latents: (images, C, h, w) of noise, or None to draw it.
+    """diffusers' own parameters. size: (height, width) in pixels. latents: (images, C, h, w), or None to draw them.
 
-    num_inference_steps: those of ``schedule`` where it says them. image_prompt: what IP-Adapters see.
+    latents are noise; beside a picture without a mask they are already at the noise level of the first step that is sampled.
+    num_inference_steps: those of ``schedule`` where it says them. num_timesteps: how often the model is asked in ``window``.
+    image_prompt: what IP-Adapters see.
     cross_attention_kwargs: for the UNet's attention processors; its ``scale`` is that of the active LoRAs.
     """
 
@@ -35,6 +41,8 @@ class Sampling:
     clip_skip: int | None = None
     latents: Tensor | None = None
     schedule: CustomSchedule = OWN_SCHEDULE
+    window: Window = WHOLE
+    num_timesteps: int = 0
     image_prompt: ImagePrompt = NO_IMAGES
     cross_attention_kwargs: Mapping[str, Any] | None = None
 
@@ -46,7 +54,10 @@ class Sampling:
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """The method's settings, the sampler's, and what is to be given back."""
+    """The method's settings, the sampler's, and what is to be given back.
+
+    overlay: whether a picture stays as it is outside of its mask.
+    """
 
     alignment: Alignment
     appearance: Appearance
@@ -55,6 +66,8 @@ class Settings:
     sampling: Sampling
     output_type: str = "pil"
     match_maps: bool = False
+    overlay: bool = True
+    control: ControlArguments = NO_CONTROL
 
     @property
     def needs_subject_mask(self) -> bool:
@@ -81,8 +94,12 @@ def is_guided(backbone: Backbone, sampling: Sampling) -> bool:
     return sampling.guidance_scale > 1 and not backbone.guidance_is_embedded
 
 
-def check_output_type(output_type: str) -> None:
+def check_output_type(output_type: str, pictures: Sequence[PictureInput] | None = None) -> None:
     """Raise InputError for a form that images cannot be given back in."""
+    if output_type != "pil" and any(picture.padding is not None for picture in pictures or ()):
+        raise InputError(
+            f"padding_mask_crop= gives whole pictures, which output_type={output_type!r} cannot be: use 'pil'."
+        )
     if output_type not in OUTPUT_TYPES:
         raise InputError(f"output_type={output_type!r}: expected one of {', '.join(OUTPUT_TYPES)}.")
 
@@ -91,25 +108,30 @@ def make_sampling(
     backbone: Backbone,
     defaults: SamplingDefaults,
     size: tuple[int | None, int | None],
-    num_inference_steps: int | None,
-    guidance_scale: float | None,
+    steps_and_guidance: tuple[int | None, float | None],
     arguments: Mapping[str, Any],
+    pictures: Sequence[PictureInput] | None = None,
 ) -> Sampling:
-    """The sampling that these arguments ask for. size: (height, width). arguments: diffusers' others.
+    """The sampling that these arguments ask for. size: (height, width). arguments: diffusers' others. pictures: of a batch.
 
     Raises InputError or SizeError for values that nothing can be drawn with.
     """
+    num_inference_steps, guidance_scale = steps_and_guidance
     if num_inference_steps is not None and (type(num_inference_steps) is not int or num_inference_steps < 1):
         raise InputError(f"num_inference_steps={num_inference_steps!r}: expected an integer >= 1.")
     if guidance_scale is not None and not 0 <= guidance_scale < 1000:
         raise InputError(f"guidance_scale={guidance_scale!r}: expected a number from 0 to 1000.")
     backbone.check_clip_skip(arguments.get("clip_skip"))
-    schedule = pick(CustomSchedule, arguments)
+    schedule, window = pick(CustomSchedule, arguments), window_for(backbone, pick(Window, arguments), pictures)
+    check_latents(window, pictures, arguments.get("latents"))
+    steps = count_steps(backbone, schedule, num_inference_steps or defaults.num_inference_steps)
     return Sampling(
-        backbone.geometry.check_size(*size),
-        count_steps(backbone, schedule, num_inference_steps or defaults.num_inference_steps),
+        canvas_size(backbone, size, pictures),
+        steps,
         defaults.guidance_scale if guidance_scale is None else float(guidance_scale),
         schedule=schedule,
+        window=window,
+        num_timesteps=len(backbone.sampler(steps, schedule=schedule, window=window).timesteps),
         image_prompt=read_image_prompt(pick(ImagePrompt, arguments)),
         **named(Sampling, arguments),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
@@ -32,6 +33,14 @@ def latent_coverage(backbone: Backbone, mask: Mask, latent_size: tuple[int, int]
     return covered.to(backbone.device, backbone.dtype)
 
 
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a subject is in the image. mask: (H, W), None where nobody knows. bounds: (H, W) outside of which it cannot be."""
+
+    mask: Mask | None = None
+    bounds: Mask | None = None
+
+
 class SubjectPlanner:
     """Plans the subjects of one call's images. What depends on identity and prompts alone is computed once per call.
 
@@ -46,17 +55,18 @@ class SubjectPlanner:
         self._retention = cache(partial(_retention, call, self._edited))
 
     def plan(
-        self, subject: SubjectBinding, mask: Mask | None, others: tuple[str, ...], prompt: str | None
+        self, subject: SubjectBinding, place: Place, others: tuple[str, ...], prompt: str | None
     ) -> SubjectInfusion:
-        """What is taken from a subject's references. mask: (H, W) where it is in the image, None where nobody knows.
+        """What is taken from a subject's references.
 
         others: the reference prompts of the other subjects. prompt: None where only its embeddings are known: references stay as they are.
         """
-        return merge_references([self._plan_reference(each, mask, others, prompt) for each in subject.references])
+        return merge_references([self._plan_reference(each, place, others, prompt) for each in subject.references])
 
     def _plan_reference(
-        self, identity: Identity, mask: Mask | None, others: tuple[str, ...], prompt: str | None
+        self, identity: Identity, place: Place, others: tuple[str, ...], prompt: str | None
     ) -> SubjectInfusion:
+        mask, bounds = place.mask, place.bounds
         call, size, positions = self.call, _latent_size(self.call, identity), _positions(self.call, identity)
         gated = call.settings.appearance.gating == "subject"
         sources = _token_masks(call, _mask(call, identity), size) if gated else None
@@ -74,6 +84,7 @@ class SubjectPlanner:
             positions,
             sources,
             targets,
+            None if bounds is None else _token_masks(call, bounds, call.latent_size),
             self._retention(identity, others, prompt),
         )
 

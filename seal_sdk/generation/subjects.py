@@ -26,7 +26,8 @@ class SubjectInfusion:
 
     name: of its identity. reference: its latents, as the prompt would have them. grids: layer name -> (rows, columns) of the
     reference's tokens. positions: which of them are stored, None for all. sources, targets: bool masks of the subject among the
-    reference's stored and the image's tokens; None: no gating, nobody knows. retention: (stored tokens,) in [0, 1], how much of each
+    reference's stored and the image's tokens; None: no gating, nobody knows. bounds: bool masks of the image's tokens outside of which
+    the subject cannot be; None: it can be anywhere. retention: (stored tokens,) in [0, 1], how much of each
     one's look the prompt leaves; None: all of it.
     """
 
@@ -37,11 +38,12 @@ class SubjectInfusion:
     positions: LayerTokens = None
     sources: LayerTokens = None
     targets: LayerTokens = None
+    bounds: LayerTokens = None
     retention: LayerTokens = None
 
     def layer(self, name: str, key_value: KeyValue) -> LayerInfusion:
         """What one layer takes at one step."""
-        parts = (self.positions, self.sources, self.targets, self.retention)
+        parts = (self.positions, self.sources, self.targets, self.bounds, self.retention)
         return LayerInfusion(*key_value, self.grids[name], *(None if each is None else each[name] for each in parts))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from seal_sdk.images.batch import fetch_images, image_batch
 from seal_sdk.images.digest import mask_digest, pixels_digest
-from seal_sdk.images.masks import cutout_mask, read_mask, subject_mask, warn_if_inverted
+from seal_sdk.images.masks import cutout_mask, read_grey_mask, read_mask, subject_mask, warn_if_inverted
 from seal_sdk.images.png_settings import attach_settings, read_settings
 from seal_sdk.images.reading import Picture, fit, read_image, read_picture
 
@@ -20,6 +20,7 @@ __all__ = [
     "image_batch",
     "mask_digest",
     "pixels_digest",
+    "read_grey_mask",
     "read_image",
     "read_mask",
     "read_picture",

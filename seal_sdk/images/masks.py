@@ -28,6 +28,18 @@ def read_mask(source: Any) -> NDArray[np.bool_]:
     return _marked(_levels(_as_array(source)))
 
 
+def read_grey_mask(source: Any) -> Image.Image:
+    """A grey image of 8 bits: how much a mask marks each pixel, 255 for wholly.
+
+    source: as for `read_mask`, which marks what is brighter than half here. Raises as that does.
+    """
+    if isinstance(source, Image.Image) and source.mode in ("L", "RGB"):
+        levels: NDArray[Any] = np.asarray(open_upright(source).convert("L"))
+    else:
+        levels = _levels(_as_array(source))
+    return Image.fromarray(np.rint(levels / max(_white(levels), 1e-12) * 255.0).astype(np.uint8))
+
+
 def cutout_mask(picture: Picture) -> NDArray[np.bool_] | None:
     """(H, W) bool: the opaque part of a cut-out; None for an image without transparent parts.
 
@@ -114,6 +126,11 @@ def _brightness(pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _marked(levels: NDArray[Any]) -> NDArray[np.bool_]:
-    """What is brighter than half of the scale: of 255, or of the brightest pixel if that is darker than 128 or does not fit 8 bits."""
+    """What is brighter than half of the scale."""
+    return np.asarray(levels > _white(levels) / 2)
+
+
+def _white(levels: NDArray[Any]) -> float:
+    """Full white: 255, or the brightest pixel if that is darker than 128 or does not fit 8 bits."""
     brightest = levels.max(initial=0)
-    return np.asarray(levels > (127 if 128 <= brightest <= 255 else brightest / 2))
+    return 255 if 128 <= brightest <= 255 else float(brightest)

@@ -27,9 +27,24 @@ def anchor_transform(reference_box: Box, structure_box: Box) -> Transform:
 
     Boxes are (x0, y0, x1, y1); the reference's is in pixels of the canvas, the structure's in pixels of its image.
     """
-    scale = (reference_box[3] - reference_box[1]) / (structure_box[3] - structure_box[1])
-    (ax, ay), (sx, sy) = _bottom_centre(reference_box), _bottom_centre(structure_box)
+    return _onto(
+        (reference_box[3] - reference_box[1]) / (structure_box[3] - structure_box[1]), reference_box, structure_box
+    )
+
+
+def fit_transform(anchor_box: Box, structure_box: Box) -> Transform:
+    """As `anchor_transform`, but never wider than the anchor, whose box the structure's then lies within (ours)."""
+    (across, down), (width, height) = _size(anchor_box), _size(structure_box)
+    return _onto(min(across / width, down / height), anchor_box, structure_box)
+
+
+def _onto(scale: float, anchor: Box, box: Box) -> Transform:
+    (ax, ay), (sx, sy) = _bottom_centre(anchor), _bottom_centre(box)
     return Transform(scale, (ax - scale * sx, ay - scale * sy))
+
+
+def _size(box: Box) -> tuple[float, float]:
+    return box[2] - box[0], box[3] - box[1]
 
 
 def _bottom_centre(box: Box) -> tuple[float, float]:

@@ -23,7 +23,9 @@ def run(monkeypatch, name, *arguments):
         ("register_and_generate.py", {"example.png"}),
         ("batch_of_poses.py", {"mesh.png", "depth.png", "pose.png"}),
         ("bring_your_own_pipeline.py", {"mine-0.png", "mine-1.png", "plain.png"}),
+        ("modular_pipeline.py", {"modular-0.png", "modular-1.png"}),
         ("your_own_callback.py", {"000000.png"}),
+        ("into_a_picture.py", {"into-a-picture.png"}),
     ],
 )
 def test_example_draws(monkeypatch, tmp_path, name, written):

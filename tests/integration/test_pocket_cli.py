@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -51,6 +52,24 @@ def test_explain_asks_for_the_structure_image(files):
     ).save(reference)
     result = CliRunner().invoke(command, ["explain", str(reference), "-o", str(files / "maps.png")])
     assert result.exit_code == 2 and "--structure" in result.output
+
+
+def test_a_subject_is_put_into_a_picture_and_explained(files, structure_image):
+    mask = Image.new("L", structure_image.size)
+    mask.paste(255, (20, 30, 110, 120))
+    mask.save(files / "mask.png")
+    store = ("--store", files / "store")
+    seal("register", files / "reference.png", "--name", "subject", "--prompt", "a photo of a cat", *store)
+    pictures = ("--image", files / "structure.png", "--mask-image", files / "mask.png")
+    asked = ("generate", "subject", "--prompt", "a photo of a cat", "--seed", 3, "--steps", 4, "--strength", 0.8)
+    seal(*asked, *pictures, "-o", files / "out.png", *store)
+    drawn, picture = np.asarray(Image.open(files / "out.png")), np.asarray(structure_image)
+    outside = np.asarray(mask) == 0
+    assert np.array_equal(drawn[outside], picture[outside]) and not np.array_equal(drawn, picture)
+    asked = ("explain", files / "out.png", "-o", files / "maps.png", "--json", *store)
+    assert json.loads(seal(*asked, *pictures))["same"]
+    refused = CliRunner().invoke(command, [*map(str, asked), "-y"])
+    assert refused.exit_code == 2 and "--mask-image" in refused.output
 
 
 def test_the_demo_writes_its_sheet_and_the_second_run_hits(tmp_path):

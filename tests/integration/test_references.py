@@ -95,8 +95,7 @@ def infusion(size, stored=None, left=None):
         {"up": grid},
         None if stored is None else {"up": torch.tensor(stored)},
         {"up": torch.ones(count, dtype=torch.bool)},
-        None,
-        left,
+        retention=left,
     )
 
 

@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from diffusers import DPMSolverMultistepScheduler, EulerDiscreteScheduler
+from diffusers import (
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionInpaintPipeline,
+)
 from fixtures import tiny_sd15
+from PIL import Image
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession, Structure
 from seal_sdk.backbone.sd15 import SD15Backbone
@@ -167,3 +173,20 @@ def test_other_pipelines_are_named_and_refused(pipeline):
     pipe.unet.register_to_config(class_embed_type="timestep")
     with pytest.raises(UnsupportedModel, match=r"Stable Diffusion XL or Stable Diffusion 1.5"):
         IdentitySession(pipe)
+
+
+MASK = np.zeros((128, 128), np.uint8)
+MASK[24:104, 40:112] = 255
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("strength", [None, 0.6])
+def test_pictures_are_drawn_as_diffusers_draws_them(session, reference_image, masked, strength):
+    family = StableDiffusionInpaintPipeline if masked else StableDiffusionImg2ImgPipeline
+    theirs = family(**session.pipe.components, requires_safety_checker=False)
+    theirs.set_progress_bar_config(disable=True)
+    given = dict(image=reference_image, output_type="latent", **FAST)
+    given |= {} if strength is None else {"strength": strength}
+    given |= dict(mask_image=Image.fromarray(MASK), height=128, width=128) if masked else {}
+    ours = session.generate(None, "a cat", seed=3, **given, **OFF)
+    assert torch.equal(ours.image, theirs("a cat", generator=torch.Generator().manual_seed(3), **given).images[0])

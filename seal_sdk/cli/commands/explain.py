@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 )
 @click.option("--structure", type=IMAGE, help="The structure image that it followed, if it did.")
 @click.option("--structure-mask", type=IMAGE, help="The mask of its subject, if it was drawn with one.")
+@click.option("--image", "into", type=IMAGE, help="The picture that it was drawn into, if it was.")
+@click.option("--mask-image", type=IMAGE, help="The mask of that picture, if there was one.")
 @click.option("--layer", default="", help="Only layers whose name contains this, such as up_blocks.1.")
 @click.option("--step", type=click.IntRange(0), help="Only this denoising step, from 0.")
 @click.option("-y", "--yes", is_flag=True, help="Overwrite the output.")
@@ -38,6 +40,8 @@ def command(
     output: Path,
     structure: Path | str | None,
     structure_mask: Path | str | None,
+    into: Path | str | None,
+    mask_image: Path | str | None,
     layer: str,
     step: int | None,
     yes: bool,
@@ -57,16 +61,15 @@ def command(
 
     check_output(output, yes)
     settings = read_settings(image)
-    _check_known(image, settings)
-    if settings["structure"] is not None and structure is None:
-        raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
+    _check_explainable(image, settings, structure)
+    _check_pictures(image, settings, {"image": into, "mask_image": mask_image})
 
     from PIL import Image
 
     from seal_sdk import IdentitySession
     from seal_sdk.images import fetch_images
 
-    picture, mask = fetch_images([structure, structure_mask])
+    pictures = fetch_images([structure, structure_mask, into, mask_image])
     identities = open_store(root)
     digests = [each["digest"] for each in settings.get("references") or [settings["identity"]]]
     for digest in digests:
@@ -75,7 +78,7 @@ def command(
         model, store=identities, config=config, accelerator=accelerator, precision=precision
     ) as session:
         references = tuple(session.identities[digest] for digest in digests)
-        drawn = redraw(session, settings, references, picture, mask)
+        drawn = redraw(session, settings, references, *pictures)
         (shown,) = drawn.maps(layer=layer, step=step)
         same = drawn.image.tobytes() == Image.open(image).convert("RGB").tobytes()
         shown.draw(_stacked([each.image for each in references]), drawn.image).save(output, format="PNG")
@@ -88,8 +91,8 @@ def command(
     click.echo(f"{output}: {len(shown.matches)} layers and steps, {drawn.coverage[0]:.0%} of the tokens infused.")
 
 
-def _check_known(image: Path, settings: dict[str, Any]) -> None:
-    """Raise Failure for an image that was drawn with what its settings do not hold."""
+def _check_explainable(image: Path, settings: dict[str, Any], structure: Path | str | None) -> None:
+    """Raise Failure or UsageError for an image that cannot be drawn again from these settings."""
     if settings.get("identities"):
         raise Failure(f"{image} shows several identities: use generate(..., match_maps=True) and maps(identity=...).")
     if settings["identity"] is None or settings["seed"] is None:
@@ -101,6 +104,21 @@ def _check_known(image: Path, settings: dict[str, Any]) -> None:
             f"{image} was drawn with an IP-Adapter or attention processors of its own, which a new session does not have: use "
             "generate(..., match_maps=True)."
         )
+    if settings["structure"] is not None and settings.get("structure_control", {}).get("control") == "controlnet":
+        raise Failure(f"{image} followed a ControlNet, which it does not hold: use generate(..., match_maps=True).")
+    if settings["structure"] is not None and structure is None:
+        raise click.UsageError(f"{image} followed a structure image: give it with --structure.")
+
+
+def _check_pictures(image: Path, settings: dict[str, Any], given: dict[str, Path | str | None]) -> None:
+    """Raise Failure for latents, which no file holds, and UsageError for a picture or mask that is missing."""
+    if settings.get("latents_given"):
+        raise Failure(f"{image} was drawn from latents, which it does not hold: use generate(..., match_maps=True).")
+    for name, path in given.items():
+        if settings.get(name) is not None and path is None:
+            raise click.UsageError(
+                f"{image} was drawn into a picture: give it with --image, and its mask with --mask-image."
+            )
 
 
 def _stacked(pictures: list[Image.Image]) -> Image.Image:
@@ -121,6 +139,8 @@ def redraw(
     references: tuple[Identity, ...],
     structure: Any,
     structure_mask: Any = None,
+    image: Any = None,
+    mask_image: Any = None,
 ) -> Generation:
     """Generate the image of these settings again, with match maps."""
     from seal_sdk import Alignment, Appearance, DeltaBridge, Structure
@@ -139,13 +159,29 @@ def redraw(
         "prompt_2",
         "negative_prompt_2",
         "cross_attention_kwargs",
+        "controlnet_conditioning_scale",
+        "control_guidance_start",
+        "control_guidance_end",
+        "guess_mode",
+        "control_mode",
+        "adapter_conditioning_scale",
+        "adapter_conditioning_factor",
         *ids,
+        "aesthetic_score",
+        "negative_aesthetic_score",
+        "strength",
+        "denoising_start",
+        "denoising_end",
+        "padding_mask_crop",
+        "overlay",
     )  # images of earlier versions lack them
     alignment, box = settings["alignment"], settings["structure_box"]
     fill = alignment["fill"] if isinstance(alignment["fill"], str) else tuple(alignment["fill"])
     return session.generate(
         structure,
         settings["prompt"],
+        image=image,
+        mask_image=mask_image,
         identity=references,
         structure_box=box and tuple(box),
         structure_mask=structure_mask,

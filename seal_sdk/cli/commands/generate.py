@@ -28,6 +28,9 @@ NOTICEABLE = 0.2  # seconds of waiting for the store that are worth telling
 @click.option("--structure-prompt", help="What the structure image shows, such as 'a mesh of a tiger'.")
 @click.option("--structure-box", callback=parse_box, metavar="X0,Y0,X1,Y1", help="Its subject, in its pixels.")
 @click.option("--structure-mask", type=IMAGE, help="Its subject as an image: white on black, or a cut-out.")
+@click.option("--image", type=IMAGE, help="Picture to put it into.")
+@click.option("--mask-image", type=IMAGE, help="White where that is painted; else all of it is drawn anew.")
+@click.option("--strength", type=float, help="How much of the picture is drawn anew, above 0 and up to 1.")
 @click.option("--negative-prompt", help="What the image should not show.")
 @click.option("--seed", type=click.IntRange(0), help="Drawn and printed where not given.")
 @click.option("--steps", type=click.IntRange(1), help="Denoising steps.")
@@ -46,6 +49,9 @@ def command(
     structure_prompt: str | None,
     structure_box: Box | None,
     structure_mask: Path | str | None,
+    image: Path | str | None,
+    mask_image: Path | str | None,
+    strength: float | None,
     negative_prompt: str | None,
     seed: int | None,
     steps: int | None,
@@ -60,7 +66,7 @@ def command(
     root: str | None,
     as_json: bool,
 ) -> None:
-    """Draw a registered identity in a new pose on a new scene."""
+    """Draw a registered identity in a new pose on a new scene, or into a picture."""
     check_output(output, yes)
 
     from seal_sdk import IdentitySession
@@ -68,11 +74,10 @@ def command(
 
     identities = open_store(root)
     identities.resolve(name)  # mistakes are reported before a model is loaded
-    picture, mask = fetch_images([structure, structure_mask])
-    if picture is not None:
-        read_image(picture)
-    if mask is not None:
-        read_mask(mask)
+    picture, mask, into, into_mask = fetch_images([structure, structure_mask, image, mask_image])
+    for given, read in ((picture, read_image), (mask, read_mask), (into, read_image), (into_mask, read_mask)):
+        if given is not None:
+            read(given)
     with IdentitySession(
         model, store=identities, config=config, accelerator=accelerator, precision=precision
     ) as session:
@@ -84,6 +89,9 @@ def command(
             structure_prompt=structure_prompt,
             structure_box=structure_box,
             structure_mask=mask,
+            image=into,
+            mask_image=into_mask,
+            strength=strength,
             negative_prompt=negative_prompt,
             num_inference_steps=steps,
             guidance_scale=guidance_scale,

@@ -19,12 +19,13 @@ import torch
 from diffusers import StableDiffusionXLControlNetPipeline
 from safetensors import safe_open
 
+from seal_sdk.backbone.control import load_controlnet
 from seal_sdk.backbone.fingerprint import fingerprint
-from seal_sdk.backbone.loading import load_controlnet, quiet_unless_terminal
+from seal_sdk.backbone.loading import quiet_unless_terminal
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.errors import ConfigError, WeightsNotFound
 from seal_sdk.evaluation.baselines.loop import Question
-from seal_sdk.generation.structure import StructureAligner
+from seal_sdk.generation.structure import Anchor, StructureAligner
 from seal_sdk.segmentation import SubjectSegmenter
 from seal_sdk.segmentation.weight_files import file_digest
 
@@ -109,7 +110,8 @@ class IpAdapter:
         """The image, uint8 (H, W, 3). Raises SubjectNotFound as ``session.generate`` does."""
         height, width = question.size
         aligner = StructureAligner((width, height), question.alignment, self._segmenter)
-        aligned = aligner.align(question.structure_input, question.identity, needs_mask=False)
+        anchor = Anchor.of(question.identity, aligner.canvas)
+        aligned = aligner.align(question.structure_input, anchor, needs_mask=False)
         with self._adapted():
             drawn = self._pipeline(
                 question.prompt,

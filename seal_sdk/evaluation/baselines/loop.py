@@ -18,7 +18,6 @@ from torch import Tensor
 
 from seal_sdk.backbone.conditioning import Conditioning, stack
 from seal_sdk.backbone.finite import check_finite
-from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.config import Alignment, Structure
@@ -32,7 +31,7 @@ from seal_sdk.evaluation.baselines.baseline import (
 )
 from seal_sdk.generation.forward import GENERATION, STRUCTURE, UNCOND, CurrentForward
 from seal_sdk.generation.settings import structure_for
-from seal_sdk.generation.structure import StructureAligner, StructureInput
+from seal_sdk.generation.structure import Anchor, StructureAligner, StructureInput
 from seal_sdk.generation.structure_sources.inject import install_injection
 from seal_sdk.identity import Identity
 from seal_sdk.images import fit
@@ -71,7 +70,7 @@ def draw(
     """The picture, uint8 (H, W, 3). Raises SubjectNotFound as ``session.generate`` does."""
     with backbone.lock:
         loop = _Loop(backbone, baseline, question, segmenter)
-        with Hooks() as hooks:
+        with backbone.hooks() as hooks:
             install_injection(hooks, backbone, loop.current, structure_for(backbone, question.control))
             baseline.install(hooks, backbone, loop.current)
             latents = loop.run()
@@ -103,7 +102,9 @@ class _Loop:
         self.generator = torch.Generator("cpu").manual_seed(question.seed)
         self.sampler: DiffusersSampler = backbone.sampler(question.steps, self.generator)
         identity, canvas = question.identity, question.size[::-1]
-        aligned = StructureAligner(canvas, question.alignment, segmenter).align(question.structure_input, identity)
+        aligned = StructureAligner(canvas, question.alignment, segmenter).align(
+            question.structure_input, Anchor.of(identity, canvas)
+        )
         self.latents = self._noise(backbone.dtype) * self.sampler.initial_scale
         self.companions = {
             STRUCTURE: self._companion(aligned.image),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from seal_sdk.generation.guidance import delta_bridge, rescale
-from seal_sdk.generation.guidance.rows import GuidanceRows
+from seal_sdk.generation.guidance.rows import BridgeStep, GuidanceRows
 
 Rule = Callable[[GuidanceRows, Tensor], Tensor]
 
@@ -28,4 +28,4 @@ def guide(rows: GuidanceRows) -> Tensor:
     return guided
 
 
-__all__ = ["RULES", "GuidanceRows", "Rule", "guide"]
+__all__ = ["RULES", "BridgeStep", "GuidanceRows", "Rule", "guide"]

@@ -16,8 +16,8 @@ def apply(rows: GuidanceRows, guided: Tensor) -> Tensor:
         rows.generation,
         rows.appearance,
         guidance_scale=rows.scale,
-        strength=rows.bridge_strength,
-        base=rows.base,
+        strength=rows.bridge.strength,
+        base=rows.bridge.base,
         low_pass_iterations=settings.low_pass,
         region=rows.region if settings.region == "subject" else None,
     )

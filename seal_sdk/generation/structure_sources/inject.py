@@ -11,22 +11,34 @@ import torch
 from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone, Change
+from seal_sdk.backbone.control import ControlArguments
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.config import BLOCKS, Structure
 from seal_sdk.errors import UnsupportedModel
 from seal_sdk.generation.forward import APPEARANCE, GENERATION, STRUCTURE, CurrentForward
-from seal_sdk.generation.structure_sources.source import StructureContext, StructureGuide, StructureRow, StructureSource
+from seal_sdk.generation.structure import AlignedStructure
+from seal_sdk.generation.structure_sources.source import (
+    EncodedStructure,
+    StructureContext,
+    StructureGuide,
+    StructureRow,
+    StructureSource,
+)
 
 
 class Injection(StructureSource):
     """The structure image runs along as a row, whose features the other rows take."""
 
-    needs_latents = True
+    def encode(
+        self, backbone: Backbone, structure: AlignedStructure, settings: tuple[Structure, ControlArguments]
+    ) -> EncodedStructure:
+        """The image's latents."""
+        return EncodedStructure(latents=backbone.encode_image(structure.image))
 
     def guide(self, context: StructureContext) -> StructureGuide:
         """A row of the image's latents, with noise of its own from the image's generator."""
-        assert context.latents is not None
-        latents, generator = context.latents, context.generator
+        latents, generator = context.encoded.latents, context.generator
+        assert latents is not None
         noise = torch.randn(latents.shape, generator=generator, dtype=torch.float32, device=generator.device)
         return StructureGuide(row=StructureRow(latents, noise.to(latents), context.conditioning))
 

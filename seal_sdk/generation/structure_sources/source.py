@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from seal_sdk.backbone.base import Backbone, ControlImage
+from seal_sdk.backbone.base import Backbone
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.control import Control, ControlArguments
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.config import Structure
+from seal_sdk.errors import InputError
 from seal_sdk.generation.forward import CurrentForward
+from seal_sdk.generation.structure import AlignedStructure
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,35 +30,58 @@ class StructureRow:
 
 @dataclass(frozen=True, eq=False)
 class StructureGuide:
-    """What steers one image: a row in the batch, an image for a ControlNet, both or nothing."""
+    """What steers one image: a row in the batch, a ControlNet or T2I-Adapter, both or nothing."""
 
     row: StructureRow | None = None
-    control: ControlImage | None = None
+    control: Control | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedStructure:
+    """What is made of a structure image once, for all pictures of a call that follow it. latents: (1, C, h, w)."""
+
+    latents: Tensor | None = None
+    control: Control | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class StructureContext:
-    """What a source may use. image: on the canvas. latents: (1, C, h, w) of it, encoded when first asked and shared by a batch."""
+    """What a source may use of one picture. encoded: what it made of the structure image."""
 
-    backbone: Backbone
-    structure: Structure
-    image: Image.Image
+    encoded: EncodedStructure
     generator: torch.Generator
     conditioning: Conditioning
-    latents: Tensor | None = None
 
 
 class StructureSource:
     """Base of the sources; this one steers nothing.
 
-    needs_latents: whether `StructureContext.latents` are wanted. uses_image: whether structure images count at all.
+    uses_image: whether structure images count at all. takes_tensors: whether it sees tensors as the caller made them.
     """
 
-    needs_latents = False
     uses_image = True
+    takes_tensors = False
 
     def check(self, backbone: Backbone) -> None:
         """Raise ConfigError where the model lacks what the source needs."""
+
+    def check_images(self, backbone: Backbone, arguments: ControlArguments, images: Sequence[Any]) -> None:
+        """Raise InputError for a picture's structure images, as the caller gave them, and arguments that the source cannot use."""
+        arguments.refuse(
+            arguments.given,
+            "these steer a ControlNet or T2I-Adapter: IdentitySession(controlnet=...) and Structure(control='controlnet').",
+        )
+        if len(images) > 1:
+            raise InputError(
+                f"structure= has {len(images)} images for one picture, which several ControlNets take: Structure(control='controlnet') and "
+                "IdentitySession(controlnet=[...]). A list instead of a tuple makes a picture of each."
+            )
+
+    def encode(
+        self, backbone: Backbone, structure: AlignedStructure, settings: tuple[Structure, ControlArguments]
+    ) -> EncodedStructure:
+        """What is made once of a picture's structure on the canvas."""
+        return EncodedStructure()
 
     def guide(self, context: StructureContext) -> StructureGuide:
         """What steers one image."""

@@ -8,6 +8,7 @@ from diffusers import UNet2DConditionModel
 
 from seal_sdk.backbone.attention import self_attention_layers
 from seal_sdk.backbone.capture import kv_shapes
+from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.errors import UnsupportedModel
 
 SDXL = dict(
@@ -58,8 +59,31 @@ def test_a_block_without_self_attention_is_left_out_and_none_at_all_is_an_error(
         self_attention_layers(unet, ("mid",))
 
 
-def test_fused_projections_are_refused(tiny_pipeline):
-    pipe = tiny_pipeline()
-    pipe.fuse_qkv_projections(vae=False)
-    with pytest.raises(UnsupportedModel, match="unfuse_qkv_projections"):
-        self_attention_layers(pipe.unet, ("mid", "up"))
+@pytest.mark.parametrize("index", range(3))
+def test_a_fused_projection_is_changed_in_its_own_third(tiny_pipeline, index):
+    unet = tiny_pipeline().unet
+    unet.fuse_qkv_projections()
+    layer = self_attention_layers(unet, ("mid",))[0]
+    tokens = torch.randn(1, 5, 64)
+    plain, seen = layer.module.to_qkv(tokens), []
+
+    def change(output):
+        seen.append(output)
+        return -output
+
+    with torch.no_grad(), Hooks() as hooks:
+        layer.after(("query", "key", "value")[index], hooks, change)
+        changed = layer.module.to_qkv(tokens)
+    third = slice(64 * index, 64 * (index + 1))
+    assert torch.equal(seen[0], plain[..., third]) and torch.equal(changed[..., third], -plain[..., third])
+    assert (changed == plain).all(-1).sum() == 0 and (changed == plain).sum() == 2 * changed.numel() // 3
+
+
+def test_unfused_again_the_hooks_are_on_the_single_projections(tiny_pipeline):
+    unet = tiny_pipeline().unet
+    unet.fuse_qkv_projections()
+    unet.unfuse_qkv_projections()
+    layer = self_attention_layers(unet, ("mid",))[0]
+    with Hooks() as hooks:
+        layer.after("key", hooks, lambda output: None)
+        assert layer.module.to_k._forward_hooks and not layer.module.to_qkv._forward_hooks
