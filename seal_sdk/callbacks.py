@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
-from typing import Any
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -67,38 +67,57 @@ def reporting(session: Session, callbacks: Sequence[Callback]) -> Iterator[Tell]
         raise
 
 
+class StepTensors(Protocol):
+    """What a `StepCallback` reads and changes."""
+
+    @property
+    def latents(self) -> Any:
+        """(B, C, h, w)."""
+
+    def read(self, names: Sequence[str]) -> Mapping[str, Any]:
+        """Those of these names."""
+
+    def change(self, given: Mapping[str, Any]) -> None:
+        """Go on with these. Raises InputError for tensors that do not fit."""
+
+
 class StepCallback:
     """diffusers' ``callback_on_step_end`` with its ``callback_on_step_end_tensor_inputs``.
 
-    callback: None for none. An object of diffusers' that names its ``tensor_inputs`` gets those. Raises InputError for tensors that do not
-    exist here: each image has rows of its own, of which diffusers' batched embeddings say nothing.
+    callback: None for none. An object of diffusers' that names its ``tensor_inputs`` gets those. embeds: the model's embeddings that can
+    be read and changed beside ``latents``, by name. Raises InputError for other tensors.
     """
 
-    TENSORS = ("latents",)
-
-    def __init__(self, callback: Callable[..., Mapping[str, Any]] | None, tensor_inputs: Sequence[str]) -> None:
+    def __init__(
+        self, callback: Callable[..., Any] | None, tensor_inputs: Sequence[str], embeds: Sequence[str] = ()
+    ) -> None:
         self.callback, self.names = callback, tuple(getattr(callback, "tensor_inputs", tensor_inputs))
+        self.known = ("latents", *embeds)
         self._check("callback_on_step_end_tensor_inputs", self.names)
 
-    def __call__(self, pipe: Any, tell: Tell, index: int, timestep: Any, latents: Any) -> Any:
-        """The latents (B, C, h, w) to go on with, of which the callbacks of ``tell`` hear.
+    def __call__(self, pipe: Any, tell: Tell, index: int, timestep: Any, tensors: StepTensors) -> None:
+        """Lets the callback change the tensors; the callbacks of ``tell`` hear of the latents.
 
-        Raises InputError where the callback returns another tensor that diffusers would take.
+        Raises InputError where the callback returns another tensor that diffusers would take, or one that does not fit.
         """
         if self.callback is not None:
-            tensors = {"latents": latents}
-            given = self.callback(pipe, index, timestep, {name: tensors[name] for name in self.names})
-            known = pipe._callback_tensor_inputs
-            self._check("callback_on_step_end returned", [name for name in given if name in known])
-            latents = given.get("latents", latents)
-        tell("on_step_end", index, float(timestep), latents)
-        return latents
+            read = tensors.read(self.names)
+            given = self.callback(pipe, index, timestep, dict(read))
+            if not isinstance(given, Mapping):
+                raise InputError(
+                    f"callback_on_step_end returned {given!r}: expected a dict of tensors, empty for none."
+                )
+            theirs = getattr(pipe, "_callback_tensor_inputs", ())
+            self._check("callback_on_step_end returned", [name for name in given if name in theirs])
+            changed = {name: value for name, value in given.items() if name in self.known}
+            tensors.change({**read, **changed})  # what was read may have been changed in place
+        tell("on_step_end", index, float(timestep), tensors.latents)
 
     def _check(self, what: str, names: Sequence[str]) -> None:
-        others = [name for name in names if name not in self.TENSORS]
+        others = [name for name in names if name not in self.known]
         if others:
             raise InputError(
-                f"{what}: {', '.join(others)} cannot be read or changed here; {', '.join(self.TENSORS)} can."
+                f"{what}: {', '.join(others)} cannot be read or changed here; {', '.join(self.known)} can."
             )
 
 

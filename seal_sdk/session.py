@@ -142,11 +142,12 @@ class IdentitySession:
         as ``image`` takes it, white on black or a cut-out. Without either, the opaque part of a cut-out (an image with transparent
         parts) is the subject.
         timesteps: "exact" (those of a sampling with ``num_inference_steps``), a number of anchors (default 4), or a list.
-        Raises ImageError, PromptError, SubjectNotFound, NumericalError, or a StoreError.
+        Raises ImageError, PromptError, SubjectNotFound, UnsupportedModel, NumericalError, or a StoreError.
         """
         with reporting(self, [*self.callbacks, *callbacks]) as tell:
             self.backbone.check_ready()
             check_reference_prompt(prompt)
+            self.backbone.words.check()
             reference = read_reference(self.backbone.geometry, image, prompt, box, mask)
             name = name or default_name(image, reference)
             steps = num_inference_steps or self.sampling_defaults.num_inference_steps
@@ -217,7 +218,9 @@ class IdentitySession:
             self.backbone.check_ready()
             check_names(diffusers)
             step_callback = StepCallback(
-                diffusers.get("callback_on_step_end"), diffusers.get("callback_on_step_end_tensor_inputs", ("latents",))
+                diffusers.get("callback_on_step_end"),
+                diffusers.get("callback_on_step_end_tensor_inputs", ("latents",)),
+                self.backbone.callback_embeds,
             )
             pictures = pick(PictureArguments, diffusers).read(self.backbone.geometry.channels)
             check_output_type(output_type, pictures)

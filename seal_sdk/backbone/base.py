@@ -27,6 +27,7 @@ from seal_sdk.backbone.picture import Pictures
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.window import WHOLE, Window
+from seal_sdk.backbone.words import Words
 from seal_sdk.method.noise_level import NoiseLevel
 
 KeyValue = tuple[Tensor, Tensor]
@@ -175,6 +176,10 @@ class Backbone(Protocol):
 
     def check_cross_attention(self, given: Any, prompt: ImagePrompt, infused: bool) -> None:
         """Raise InputError for ``cross_attention_kwargs`` that do not fit the model. infused: whether references' K/V are used."""
+
+    @property
+    def words(self) -> Words:
+        """Whether it can read words."""
 
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the text encoders do not read the whole prompt."""

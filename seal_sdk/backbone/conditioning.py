@@ -32,14 +32,18 @@ class Conditioning:
         return Conditioning(self.embeds[indices], {name: each[indices] for name, each in self.added.items()})
 
 
-def stack(rows: Sequence[Conditioning]) -> Conditioning:
-    """Several rows as one batch.
+def equally_long(embeds: Sequence[Tensor]) -> list[Tensor]:
+    """Embeddings (R, T, D) of different T with their tokens repeated up to the least common multiple.
 
-    Rows of different lengths T have their tokens repeated up to the least common multiple: attention to tokens that all occur equally often
-    is attention to those tokens once.
+    Attention to tokens that all occur equally often is attention to those tokens once.
     """
-    length = math.lcm(*(row.embeds.shape[1] for row in rows))
-    embeds = [row.embeds.repeat(1, length // row.embeds.shape[1], 1) for row in rows]
+    length = math.lcm(*(each.shape[1] for each in embeds))
+    return [each.repeat(1, length // each.shape[1], 1) for each in embeds]
+
+
+def stack(rows: Sequence[Conditioning]) -> Conditioning:
+    """Several rows as one batch, equally long."""
+    embeds = equally_long([row.embeds for row in rows])
     added = {name: torch.cat([row.added[name] for row in rows]) for name in rows[0].added}
     images = tuple(torch.cat(each) for each in zip(*(row.image_embeds for row in rows), strict=True))
     return Conditioning(torch.cat(embeds), added, images)

@@ -21,6 +21,7 @@ class SD15Backbone(UNetBackbone):
     single_file_keys: ClassVar = {"the text encoder": "cond_stage_model."}
     text_encoders = ("text_encoder",)
     unread_layers = 0
+    callback_embeds = ("prompt_embeds",)
     img2img_strength = 0.8
     inpaint_strength = 1.0
     upcasts_vae = False

@@ -27,6 +27,7 @@ class SDXLBackbone(UNetBackbone):
     }
     text_encoders = ("text_encoder", "text_encoder_2")
     unread_layers = 1
+    callback_embeds = ("prompt_embeds", "add_text_embeds", "add_time_ids")
     img2img_strength = 0.3
     inpaint_strength = 0.9999
     upcasts_vae = True

@@ -35,6 +35,7 @@ from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
 from seal_sdk.backbone.vae import decode_latents, encode_pixels
 from seal_sdk.backbone.window import WHOLE, Window
+from seal_sdk.backbone.words import Words
 from seal_sdk.errors import InputError, UnsupportedModel
 from seal_sdk.method.noise_level import NoiseLevel
 
@@ -53,6 +54,8 @@ class UNetBackbone(ABC):
     text_encoders: ClassVar[tuple[str, ...]]
     unread_layers: ClassVar[int]
     """How many of the text encoders' last layers its pipelines leave out without ``clip_skip``."""
+    callback_embeds: ClassVar[tuple[str, ...]]
+    """diffusers' names of what a prompt becomes, where step callbacks read and change it."""
     img2img_strength: ClassVar[float]
     inpaint_strength: ClassVar[float]
     upcasts_vae: ClassVar[bool]
@@ -197,6 +200,11 @@ class UNetBackbone(ABC):
         check_cross_attention(given, prompt, self.ip_adapters)
         if infused:
             check_lora_scale(given, self._unet, *self._text_encoders)
+
+    @property
+    def words(self) -> Words:
+        """Whether it can read words."""
+        return Words(self.pipe, self.text_encoders, self._unet.config["cross_attention_dim"])
 
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the tokenizer would cut the prompt (77 tokens for CLIP)."""

@@ -21,7 +21,9 @@ class DiffusersArguments(TypedDict, total=False):
     With ``image`` those of ``StableDiffusionXLImg2ImgPipeline``, and with ``mask_image`` of ``StableDiffusionXLInpaintPipeline``
     (`PictureArguments`, `Window`); lists of pictures make a batch, in which the pictures go with the prompts one by one.
 
-    ``callback_on_step_end`` receives and may return "latents", the only one of ``callback_on_step_end_tensor_inputs`` that is supported.
+    ``callback_on_step_end_tensor_inputs`` may name what `seal_sdk.generation.callback_tensors.CallbackTensors` has: "latents",
+    "prompt_embeds", and with SDXL "add_text_embeds" and "add_time_ids". Changed, they steer the rows of the prompt and its negative alone:
+    Delta-Bridge's row, which has the reference's prompt, and the structure image's keep what they began with.
     Embeddings take the place of ``prompt`` (with SDXL beside the pooled ones). Image prompts are shared by all images of a batch
     (:class:`~seal_sdk.backbone.image_prompt.ImagePrompt`); they may be whatever ``structure`` may be. ``cross_attention_kwargs`` may hold
     ``scale`` (of all active LoRAs; not with an identity, whose K/V belong to another scale) and ``ip_adapter_masks``.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from seal_sdk.backbone.conditioning import Conditioning, stack
 from seal_sdk.backbone.control import ActiveControl, ControlStep
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.generation.call import Call
+from seal_sdk.generation.callback_tensors import CallbackTensors
 from seal_sdk.generation.forward import APPEARANCE, GENERATION, STRUCTURE, UNCOND, CurrentForward, Forward
 from seal_sdk.generation.guidance import BridgeStep, GuidanceRows, guide
 from seal_sdk.generation.infusion_hooks import install_infusion
@@ -27,8 +29,8 @@ from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.match_maps import LayerMatches
 from seal_sdk.method.schedules import active
 
-OnStepEnd = Callable[[int, Tensor, Tensor], Tensor]
-"""Called with step index, timestep and latents (B, C, h, w); returns the latents to go on with."""
+OnStepEnd = Callable[[int, Tensor, CallbackTensors], None]
+"""Called with step index, timestep and the tensors to go on with, which it may change."""
 
 
 @dataclass
@@ -69,7 +71,9 @@ class DenoisingLoop:
                 ]
                 latents = self.sampler.step(torch.cat(predictions), timestep, latents)
                 latents = latents if kept is None else kept.restore(latents, index)
-                latents = on_step_end(index, timestep, latents)
+                tensors = CallbackTensors(latents, self.plans, partial(self._guided, state))
+                on_step_end(index, timestep, tensors)
+                latents, self.plans = tensors.latents, tensors.plans
         return latents
 
     def _install(self, hooks: Hooks) -> None:
@@ -79,6 +83,10 @@ class DenoisingLoop:
             source.install(hooks, self.call.backbone, self.current, settings.structure)
         if any(plan.subjects for plan in self.plans):
             install_infusion(hooks, self.call.layers, self.current, settings.appearance)
+
+    def _guided(self, state: SamplingState) -> bool:
+        """Whether the next step has unconditional rows, as far as the guidance scale says."""
+        return state.guidance_scale > 1 and not self.call.backbone.guidance_is_embedded
 
     def _predict(self, number: int, step: Step, noisy: Tensor, guidance_scale: float) -> Tensor:
         """Guided prediction (1, C, h, w) of one image."""

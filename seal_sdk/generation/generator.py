@@ -41,6 +41,8 @@ class ImageGenerator:
         Raises InputError for identities that lack what the settings need, SubjectNotFound, NumericalError, or a StoreError.
         """
         identities = _identities(requests)
+        if identities and self.call.settings.delta_bridge.strength > 0:
+            self.call.backbone.words.check()  # of the references' prompts
         if self.call.edits_references and any(each.subjects and each.prompt is None for each in requests):
             warnings.warn(NO_WORDS, UserWarning, stacklevel=4)  # the caller of IdentitySession.generate
         sampler = self._sampler(requests)

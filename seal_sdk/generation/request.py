@@ -16,7 +16,7 @@ from seal_sdk.backbone.prompts import warn_of_foreign_syntax
 from seal_sdk.errors import InputError, PromptError
 from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.regions import SubjectBinding
-from seal_sdk.generation.settings import Settings
+from seal_sdk.generation.settings import Settings, is_guided
 from seal_sdk.generation.structure import StructureInput
 from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.identity import Identity
@@ -92,6 +92,13 @@ class Request:
         """Everything that the caller wrote."""
         return [*self.prompts, self.negative_prompt, self.structure_prompt]
 
+    def has_words(self, guided: bool, zeros_empty_negative: bool) -> bool:
+        """Whether something of it has to be encoded, with guidance also for want of a negative prompt."""
+        negatives = (self.negative_prompt, self.options.negative_prompt_2)
+        reads_negative = any(text is not None for text in negatives) or not zeros_empty_negative
+        encodes_negative = guided and reads_negative and "negative_prompt_embeds" not in self.options.embeds.given
+        return bool(self.prompts) or self.structure_prompt is not None or encodes_negative
+
     @property
     def identities(self) -> list[Identity]:
         """Every reference of every subject."""
@@ -99,13 +106,16 @@ class Request:
 
 
 def check_requests(backbone: Backbone, settings: Settings, requests: Sequence[Request]) -> None:
-    """Raise InputError for what the model or the source of structure does not have; warn of texts that it reads otherwise than meant."""
+    """Raise InputError or UnsupportedModel for what the model or the source of structure lacks; warn of texts that it reads otherwise."""
     _check_regions(requests)
     source = structure_source(settings.structure.control)
     for structure in {request.structure for request in requests}:
         source.check_images(backbone, settings.control, structure.images)
     for options in {request.options for request in requests}:
         backbone.check_options(options)
+    guided = is_guided(backbone, settings.sampling)
+    if any(request.has_words(guided, backbone.words.zeros_empty_negative) for request in requests):
+        backbone.words.check()
     warn_of_foreign_syntax(text for request in requests for text in request.texts)
     for text in {text for request in requests for text in request.prompts}:
         backbone.warn_if_truncated(text)

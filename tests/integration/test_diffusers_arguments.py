@@ -17,7 +17,6 @@ from diffusers import (
     EulerDiscreteScheduler,
     PNDMScheduler,
 )
-from diffusers.callbacks import SDXLCFGCutoffCallback
 from fixtures import tiny_sd15
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession
@@ -218,16 +217,6 @@ def test_step_callbacks_get_the_tensors_they_name(with_identity, names):
     assert np.array_equal(ours.image, by_diffusers(with_identity, "a cat", **how)[0])
     assert_draws_an_identity(with_identity, "a cat", **how)
     assert seen == [names] * len(seen) and len(seen) == 8
-
-
-def test_step_callbacks_cannot_have_the_embeddings(session):
-    how = dict(callback_on_step_end=lambda *args: {})
-    with pytest.raises(InputError, match=r"prompt_embeds cannot .* latents can"):
-        by_session(session, "a cat", callback_on_step_end_tensor_inputs=["latents", "prompt_embeds"], **how)
-    with pytest.raises(InputError, match="add_time_ids cannot"):
-        by_session(session, "a cat", callback_on_step_end=SDXLCFGCutoffCallback(cutoff_step_ratio=0.5))
-    with pytest.raises(InputError, match="returned: prompt_embeds"):
-        by_session(session, "a cat", callback_on_step_end=lambda *args: {"prompt_embeds": None})
 
 
 def embeds_of(session, prompt, negative="a dog"):
