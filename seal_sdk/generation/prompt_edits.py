@@ -16,12 +16,11 @@ from seal_sdk.method.prompt_edit.answer import Answer
 from seal_sdk.method.prompt_edit.latent_edit import combined_edit
 from seal_sdk.method.prompt_edit.probes import Probe, choose_probes, new_words, split_words
 
-NOISE_PROGRESS = 0.8  # share of the training schedule: this much noise hides colours and leaves shapes (ours)
+NOISE_LEVELS = (0.8, 0.9)  # shares of the training schedule: this much noise hides colours and leaves shapes (ours)
 NO_WORDS = (
     "prompt_embeds have no words to compare with the reference's prompt: DeltaBridge(override=...) does nothing. "
     "Give prompt= instead, or switch it off with override=0."
 )
-DRAWS = 2  # of noise, each with one row per text (ours)
 MAX_EDITS = 3  # words that are asked about, those with the most attention first (ours)
 MIN_ATTENTION = 1.1  # that a word gets inside of the subject, relative to outside, to be asked about (ours)
 
@@ -59,13 +58,13 @@ class ReferenceReader:
     def ask(self, probes: Sequence[Probe]) -> list[Answer]:
         """The model's answers."""
         texts = list(dict.fromkeys(text for each in probes for text in (each.edited, each.base)))
-        predicted = torch.stack([self._predict(texts, draw) for draw in range(DRAWS)]).mean(0)
+        predicted = torch.stack([self._predict(texts, draw) for draw in range(len(NOISE_LEVELS))]).mean(0)
         by_text = dict(zip(texts, torch.split(predicted, 1), strict=True))
         return [Answer(by_text[each.edited], by_text[each.base]) for each in probes]
 
     def _predict(self, texts: Sequence[str], draw: int) -> Tensor:
         """(texts, C, h, w) float32: the clean latents that the model predicts from under noise."""
-        timestep = round(NOISE_PROGRESS * self.backbone.train_timesteps) - 1
+        timestep = round(NOISE_LEVELS[draw] * self.backbone.train_timesteps) - 1
         level, latents = self.backbone.noise_level(timestep), self.latents
         noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(draw)).to(latents)
         noisy = level.add_noise(latents, noise).expand(len(texts), -1, -1, -1)

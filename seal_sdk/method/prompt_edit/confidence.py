@@ -11,7 +11,7 @@ from seal_sdk.method.region_mean import region_mean
 MIN_RATIO = 1.0  # subject-to-background ratio up to which a word does not speak of the subject (ours)
 FULL_RATIO = 2.0  # and from which on it surely does (ours)
 AGREES = -1.0  # relative error from which on the reference shows what the word says (ours)
-CONTRADICTS = 0.0  # and up from which it does not (ours)
+CONTRADICTS = -0.5  # and up from which it does not (ours)
 TINY = 1e-6
 
 

@@ -15,7 +15,7 @@ from seal_sdk.method.prompt_edit.confidence import edit_confidence
 from seal_sdk.method.prompt_edit.edit_mask import edit_mask
 from seal_sdk.method.region_mean import region_mean
 
-CONTRAST = 2.0  # how far beyond the prediction the target lies, in lengths of the change: predictions trust the image too much (ours)
+CONTRAST = 1.75  # how far beyond the prediction the target lies, in lengths of the change: predictions trust the image too much (ours)
 
 
 def latent_edit(latents: Tensor, subject: Tensor, answer: Answer) -> tuple[Tensor, Tensor]:
