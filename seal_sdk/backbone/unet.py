@@ -233,7 +233,10 @@ class UNetBackbone(ABC):
     def token_counts(self, words: Sequence[str]) -> list[int]:
         """How many tokens each word has."""
         tokenizer = self.pipe.tokenizer or self.pipe.tokenizer_2
-        return [len(tokenizer(word, add_special_tokens=False).input_ids) for word in words]
+        whole = [
+            self.pipe.maybe_convert_prompt(word, tokenizer) for word in words
+        ]  # textual inversions of several tokens
+        return [len(tokenizer(word, add_special_tokens=False).input_ids) for word in whole]
 
     def feature_modules(self, names: Sequence[str]) -> list[nn.Module]:
         """The UNet's modules of these dotted names. Raises UnsupportedModel for unknown ones."""

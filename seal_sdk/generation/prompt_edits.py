@@ -46,10 +46,11 @@ class ReferenceReader:
         if not new:
             return []
         ratios = attention_ratios(
+            self.backbone.hooks(),
             self.backbone.cross_attention_layers(),
             self.subject,
             self.backbone.token_counts(words),
-            lambda: self._predict([prompt], 0),
+            lambda: self._predict([" ".join(words)], 0),  # tokenizers join marks that stand together, such as "(("
         )
         chosen = sorted((index for index in new if ratios[index] > MIN_ATTENTION), key=lambda index: -ratios[index])
         return choose_probes(reference_prompt, prompt, chosen, others)[:MAX_EDITS]

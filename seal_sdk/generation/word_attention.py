@@ -16,19 +16,23 @@ from seal_sdk.backbone.hooks import Hooks
 
 
 def attention_ratios(
-    layers: Sequence[SelfAttention], subject: Tensor, token_counts: Sequence[int], run: Callable[[], object]
+    hooks: Hooks,
+    layers: Sequence[SelfAttention],
+    subject: Tensor,
+    token_counts: Sequence[int],
+    run: Callable[[], object],
 ) -> list[float]:
     """For each word, the attention that it gets inside the subject divided by that outside, over all layers; 0 for words cut off.
 
-    layers: of cross-attention. subject: (1, 1, h, w) in [0, 1]. token_counts: how many tokens each word has, after one that begins the
-    prompt. run: computes the forward, whose first row counts.
+    hooks: of the model, entered here. layers: of cross-attention. subject: (1, 1, h, w) in [0, 1]. token_counts: how many tokens each
+    word has, after one that begins the prompt. run: computes the forward, whose first row counts.
     """
     tally: list[Tensor] = []
-    with Hooks() as hooks:
+    with hooks:
         for layer in layers:
             _watch(hooks, layer, subject, tally)
         run()
-    inside, outside = torch.stack(tally).mean(0)
+    inside, outside = torch.stack(tally).mean(0)[:, :-1]  # the last token ends the prompt, also where words are cut off
     starts = [1 + sum(token_counts[:number]) for number in range(len(token_counts))]
     spans = [slice(start, start + count) for start, count in zip(starts, token_counts, strict=True)]
     return [float(inside[span].sum() / outside[span].sum().clamp(min=1e-12)) for span in spans]

@@ -11,9 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-TEMPLATE = "a photo of"
+TEMPLATE = ("a", "photo", "of")
+PICTURES = frozenset(["photo", "picture", "image"])
 ARTICLES = frozenset(["a", "an", "the"])
-BREAKS = frozenset(",.;:!?()[]|") | {"and", "or", "but", "with", "without"}
+BREAKS = frozenset(["and", "or", "but", "with", "without"])
 FUNCTION_WORDS = (
     ARTICLES
     | BREAKS
@@ -36,14 +37,14 @@ class Probe:
 
 
 def split_words(prompt: str) -> list[str]:
-    """Words and punctuation marks; words with hyphens and apostrophes are one."""
-    return re.findall(r"\w+(?:[-']\w+)*|[^\w\s]", prompt)
+    """Words and punctuation marks; words with hyphens and apostrophes are one, and so are textual inversions ("<my-cat>")."""
+    return re.findall(r"<[\w-]+>|\w+(?:[-']\w+)*|[^\w\s]", prompt)
 
 
 def new_words(reference_prompt: str, prompt: str) -> list[int]:
     """Indices of the prompt's words that the reference's prompt lacks, without those that say nothing by themselves."""
-    known = {word.lower() for word in split_words(reference_prompt)} | FUNCTION_WORDS
-    return [index for index, word in enumerate(split_words(prompt)) if word.lower() not in known and word[0].isalnum()]
+    known = _lower(split_words(reference_prompt))
+    return [index for index, word in enumerate(split_words(prompt)) if _speaks(word) and word.lower() not in known]
 
 
 def choose_probes(
@@ -55,15 +56,17 @@ def choose_probes(
     one, the whole prompt is asked about, with each word and without it.
     indices: of the words. others: the reference prompts of the other subjects; words that describe these are left out.
     """
+    words = split_words(prompt)
+    indices = [index for index in indices if not _describes_other(words, index, reference_prompt, others)]
     phrases = [_Phrase.around(reference_prompt, prompt, index) for index in indices]
     known = [each for each in phrases if each is not None]
     if known:
         return [
             Probe(each.words[each.index], each.text([each.words[each.index]]), each.text(each.own)) for each in known
         ]
-    words = split_words(prompt)
-    left = [index for index in indices if not _describes(words, index, others)]
-    return [Probe(words[index], prompt, _without(words, index)) for index in left]
+    return [
+        Probe(words[index], _sentence(words), _sentence([*words[:index], *words[index + 1 :]])) for index in indices
+    ]
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,22 @@ class _Phrase:
         shared = [number for number in range(index + 1, last) if words[number].lower() in reference]
         own = _adjectives(reference, words[shared[0]].lower(), _lower(words)) if shared else []
         first = _reach_back(words, first, reference)
-        if not any(word.lower() in reference for word in words[first:last] if word.lower() not in FUNCTION_WORDS):
+        if not any(_speaks(word) and word.lower() in reference for word in words[first:last]):
             return None
         return cls(words[first:last], index - first, own)
 
     def text(self, described: list[str]) -> str:
-        """A plain sentence with these words in the word's place."""
+        """A plain sentence with these words in the word's place. What then ends in "in a" loses that."""
         phrase = [*self.words[: self.index], *described, *self.words[self.index + 1 :]]
-        text = " ".join(phrase)
-        text = text if text.lower().startswith(tuple(ARTICLES)) else f"a {text}"
-        text = text if re.match(r"an? (photo|picture|image)\b", text, re.IGNORECASE) else f"{TEMPLATE} {text}"
-        return _articles(text)
+        while phrase and not _speaks(phrase[-1]):
+            phrase.pop()
+        pictured = phrase and phrase[0].lower() in PICTURES
+        return _sentence(["a", *phrase] if pictured else [*TEMPLATE, "a", *phrase])
+
+
+def _speaks(word: str) -> bool:
+    """Whether a word says something of a picture by itself."""
+    return word.lower() not in FUNCTION_WORDS and any(letter.isalnum() for letter in word)
 
 
 def _lower(words: Sequence[str]) -> list[str]:
@@ -101,9 +109,9 @@ def _lower(words: Sequence[str]) -> list[str]:
 def _run(words: Sequence[str], index: int) -> tuple[int, int]:
     """[first, last) of the run of describing words around a word."""
     first, last = index, index + 1
-    while first and words[first - 1].lower() not in FUNCTION_WORDS:
+    while first and _speaks(words[first - 1]):
         first -= 1
-    while last < len(words) and words[last].lower() not in FUNCTION_WORDS:
+    while last < len(words) and _speaks(words[last]):
         last += 1
     return first, last
 
@@ -115,8 +123,7 @@ def _reach_back(words: Sequence[str], first: int, reference: Sequence[str]) -> i
         before = start - 1
         while before and words[before].lower() in FUNCTION_WORDS - BREAKS:
             before -= 1
-        word = words[before].lower()
-        if word in FUNCTION_WORDS or word not in reference:
+        if not _speaks(words[before]) or words[before].lower() not in reference:
             break
         start = before
     return start
@@ -125,24 +132,22 @@ def _reach_back(words: Sequence[str], first: int, reference: Sequence[str]) -> i
 def _adjectives(reference: Sequence[str], noun: str, prompt: Sequence[str]) -> list[str]:
     """The words right before a noun of the reference's prompt that the prompt lacks."""
     last = first = list(reference).index(noun)
-    while first and reference[first - 1] not in FUNCTION_WORDS and reference[first - 1] not in prompt:
+    while first and _speaks(reference[first - 1]) and reference[first - 1] not in prompt:
         first -= 1
     return list(reference[first:last])
 
 
-def _describes(words: Sequence[str], index: int, prompts: Sequence[str]) -> bool:
-    """Whether a word stands beside one that these prompts name."""
+def _describes_other(words: Sequence[str], index: int, reference_prompt: str, others: Sequence[str]) -> bool:
+    """Whether a word stands with another subject's noun: what a prompt knows last of the words around it, since nouns come last."""
+    own = {*_lower(split_words(reference_prompt))}
+    theirs = {word for other in others for word in _lower(split_words(other))} - own
     first, last = _run(words, index)
-    named = {word for prompt in prompts for word in _lower(split_words(prompt))} - FUNCTION_WORDS
-    return any(word.lower() in named for word in words[first:last])
+    named = [word for word in _lower(words[first:last]) if word in theirs | own - PICTURES]
+    return bool(named) and named[-1] in theirs
 
 
-def _without(words: Sequence[str], index: int) -> str:
-    return _articles(" ".join([*words[:index], *words[index + 1 :]]))
-
-
-def _articles(text: str) -> str:
+def _sentence(words: Sequence[str]) -> str:
     """With "a" and "an" as the following words ask for them, and no space before commas."""
-    text = re.sub(r"\ban (?=[^aeiouAEIOU\W])", "a ", text)
-    text = re.sub(r"\ba (?=[aeiouAEIOU])", "an ", text)
+    text = re.sub(r"\b(a)n (?=[^aeiou\W\d])", r"\1 ", " ".join(words), flags=re.IGNORECASE)
+    text = re.sub(r"\b(a) (?=[aeiou])", r"\1n ", text, flags=re.IGNORECASE)
     return re.sub(r"\s+([,.;:!?])", r"\1", text)
