@@ -148,6 +148,6 @@ def _describes_other(words: Sequence[str], index: int, reference_prompt: str, ot
 
 def _sentence(words: Sequence[str]) -> str:
     """With "a" and "an" as the following words ask for them, and no space before commas."""
-    text = re.sub(r"\b(a)n (?=[^aeiou\W\d])", r"\1 ", " ".join(words), flags=re.IGNORECASE)
-    text = re.sub(r"\b(a) (?=[aeiou])", r"\1n ", text, flags=re.IGNORECASE)
+    text = re.sub(r"\b(a)n (?=[^aeiou8\W])", r"\1 ", " ".join(words), flags=re.IGNORECASE)
+    text = re.sub(r"\b(a) (?=[aeiou8])", r"\1n ", text, flags=re.IGNORECASE)
     return re.sub(r"\s+([,.;:!?])", r"\1", text)
