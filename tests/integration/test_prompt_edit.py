@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
-from fixtures.pipeline_states import compiled, fused
+from fixtures.pipeline_states import compiled, fused, small
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession
 from seal_sdk.backbone.conditioning import Conditioning
@@ -50,10 +49,10 @@ class Model:
         return NoiseLevel.from_alpha_bar(1 - timestep / 1000, "sample")
 
     def encode(self, text):
-        return Conditioning(self.predictions.get(text, torch.zeros(1, 4, 8, 8)))
+        return Conditioning(self.predictions.get(text, torch.zeros(1, 4, 8, 8)).flatten(2))
 
     def predict(self, noisy, timestep, conditioning):
-        return conditioning.embeds
+        return conditioning.embeds.view_as(noisy)
 
 
 @pytest.fixture
@@ -177,17 +176,15 @@ def test_an_edit_costs_its_rows_once_and_only_where_it_is_used(opened, draw):
     def extra(prompt="a red cat", count=1, **settings):
         """Rows beyond those without prompt edits."""
         settings |= dict(num_images_per_prompt=count, num_inference_steps=2)
-        with_edits, without = (draw(session, prompt, override, **settings) for override in (1.0, 0.0))
-        total = (sum(each.unet_rows for each in (given if count > 1 else [given])) for given in (with_edits, without))
-        return next(total) - next(total)
+        return draw(session, prompt, **settings).unet_rows - draw(session, prompt, override=0.0, **settings).unet_rows
 
-    assert extra() == ONE_EDIT
-    assert extra("a red shiny cat") == 1 + 4 * len(NOISE_LEVELS)  # four texts
+    assert extra() == extra(count=2) == ONE_EDIT
+    assert extra("a red shiny cat") == 1 + 3 * len(NOISE_LEVELS)  # without red, without shiny, and with both
     assert extra("A BLUE cat, of the cat!") == 0  # no new word
     assert extra(appearance=Appearance(detail=0)) == extra(appearance=Appearance(delta=0)) == 0
     assert extra(guidance_scale=1.0) == 0
-    bridge = DeltaBridge(strength=0.0)
-    assert draw(session, delta_bridge=bridge).unet_rows == draw(session, override=0.0).unet_rows
+    with_bridge, without = (draw(session, delta_bridge=DeltaBridge(strength=0, override=each)) for each in (1, 0))
+    assert with_bridge.unet_rows == without.unet_rows
 
 
 def test_words_that_act_elsewhere_cost_the_row_that_tells(opened, draw, monkeypatch):
@@ -210,24 +207,26 @@ def test_a_prompt_that_says_nothing_new_changes_nothing_and_one_that_does_change
 
 
 @pytest.mark.usefixtures("all_words", "believed")
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_batches_draw_what_single_calls_draw(opened, draw, dtype):
     session = opened(dtype=dtype)
     prompts = ["a red cat", "a blue cat", "a red shiny cat"]
-    batch = draw(session, prompts, seed=[1, 2, 3], num_inference_steps=2)
+    batch = draw(session, prompts, seed=[1, 2, 3], num_inference_steps=2).images
     for index, prompt in enumerate(prompts):
         alone = draw(session, prompt, seed=index + 1, num_inference_steps=2)
-        assert torch.equal(batch[index].image, alone.image) and torch.isfinite(alone.image).all()
+        assert torch.equal(batch[index], alone.image) and torch.isfinite(alone.image).all()
 
 
-@pytest.mark.parametrize("change", [fused, compiled], ids=lambda change: change.__name__)
-def test_attention_is_read_of_fused_and_compiled_models(opened, draw, change, monkeypatch):
+@pytest.mark.parametrize(
+    ("plain", "change"), [(lambda pipe: pipe, fused), (small, compiled)], ids=["fused", "compiled"]
+)
+def test_attention_is_read_of_fused_and_compiled_models(opened, draw, plain, change, monkeypatch):
     """Compiled code ignores hooks, and fused layers have no keys of their own."""
     from seal_sdk.generation import prompt_edits
 
     found, read = [], prompt_edits.attention_ratios
     monkeypatch.setattr(prompt_edits, "attention_ratios", lambda *given: found.append(read(*given)) or found[-1])
-    for session in (opened(), opened(change)):
+    for session in (opened(plain), opened(change)):
         draw(session, num_inference_steps=1)
         assert not any(module._forward_hooks for module in session.pipe.unet.modules())
     assert len(found) == 2 and found[1] == pytest.approx(found[0], rel=1e-4)
