@@ -144,9 +144,9 @@ class DeltaBridge:
     end: progress in [0, 1] at which lambda has decayed to zero (ours).
     low_pass: how often the 3x3 average pooling is applied (ours: the paper says "iterative").
     quality: words appended to the generation prompt only, while the bridge is on (paper).
-    override: weight of prompt edits: where the prompt gives the subject another look than the reference prompt does, the transferred
-    latents change by this many times what the model reads in the reference (ours). 0 switches prompt edits off, and so does strength 0.
-    They need guidance. Reading takes four rows of the model before sampling, and two more for each edit.
+    override: weight of prompt edits: where the prompt says of the subject what the reference does not show, the transferred latents change
+    by this many times what the model reads in the reference (ours). 0 switches prompt edits off, and so does strength 0.
+    They need guidance. Reading takes a row of the model before sampling, and four to twelve more where words act on the subject.
     """
 
     strength: float = 0.1
@@ -155,7 +155,7 @@ class DeltaBridge:
     end: float = 0.6
     low_pass: int = 3
     quality: str = ""
-    override: float = 3.0
+    override: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("strength", "override"):

@@ -1,4 +1,4 @@
-"""The self-attention (attn1) layers of a diffusers UNet, chosen by the block they live in."""
+"""The attention layers of a diffusers UNet: self-attention (attn1), chosen by the block they live in, and cross-attention (attn2)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.errors import UnsupportedModel
 
 _MODULES: dict[Projection, str] = {"query": "to_q", "key": "to_k", "value": "to_v"}
-_FUSED: tuple[Projection, ...] = ("query", "key", "value")
-"""The order in which a fused projection (``to_qkv``) gives them, side by side."""
+_FUSED: dict[str, tuple[Projection, ...]] = {"to_qkv": ("query", "key", "value"), "to_kv": ("key", "value")}
+"""What the fused projections of self- and of cross-attention give, side by side."""
 
 
 @dataclass(frozen=True, eq=False)
 class UNetSelfAttention:
-    """One attn1: its dotted module name, the module, its block group (``mid``, ``up0``, ...), and how often its block halves latents."""
+    """One attn1 or attn2: its dotted name, the module, its block group (``mid``, ``up0``, ...), and how often its block halves latents."""
 
     name: str
     module: Attention
@@ -52,9 +52,10 @@ class UNetSelfAttention:
         return height, width
 
     def after(self, projection: Projection, hooks: Hooks, change: Change) -> None:
-        """Call ``change`` on the output of ``to_q``, ``to_k`` or ``to_v``, or on its third of a fused ``to_qkv``."""
-        if is_fused(self.module):
-            hooks.after(self.module.to_qkv, _on_third(_FUSED.index(projection), change))
+        """Call ``change`` on the output of ``to_q``, ``to_k`` or ``to_v``, or on its part of a fused ``to_qkv`` or ``to_kv``."""
+        fused = "to_kv" if self.module.is_cross_attention else "to_qkv"
+        if is_fused(self.module) and projection in _FUSED[fused]:
+            hooks.after(getattr(self.module, fused), _on_part(_FUSED[fused], projection, change))
         else:
             hooks.after(getattr(self.module, _MODULES[projection]), change)
 
@@ -64,17 +65,22 @@ class UNetSelfAttention:
         hooks.before(output, change)
 
 
+def attention_layers(unet: UNet2DConditionModel, kind: str) -> tuple[UNetSelfAttention, ...]:
+    """All layers of a kind, "attn1" (self-attention) or "attn2" (cross-attention), in the UNet's own order."""
+    return tuple(
+        UNetSelfAttention(name, module, _group(name), _halvings(_group(name), len(unet.down_blocks)))
+        for name, module in unet.named_modules()
+        if name.endswith(f".{kind}") and isinstance(module, Attention)
+    )
+
+
 def self_attention_layers(unet: UNet2DConditionModel, blocks: Sequence[str]) -> tuple[UNetSelfAttention, ...]:
     """The attn1 layers of the named blocks ("down", "mid", "up"), in the UNet's own order.
 
     A block without any is left out: some of SDXL's relatives have no mid block. Raises UnsupportedModel when none of the blocks has
     any: a silent empty match would infuse nothing.
     """
-    found = tuple(
-        UNetSelfAttention(name, module, _group(name), _halvings(_group(name), len(unet.down_blocks)))
-        for name, module in unet.named_modules()
-        if name.endswith(".attn1") and isinstance(module, Attention) and name.split("_")[0] in blocks
-    )
+    found = tuple(layer for layer in attention_layers(unet, "attn1") if layer.name.split("_")[0] in blocks)
     if not found:
         named = " and ".join(blocks)
         raise UnsupportedModel(f"The UNet has no self-attention (attn1) in its {named} blocks; choose other layers=.")
@@ -82,23 +88,24 @@ def self_attention_layers(unet: UNet2DConditionModel, blocks: Sequence[str]) -> 
 
 
 def is_fused(attention: Attention) -> bool:
-    """Whether ``to_qkv`` stands in for ``to_q``, ``to_k`` and ``to_v``.
+    """Whether ``to_qkv`` stands in for ``to_q``, ``to_k`` and ``to_v``, or in cross-attention ``to_kv`` for the last two.
 
-    The processor says so: once unfused, the layer keeps ``to_qkv`` and its ``fused_projections``.
+    The processor says so: once unfused, the layer keeps them and its ``fused_projections``.
     """
     return isinstance(attention.processor, FusedAttnProcessor2_0)
 
 
-def _on_third(index: int, change: Change) -> Change:
-    """``change``, called with one third of the channels and put back in its place."""
+def _on_part(parts: Sequence[Projection], projection: Projection, change: Change) -> Change:
+    """``change``, called with one part of the channels and put back in its place."""
+    index = parts.index(projection)
 
     def changed(output: Tensor) -> Tensor | None:
-        thirds = list(output.chunk(3, dim=-1))
-        new = change(thirds[index])
+        chunks = list(output.chunk(len(parts), dim=-1))
+        new = change(chunks[index])
         if new is None:
             return None
-        thirds[index] = new
-        return torch.cat(thirds, dim=-1)
+        chunks[index] = new
+        return torch.cat(chunks, dim=-1)
 
     return changed
 

@@ -213,6 +213,12 @@ class Backbone(Protocol):
     def self_attention_layers(self, blocks: Sequence[str]) -> tuple[SelfAttention, ...]:
         """The layers of the named blocks in the model's own order. Raises UnsupportedModel for a block without any."""
 
+    def cross_attention_layers(self) -> tuple[SelfAttention, ...]:
+        """All layers in which the image attends to the prompt: "query" is of the image, "key" and "value" of the prompt's tokens."""
+
+    def token_counts(self, words: Sequence[str]) -> list[int]:
+        """How many tokens each word has; a prompt's tokens are those of its words, after one that begins it."""
+
     def feature_modules(self, names: Sequence[str]) -> list[nn.Module]:
         """Modules whose output structure injection replaces. Raises UnsupportedModel for unknown names."""
 

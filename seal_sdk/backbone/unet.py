@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from seal_sdk.backbone.adapters import active_adapters, kept_scales
-from seal_sdk.backbone.attention import UNetSelfAttention, self_attention_layers
+from seal_sdk.backbone.attention import UNetSelfAttention, attention_layers, self_attention_layers
 from seal_sdk.backbone.base import StructureLayers
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.control import ActiveControl, ControlModel, Host, control_model, nets_of
@@ -219,6 +219,18 @@ class UNetBackbone(ABC):
     def self_attention_layers(self, blocks: Sequence[str]) -> tuple[UNetSelfAttention, ...]:
         """The attn1 layers of the named blocks ("down", "mid", "up"). Raises UnsupportedModel for a block without any."""
         return self_attention_layers(self._unet, blocks)
+
+    def cross_attention_layers(self) -> tuple[UNetSelfAttention, ...]:
+        """All attn2 layers."""
+        return attention_layers(self._unet, "attn2")
+
+    def token_counts(self, words: Sequence[str]) -> list[int]:
+        """How many tokens each word has."""
+        tokenizer = self.pipe.tokenizer or self.pipe.tokenizer_2
+        whole = [
+            self.pipe.maybe_convert_prompt(word, tokenizer) for word in words
+        ]  # textual inversions of several tokens
+        return [len(tokenizer(word, add_special_tokens=False).input_ids) for word in whole]
 
     def feature_modules(self, names: Sequence[str]) -> list[nn.Module]:
         """The UNet's modules of these dotted names. Raises UnsupportedModel for unknown ones."""

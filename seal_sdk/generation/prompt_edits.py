@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,58 +10,76 @@ from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
 from seal_sdk.backbone.conditioning import Conditioning, stack
-from seal_sdk.method.prompt_edit.latent_edit import latent_edit
-from seal_sdk.method.prompt_edit.predictions import PromptPredictions
+from seal_sdk.generation.meter import Meter
+from seal_sdk.generation.word_attention import attention_ratios
+from seal_sdk.method.prompt_edit.answer import Answer
+from seal_sdk.method.prompt_edit.latent_edit import combined_edit
+from seal_sdk.method.prompt_edit.probes import Probe, choose_probes, new_words, split_words
 
-NOISE_PROGRESS = 0.8  # share of the training schedule: this much noise hides colours and leaves shapes (ours)
+NOISE_LEVELS = (0.8, 0.9)  # shares of the training schedule: this much noise hides colours and leaves shapes (ours)
 NO_WORDS = (
     "prompt_embeds have no words to compare with the reference's prompt: DeltaBridge(override=...) does nothing. "
     "Give prompt= instead, or switch it off with override=0."
 )
-DRAWS = 2  # of noise, each with one row per prompt (ours)
+MAX_EDITS = 3  # words that are asked about, those with the most attention first (ours)
+MIN_ATTENTION = 1.1  # that a word gets inside of the subject, relative to outside, to be asked about (ours)
 
 
 @dataclass(frozen=True, eq=False)
-class EditPrompts:
-    """The prompts that a reference is read with: its own, none, and its own with one difference each."""
+class ReferenceReader:
+    """Reads a noised reference with one text or another.
 
-    reference: Conditioning
-    unconditional: Conditioning
-    edits: Sequence[Conditioning]
-
-    @property
-    def rows(self) -> tuple[Conditioning, ...]:
-        """In the order in which they are computed."""
-        return self.reference, self.unconditional, *self.edits
-
-    @property
-    def computed_rows(self) -> int:
-        """How many rows reading costs."""
-        return DRAWS * len(self.rows)
-
-
-@torch.no_grad()
-def edit_reference(
-    backbone: Backbone, latents: Tensor, subject: Tensor, prompts: EditPrompts, override: float
-) -> tuple[Tensor, Tensor]:
-    """A reference's clean latents (1, C, h, w), its subject changed as the prompt edits say, and the edit mask.
-
-    The mask, (1, 1, h, w) in [0, 1], says which latents are changed. subject: (1, 1, h, w) in [0, 1]. override: what the changes are
-    multiplied by. The noise is the same every time.
+    latents: (1, C, h, w), clean. subject: (1, 1, h, w) in [0, 1]. encode: gives a text's conditioning. meter: counts the rows.
+    The noise is the same every time.
     """
-    draws = torch.stack([_predict(backbone, latents, prompts.rows, draw) for draw in range(DRAWS)])
-    reference, unconditional, *edited = torch.split(draws.mean(0), 1)
-    before, region = latents.float(), subject.float()
-    edits = [latent_edit(before, region, PromptPredictions(reference, unconditional, each)) for each in edited]
-    changes, masks = zip(*edits, strict=True)
-    return (before + override * sum(changes)).to(latents.dtype), torch.stack(masks).amax(0).to(latents.dtype)
+
+    backbone: Backbone
+    latents: Tensor
+    subject: Tensor
+    encode: Callable[[str], Conditioning]
+    meter: Meter
+
+    @torch.no_grad()
+    def find_probes(self, reference_prompt: str, prompt: str, others: Sequence[str] = ()) -> list[Probe]:
+        """Probes of the words that say of the subject what the reference's prompt does not, by their attention."""
+        words, new = split_words(prompt), new_words(reference_prompt, prompt)
+        if not new:
+            return []
+        ratios = attention_ratios(
+            self.backbone.hooks(),
+            self.backbone.cross_attention_layers(),
+            self.subject,
+            self.backbone.token_counts(words),
+            lambda: self._predict([" ".join(words)], 0),  # tokenizers join marks that stand together, such as "(("
+        )
+        chosen = sorted((index for index in new if ratios[index] > MIN_ATTENTION), key=lambda index: -ratios[index])
+        return choose_probes(reference_prompt, prompt, chosen, others)[:MAX_EDITS]
+
+    @torch.no_grad()
+    def ask(self, probes: Sequence[Probe]) -> list[Answer]:
+        """The model's answers."""
+        texts = list(dict.fromkeys(text for each in probes for text in (each.edited, each.base)))
+        predicted = torch.stack([self._predict(texts, draw) for draw in range(len(NOISE_LEVELS))]).mean(0)
+        by_text = dict(zip(texts, torch.split(predicted, 1), strict=True))
+        return [Answer(by_text[each.edited], by_text[each.base]) for each in probes]
+
+    def _predict(self, texts: Sequence[str], draw: int) -> Tensor:
+        """(texts, C, h, w) float32: the clean latents that the model predicts from under noise."""
+        timestep = round(NOISE_LEVELS[draw] * self.backbone.train_timesteps) - 1
+        level, latents = self.backbone.noise_level(timestep), self.latents
+        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(draw)).to(latents)
+        noisy = level.add_noise(latents, noise).expand(len(texts), -1, -1, -1)
+        rows = stack([self.encode(text) for text in texts])
+        self.meter.unet_rows += len(texts)
+        prediction = self.backbone.predict(noisy, torch.tensor(timestep, device=latents.device), rows)
+        return level.clean(prediction.float(), noisy.float())
 
 
-def _predict(backbone: Backbone, latents: Tensor, rows: Sequence[Conditioning], draw: int) -> Tensor:
-    """(rows, C, h, w) float32: the clean latents that the model predicts from under noise, with each row's prompt."""
-    timestep = round(NOISE_PROGRESS * backbone.train_timesteps) - 1
-    level = backbone.noise_level(timestep)
-    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(draw)).to(latents)
-    noisy = level.add_noise(latents, noise).expand(len(rows), -1, -1, -1)
-    prediction = backbone.predict(noisy, torch.tensor(timestep, device=latents.device), stack(rows))
-    return level.clean(prediction.float(), noisy.float())
+def edit_reference(reader: ReferenceReader, probes: Sequence[Probe], strength: float) -> tuple[Tensor, Tensor]:
+    """A reference's clean latents (1, C, h, w), its subject changed as the probed words say, and the edit mask.
+
+    The mask, (1, 1, h, w) in [0, 1], says which latents are changed. strength: what the changes are multiplied by.
+    """
+    latents = reader.latents.float()
+    change, mask = combined_edit(latents, reader.subject.float(), reader.ask(probes))
+    return (latents + strength * change).to(reader.latents.dtype), mask.to(reader.latents.dtype)

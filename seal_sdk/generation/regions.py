@@ -40,6 +40,11 @@ def sole_identity(subjects: Sequence[SubjectBinding]) -> Identity | None:
     return subjects[0].identity if len(subjects) == 1 and subjects[0].region is None else None
 
 
+def other_prompts(subject: SubjectBinding, subjects: Sequence[SubjectBinding]) -> tuple[str, ...]:
+    """The reference prompts of an image's other subjects."""
+    return tuple(each.identity.prompt for each in subjects if each is not subject)
+
+
 def joint_prompt(subjects: Sequence[SubjectBinding]) -> str:
     """What the subjects' references show, all together."""
     return " and ".join(each.identity.prompt for each in subjects)

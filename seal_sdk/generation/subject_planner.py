@@ -14,12 +14,11 @@ from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
 from seal_sdk.generation.call import Call
-from seal_sdk.generation.prompt_edits import EditPrompts, edit_reference
+from seal_sdk.generation.prompt_edits import ReferenceReader, edit_reference
 from seal_sdk.generation.regions import SubjectBinding
 from seal_sdk.generation.subjects import KeyValues, SubjectInfusion, merge_references
 from seal_sdk.identity import Identity
 from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
-from seal_sdk.method.prompt_edit.prompts import prompt_edits
 from seal_sdk.method.prompt_edit.retention import token_retention
 from seal_sdk.method.token_masks import token_mask
 from store import StoreCorruption
@@ -55,17 +54,17 @@ class SubjectPlanner:
         self._edited = cache(partial(_edit, call, latents))
         self._retention = cache(partial(_retention, call, self._edited))
 
-    def plan(self, subject: SubjectBinding, place: Place, reference_prompt: str, prompt: str | None) -> SubjectInfusion:
+    def plan(
+        self, subject: SubjectBinding, place: Place, others: tuple[str, ...], prompt: str | None
+    ) -> SubjectInfusion:
         """What is taken from a subject's references.
 
-        prompt: None where only its embeddings are known; the references are then not edited.
+        others: the reference prompts of the other subjects. prompt: None where only its embeddings are known: references stay as they are.
         """
-        return merge_references(
-            [self._plan_reference(each, place, reference_prompt, prompt) for each in subject.references]
-        )
+        return merge_references([self._plan_reference(each, place, others, prompt) for each in subject.references])
 
     def _plan_reference(
-        self, identity: Identity, place: Place, reference_prompt: str, prompt: str | None
+        self, identity: Identity, place: Place, others: tuple[str, ...], prompt: str | None
     ) -> SubjectInfusion:
         mask, bounds = place.mask, place.bounds
         call, size, positions = self.call, _latent_size(self.call, identity), _positions(self.call, identity)
@@ -74,7 +73,7 @@ class SubjectPlanner:
         if sources is not None and positions is not None:
             sources = {name: tokens[positions[name]] for name, tokens in sources.items()}
         targets = _token_masks(call, mask, call.latent_size) if gated and mask is not None else None
-        latents, _ = self._edited(identity, reference_prompt, prompt)
+        latents, _ = self._edited(identity, others, prompt)
         region = None if mask is None else latent_coverage(call.backbone, mask, call.latent_size)
         subject_only = sources is not None and targets is not None
         return SubjectInfusion(
@@ -86,7 +85,7 @@ class SubjectPlanner:
             sources,
             targets,
             None if bounds is None else _token_masks(call, bounds, call.latent_size),
-            self._retention(identity, reference_prompt, prompt),
+            self._retention(identity, others, prompt),
         )
 
 
@@ -138,33 +137,29 @@ def _edit(
     call: Call,
     read_latents: Callable[[Identity], Tensor],
     identity: Identity,
-    reference_prompt: str,
+    others: tuple[str, ...],
     prompt: str | None,
 ) -> tuple[Tensor, Tensor | None]:
     """The reference's clean latents, edited as the prompt says otherwise than its own, and the edit mask, if anything is edited."""
-    latents, override = read_latents(identity), call.settings.delta_bridge.override
-    edits = prompt_edits(reference_prompt, prompt) if call.edits_references and prompt is not None else ()
-    if not edits:
+    latents, size = read_latents(identity), identity.size[::-1]
+    if prompt is None or not call.edits_references:
         return latents, None
-    size, skip = identity.size[::-1], call.settings.sampling.clip_skip
+    encode = partial(call.backbone.encode_prompt, size=size, clip_skip=call.settings.sampling.clip_skip)
+    reader = ReferenceReader(call.backbone, latents, _subject(call, identity), encode, call.meter)
     with call.meter.phase("text_change"):
-        unconditional, own = call.backbone.encode_prompt_pair(reference_prompt, None, size, clip_skip=skip)
-        prompts = EditPrompts(
-            own, unconditional, [call.backbone.encode_prompt(each, size, clip_skip=skip) for each in edits]
-        )
-        call.meter.unet_rows += prompts.computed_rows
-        return edit_reference(call.backbone, latents, _subject(call, identity), prompts, override)
+        probes = reader.find_probes(identity.prompt, prompt, others)
+        return edit_reference(reader, probes, call.settings.delta_bridge.override) if probes else (latents, None)
 
 
 def _retention(
     call: Call,
-    edited: Callable[[Identity, str, str | None], tuple[Tensor, Tensor | None]],
+    edited: Callable[[Identity, tuple[str, ...], str | None], tuple[Tensor, Tensor | None]],
     identity: Identity,
-    reference_prompt: str,
+    others: tuple[str, ...],
     prompt: str | None,
 ) -> dict[str, Tensor] | None:
     """Layer name -> (stored tokens,) in [0, 1]: how much of each token's look the prompt leaves."""
-    _, edit_mask = edited(identity, reference_prompt, prompt)
+    _, edit_mask = edited(identity, others, prompt)
     if edit_mask is None:
         return None
     subject, positions = _subject(call, identity), _positions(call, identity)

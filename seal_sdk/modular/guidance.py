@@ -42,7 +42,7 @@ class DeltaBridgeGuidance(BaseGuidance):
         end: float = 0.6,
         low_pass: int = 3,
         quality: str = "",
-        override: float = 3.0,
+        override: float = 1.0,
     ) -> None:
         super().__init__()
         self.guidance_scale, self.guidance_rescale = guidance_scale, guidance_rescale

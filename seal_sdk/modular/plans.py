@@ -12,7 +12,7 @@ from seal_sdk.config import Alignment, Structure
 from seal_sdk.errors import InputError
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.plan import ImagePlan
-from seal_sdk.generation.regions import SubjectBinding, joint_prompt, region_masks, sole_identity
+from seal_sdk.generation.regions import SubjectBinding, other_prompts, region_masks, sole_identity
 from seal_sdk.generation.settings import Sampling, Settings
 from seal_sdk.generation.subject_planner import Mask, Place, SubjectPlanner, latent_coverage
 from seal_sdk.modular.inputs import bridge_of, of_image, row_of_image, subjects_of
@@ -56,7 +56,7 @@ def make_plan(
         _row(block_state, number, "negative_"),
         (_row(block_state, number, "appearance_") or _no_appearance()) if call.settings.delta_bridge.strength else None,
         subjects=tuple(
-            planner.plan(each, Place(mask), joint_prompt(subjects), prompt)
+            planner.plan(each, Place(mask), other_prompts(each, subjects), prompt)
             for each, mask in zip(subjects, masks, strict=True)
             if planner is not None
         ),

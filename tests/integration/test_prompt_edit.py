@@ -2,54 +2,118 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
+from fixtures.pipeline_states import compiled, fused, small
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession
 from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.errors import ConfigError
-from seal_sdk.generation.prompt_edits import DRAWS, EditPrompts, edit_reference
+from seal_sdk.generation.meter import Meter
+from seal_sdk.generation.prompt_edits import MAX_EDITS, NOISE_LEVELS, ReferenceReader, edit_reference
 from seal_sdk.method.infusion import infuse
 from seal_sdk.method.noise_level import NoiseLevel
+from seal_sdk.method.prompt_edit.latent_edit import CONTRAST
+from seal_sdk.method.prompt_edit.probes import Probe
+from seal_sdk.modular import DeltaBridgeGuidance
 
 BOX = (20.0, 20.0, 100.0, 110.0)
+OFF = DeltaBridge(override=0)
+SEEN = Appearance(tau=-1.0)
+ONE_EDIT = 1 + 2 * len(NOISE_LEVELS)  # a row that attention is read from; then two texts at each noise level
 
 
-class Reader:
-    """A model that predicts, for each row, its conditioning times a field."""
+class Model:
+    """Predicts the clean latents of each text, whatever the noise. ratios: of attention, by word; 1 for the others."""
 
     train_timesteps = 1000
+    dtype = torch.float32
 
-    def __init__(self, field):
-        self.field, self.rows = field, 0
+    def __init__(self, predictions, ratios):
+        self.predictions, self.ratios, self.asked = predictions, ratios, []
+
+    def hooks(self):
+        return Hooks()
+
+    def cross_attention_layers(self):
+        return ()
+
+    def token_counts(self, words):
+        return list(words)
 
     def noise_level(self, timestep):
+        self.asked.append(timestep)
         return NoiseLevel.from_alpha_bar(1 - timestep / 1000, "sample")
 
+    def encode(self, text):
+        return Conditioning(self.predictions.get(text, torch.zeros(1, 4, 8, 8)).flatten(2))
+
     def predict(self, noisy, timestep, conditioning):
-        self.rows += len(noisy)
-        return conditioning.embeds[:, :1, :1, None] * self.field
+        return conditioning.embeds.view_as(noisy)
 
 
-def row(value):
-    return Conditioning(torch.full((1, 2, 3), value))
+@pytest.fixture
+def subject():
+    subject = torch.zeros(1, 1, 8, 8)
+    subject[..., 2:6, 2:6] = 1.0
+    return subject
 
 
-def test_each_edit_counts_by_its_own_confidence():
-    """A colour is followed although the same prompt also asks for another scene."""
-    region = torch.zeros(1, 1, 8, 8)
-    region[..., 2:6, 2:6] = 1.0
-    latents = torch.zeros(1, 4, 8, 8)
-    model = Reader(torch.tensor([0.0, 1.0, 0.0, 0.0]).view(1, 4, 1, 1) * region)
-    colour, scene = row(0.5), row(0.0)
-    one, changed = edit_reference(model, latents, region, EditPrompts(row(0.0), row(0.0), [colour]), 1.0)
-    both, _ = edit_reference(model, latents, region, EditPrompts(row(0.0), row(0.0), [colour, scene]), 1.0)
-    twice, _ = edit_reference(model, latents, region, EditPrompts(row(0.0), row(0.0), [colour]), 2.0)
-    assert model.rows == DRAWS * (3 + 4 + 3)
-    assert torch.equal(one, both) and torch.allclose(twice, 2 * one) and one[:, 1].max() > 0.5
-    assert torch.allclose(changed, region, atol=1e-3)
+@pytest.fixture
+def reader(subject, monkeypatch):
+    """reader(predictions, **ratios): of a reference that is all zeros."""
+
+    def build(predictions=(), **ratios):
+        model = Model(dict(predictions), ratios)
+        return ReferenceReader(model, torch.zeros(1, 4, 8, 8), subject, model.encode, Meter())
+
+    def fake(hooks, layers, subject, words, run):
+        run()
+        return [current[0].get(word, 1.0) for word in words]
+
+    current = [{}]
+    monkeypatch.setattr("seal_sdk.generation.prompt_edits.attention_ratios", fake)
+
+    def opened(predictions=(), **ratios):
+        current[0] = ratios
+        return build(predictions, **ratios)
+
+    return opened
+
+
+def test_words_with_the_most_attention_are_asked_about(reader):
+    given = reader(blue=1.2, shiny=3.0, old=1.05, sad=2.0, big=1.5, cat=9.0)
+    found = given.find_probes("a cat", "a big old blue shiny sad cat on a beach")
+    assert [each.word for each in found] == ["shiny", "sad", "big"] and len(found) == MAX_EDITS
+    assert given.meter.unet_rows == 1 and given.backbone.asked == [799]
+
+
+def test_a_prompt_without_new_words_is_not_even_read(reader):
+    given = reader()
+    assert given.find_probes("a cat on the snow", "A cat, on snow!") == [] and given.meter.unet_rows == 0
+
+
+def test_each_text_is_asked_about_once_at_each_noise_level(reader, subject):
+    blue = Probe("blue", "a blue cat", "a cat")
+    shiny = Probe("shiny", "a shiny cat", "a cat")
+    given = reader({"a blue cat": subject.expand(1, 4, 8, 8)})
+    first, second = given.ask([blue, shiny])
+    assert given.meter.unet_rows == 3 * 2 and given.backbone.asked == [799, 899]
+    assert torch.equal(first.change, subject.expand(1, 4, 8, 8)) and not second.change.any()
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_the_reference_moves_by_strength_times_what_was_read(reader, subject, strength, dtype):
+    given = reader({"a blue cat": subject * torch.tensor([0.0, 1.0, 0.0, 0.0]).view(1, 4, 1, 1)})
+    given = ReferenceReader(given.backbone, given.latents.to(dtype), subject.to(dtype), given.encode, given.meter)
+    edited, mask = edit_reference(given, [Probe("blue", "a blue cat", "a cat")], strength)
+    assert edited.dtype == mask.dtype == dtype and torch.allclose(mask.float(), subject, atol=1e-2)
+    assert torch.allclose(edited[:, 1].float(), strength * (1 + CONTRAST) * subject[:, 0], rtol=1e-2, atol=1e-3)
+    assert not edited[:, [0, 2, 3]].any()
 
 
 @pytest.mark.parametrize("override", [-1, float("nan"), float("inf"), "2"])
@@ -58,54 +122,133 @@ def test_override_is_a_finite_number(override):
         DeltaBridge(override=override)
 
 
+def test_the_guider_has_the_same_defaults():
+    assert DeltaBridgeGuidance().delta_bridge == DeltaBridge()
+
+
 @pytest.fixture
-def session(tiny_pipeline, tmp_path, reference_image):
-    with IdentitySession(tiny_pipeline(), store=tmp_path / "store", enable_progress_bar=False) as session:
+def all_words(monkeypatch):
+    """Every word acts on the subject; of a model with random weights none surely does."""
+
+    def ratios(hooks, layers, subject, token_counts, run):
+        run()
+        return [2.0] * len(token_counts)
+
+    monkeypatch.setattr("seal_sdk.generation.prompt_edits.attention_ratios", ratios)
+
+
+@pytest.fixture
+def believed(monkeypatch):
+    """Every edit is surely of the subject."""
+    monkeypatch.setattr("seal_sdk.method.prompt_edit.latent_edit.edit_confidence", lambda *given: torch.tensor(1.0))
+
+
+@pytest.fixture
+def opened(tiny_pipeline, tmp_path, reference_image):
+    sessions = []
+
+    def open_session(change=lambda pipe: pipe, dtype=torch.float32):
+        folder = tmp_path / f"store{len(sessions)}"
+        session = IdentitySession(change(tiny_pipeline().to(dtype=dtype)), store=folder, enable_progress_bar=False)
+        sessions.append(session)
         session.register(reference_image, prompt="a blue cat", name="one", box=BOX, timesteps=2)
-        yield session
+        return session
+
+    yield open_session
+    for session in sessions:
+        session.close()
 
 
-def test_an_edit_costs_three_rows_for_each_noise_and_only_if_it_is_used(session, structure_image):
-    def rows(bridge=None, **settings):
-        call = dict(structure_box=BOX, seed=1, num_inference_steps=9, guidance_scale=4.0) | settings
-        return session.generate(structure_image, "a red cat", delta_bridge=bridge or DeltaBridge(), **call).unet_rows
+@pytest.fixture
+def draw(structure_image):
+    def draw(session, prompt="a red cat", override=1.0, **settings):
+        call = dict(structure_box=BOX, seed=1, num_inference_steps=4, guidance_scale=4.0, output_type="latent")
+        call |= dict(appearance=SEEN, delta_bridge=DeltaBridge(override=override)) | settings
+        return session.generate(structure_image, prompt, **call)
 
-    without = rows(replace(DeltaBridge(), override=0))
-    assert rows() == without + 3 * DRAWS  # the prompts differ in one word
-    assert rows(num_images_per_prompt=2) == 2 * without + 3 * DRAWS  # once for all images of a call
-    assert rows(appearance=Appearance(delta=0)) == rows(
-        replace(DeltaBridge(), override=0), appearance=Appearance(delta=0)
-    )
-    assert rows(appearance=Appearance(detail=0)) == without
-    unguided = dict(guidance_scale=1.0)
-    assert rows(**unguided) == rows(replace(DeltaBridge(), override=0), **unguided)
+    return draw
 
 
-def test_a_prompt_that_says_the_same_changes_nothing(session, structure_image):
-    def draw(override):
-        bridge, appearance = DeltaBridge(override=override), Appearance(tau=-1.0)
-        call = dict(structure_box=BOX, seed=1, num_inference_steps=6, guidance_scale=4.0, output_type="latent")
-        return session.generate(structure_image, "a blue cat", delta_bridge=bridge, appearance=appearance, **call).image
+@pytest.mark.usefixtures("all_words")
+def test_an_edit_costs_its_rows_once_and_only_where_it_is_used(opened, draw):
+    session = opened()
 
-    assert torch.allclose(draw(0.0), draw(4.0), atol=1e-4)
+    def extra(prompt="a red cat", count=1, **settings):
+        """Rows beyond those without prompt edits."""
+        settings |= dict(num_images_per_prompt=count, num_inference_steps=2)
+        return draw(session, prompt, **settings).unet_rows - draw(session, prompt, override=0.0, **settings).unet_rows
+
+    assert extra() == extra(count=2) == ONE_EDIT
+    assert extra("a red shiny cat") == 1 + 3 * len(NOISE_LEVELS)  # without red, without shiny, and with both
+    assert extra("A BLUE cat, of the cat!") == 0  # no new word
+    assert extra(appearance=Appearance(detail=0)) == extra(appearance=Appearance(delta=0)) == 0
+    assert extra(guidance_scale=1.0) == 0
+    with_bridge, without = (draw(session, delta_bridge=DeltaBridge(strength=0, override=each)) for each in (1, 0))
+    assert with_bridge.unet_rows == without.unet_rows
 
 
-def test_edited_tokens_are_infused_less(session, structure_image, monkeypatch):
+def test_words_that_act_elsewhere_cost_the_row_that_tells(opened, draw, monkeypatch):
+    def ratios(hooks, layers, subject, token_counts, run):
+        run()
+        return [1.0] * len(token_counts)
+
+    monkeypatch.setattr("seal_sdk.generation.prompt_edits.attention_ratios", ratios)
+    session = opened()
+    read, plain = draw(session), draw(session, override=0.0)
+    assert read.unet_rows == plain.unet_rows + 1 and torch.equal(read.image, plain.image)
+
+
+@pytest.mark.usefixtures("all_words", "believed")
+def test_a_prompt_that_says_nothing_new_changes_nothing_and_one_that_does_changes_the_image(opened, draw):
+    session = opened()
+    assert torch.equal(draw(session, "a blue cat").image, draw(session, "a blue cat", override=0.0).image)
+    assert not torch.equal(draw(session).image, draw(session, override=0.0).image)
+    assert not torch.equal(draw(session).image, draw(session, override=2.0).image)
+
+
+@pytest.mark.usefixtures("all_words", "believed")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_batches_draw_what_single_calls_draw(opened, draw, dtype):
+    session = opened(dtype=dtype)
+    prompts = ["a red cat", "a blue cat", "a red shiny cat"]
+    batch = draw(session, prompts, seed=[1, 2, 3], num_inference_steps=2).images
+    for index, prompt in enumerate(prompts):
+        alone = draw(session, prompt, seed=index + 1, num_inference_steps=2)
+        assert torch.equal(batch[index], alone.image) and torch.isfinite(alone.image).all()
+
+
+@pytest.mark.parametrize(
+    ("plain", "change"), [(lambda pipe: pipe, fused), (small, compiled)], ids=["fused", "compiled"]
+)
+def test_attention_is_read_of_fused_and_compiled_models(opened, draw, plain, change, monkeypatch):
+    """Compiled code ignores hooks, and fused layers have no keys of their own."""
+    from seal_sdk.generation import prompt_edits
+
+    found, read = [], prompt_edits.attention_ratios
+    monkeypatch.setattr(prompt_edits, "attention_ratios", lambda *given: found.append(read(*given)) or found[-1])
+    for session in (opened(plain), opened(change)):
+        draw(session, num_inference_steps=1)
+        assert not any(module._forward_hooks for module in session.pipe.unet.modules())
+    assert len(found) == 2 and found[1] == pytest.approx(found[0], rel=1e-4)
+
+
+def test_edited_tokens_are_infused_less(opened, draw, monkeypatch):
     """Keys and values still have the look that the prompt has changed. They must not paint it back."""
     given = []
 
-    def changed(model, latents, subject, *others):
-        return latents, subject * torch.linspace(0, 1, subject.shape[-1])
+    def changed(reader, probes, strength):
+        return reader.latents, reader.subject * torch.linspace(0, 1, reader.subject.shape[-1])
 
     def watched(base, query, reference, *others, **settings):
         given.append(reference.retention)
         return infuse(base, query, reference, *others, **settings)
 
     monkeypatch.setattr("seal_sdk.generation.infusion_hooks.infuse", watched)
-    call = dict(structure_box=BOX, seed=1, num_inference_steps=2, guidance_scale=4.0, appearance=Appearance(tau=-1.0))
-    session.generate(structure_image, "a blue cat", **call)
+    session = opened()
+    draw(session, "a blue cat")
     assert given and all(retention is None for retention in given)
     given.clear()
+    monkeypatch.setattr(ReferenceReader, "find_probes", lambda *given: [SimpleNamespace()])
     monkeypatch.setattr("seal_sdk.generation.subject_planner.edit_reference", changed)
-    session.generate(structure_image, "a red cat", **call)
+    draw(session)
     assert given and all(0 <= each.min() < each.max() - 0.2 < 0.8 for each in given)

@@ -1,28 +1,69 @@
-"""Edit confidence: an edit that changes the subject more than the background is believed."""
+"""Confidence: a word is believed that changes the subject more than the background, and that the reference does not show yet."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from seal_sdk.method.prompt_edit.confidence import (
-    FULL_RATIO,
-    MIN_RATIO,
-    edit_confidence,
-    subject_to_background_ratio,
-)
+from seal_sdk.method.prompt_edit.answer import Answer
+from seal_sdk.method.prompt_edit.confidence import edit_confidence, relative_error, subject_to_background_ratio
+
+SHAPE = (1, 4, 8, 8)
 
 
-def test_confidence_grows_with_the_subject_to_background_ratio():
-    subject, found = torch.zeros(1, 1, 8, 8), []
+@pytest.fixture
+def subject():
+    subject = torch.zeros(1, 1, 8, 8)
     subject[..., 2:6, 2:6] = 1.0
-    for size in (0.1, 0.25, 0.3, 0.6):
-        change = (size * subject + 0.2 * (1 - subject)).expand(1, 4, 8, 8)
-        assert subject_to_background_ratio(change, subject) == pytest.approx(size / 0.2, rel=1e-4)
-        found.append(float(edit_confidence(change, subject)))
-    assert found[0] == 0 and 0 < found[1] < found[2] < 1 and found[3] == 1
-    assert MIN_RATIO < FULL_RATIO
+    return subject
 
 
-def test_no_change_has_no_confidence():
-    assert edit_confidence(torch.zeros(1, 4, 8, 8), torch.ones(1, 1, 8, 8)) == 0
+def answer(subject, inside, outside=0.0, base=0.0):
+    """The word changes each channel by so much inside and outside of the subject."""
+    base = torch.full(SHAPE, base)
+    return Answer(base + inside * subject + outside * (1 - subject), base)
+
+
+def test_the_change_is_what_the_word_adds(subject):
+    assert torch.equal(answer(subject, 3.0, -1.0, base=5.0).change, (4 * subject - 1).expand(SHAPE))
+
+
+@pytest.mark.parametrize(("inside", "confidence"), [(0.1, 0), (0.2, 0), (0.25, 0.25), (0.3, 0.5), (0.4, 1), (0.6, 1)])
+def test_confidence_grows_with_the_subject_to_background_ratio(subject, inside, confidence):
+    given = answer(subject, inside, 0.2)
+    assert float(subject_to_background_ratio(given.change, subject)) == pytest.approx(inside / 0.2, rel=1e-4)
+    assert float(edit_confidence(given.base, subject, subject, given)) == pytest.approx(confidence, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shown", "error", "confidence"),
+    [(-1, 3, 1), (0, 1, 1), (0.5, 0, 1), (0.75, -0.5, 1), (0.875, -0.75, 0.5), (1, -1, 0), (2, -3, 0)],
+)
+def test_a_word_that_the_reference_shows_already_has_none(subject, shown, error, confidence):
+    """shown: where the reference lies between what the model predicts without the word (0) and with it (1)."""
+    given = answer(subject, 0.4, base=0.3)
+    latents = given.base + shown * given.change
+    assert float(relative_error(latents, subject, given)) == pytest.approx(error, abs=1e-4)
+    assert float(edit_confidence(latents, subject, subject, given)) == pytest.approx(confidence, abs=1e-4)
+
+
+def test_only_what_the_word_speaks_of_tells_whether_the_reference_shows_it(subject):
+    """A blue coat is no less blue because the trousers under it are not."""
+    given, coat = answer(subject, 1.0), subject.clone()
+    coat[..., 4:, :] = 0
+    latents = given.base + given.change * coat
+    assert float(edit_confidence(latents, subject, coat, given)) == 0
+    assert float(edit_confidence(latents, subject, subject - coat, given)) == 1
+
+
+@pytest.mark.parametrize("covered", [0.0, 1.0])
+def test_no_change_no_subject_and_no_mask_have_none(subject, covered):
+    nothing, whole = answer(subject, 0.0), torch.full((1, 1, 8, 8), covered)
+    assert float(edit_confidence(torch.randn(SHAPE), whole, whole, nothing)) == 0
+    assert float(edit_confidence(torch.zeros(SHAPE), torch.zeros_like(whole), whole, answer(subject, 1.0))) == 0
+
+
+def test_a_subject_that_fills_the_image_has_no_background_to_be_compared_with():
+    whole = torch.ones(1, 1, 8, 8)
+    given = answer(whole, 1.0)
+    assert float(edit_confidence(given.base, whole, whole, given)) == 1

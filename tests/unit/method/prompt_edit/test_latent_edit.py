@@ -1,127 +1,137 @@
-"""An edit that speaks of the subject changes its latents; one that speaks of the scene does not."""
+"""A word that speaks of the subject changes the latents that it names, by one direction; one that speaks of the scene changes none."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from seal_sdk.method.prompt_edit.edit_mask import MAX_SAMPLES, edit_mask, edit_response, prompt_affinity
-from seal_sdk.method.prompt_edit.latent_edit import MAX_PULL, PULL, latent_edit
-from seal_sdk.method.prompt_edit.predictions import PromptPredictions
+from seal_sdk.method.prompt_edit.answer import Answer
+from seal_sdk.method.prompt_edit.edit_mask import MAX_SAMPLES, edit_mask, edit_response
+from seal_sdk.method.prompt_edit.latent_edit import CONTRAST, combined_edit, latent_edit
 
 SHAPE = (1, 4, 8, 8)
 
 
 @pytest.fixture
-def region():
-    region = torch.zeros(1, 1, 8, 8)
-    region[..., 2:6, 2:6] = 1.0
-    return region
+def subject():
+    subject = torch.zeros(1, 1, 8, 8)
+    subject[..., 2:6, 2:6] = 1.0
+    return subject
 
 
 @pytest.fixture
-def left(region):
-    left = torch.zeros_like(region)
+def left(subject):
+    left = torch.zeros_like(subject)
     left[..., 2:6, 2:4] = 1.0
     return left
 
 
-def direction(channel):
-    unit = torch.zeros(1, 4, 1, 1)
-    unit[:, channel] = 1.0
-    return unit
+def unit(channel):
+    one = torch.zeros(1, 4, 1, 1)
+    one[:, channel] = 1.0
+    return one
 
 
-def uniform(region, subject, scene):
-    """Predictions that differ by these amounts in subject and scene."""
+def striped(subject, left, response):
+    """Latents of a coat with two looks, and a word for the left one. response: how much of its change also shows on the right."""
+    latents = unit(0) * left + unit(2) * (subject - left)
+    return latents, Answer(latents + unit(1) * (left + response * (subject - left)), latents)
+
+
+def test_a_subject_of_one_look_changes_everywhere_by_the_same(subject):
+    """From latents to the edited prediction, and beyond it."""
+    latents, base = unit(0) * subject, 0.8 * unit(0) * subject
+    direction, mask = latent_edit(latents, subject, Answer(base + 0.5 * unit(1) * subject, base))
+    assert torch.allclose(mask, subject, atol=1e-5)
+    assert torch.allclose(direction, -0.2 * unit(0) + 0.5 * (1 + CONTRAST) * unit(1), atol=1e-5)
+
+
+@pytest.mark.parametrize("inside", [0.0, 0.3, 0.5])
+def test_a_word_about_the_scene_changes_nothing(subject, inside):
     torch.manual_seed(0)
-    reference = torch.randn(SHAPE)
-    edited = reference + subject * region + scene * (1 - region)
-    return PromptPredictions(reference, torch.zeros(SHAPE), edited)
+    latents = torch.randn(SHAPE)
+    _, mask = latent_edit(latents, subject, Answer(latents + inside * subject + 0.5 * (1 - subject), latents))
+    assert not mask.any()
 
 
-def striped(region, left, response):
-    """Latents and predictions of a coat with two looks; the edit replaces the one on the left.
-
-    response: how much of the change also shows on the right, where it does not belong.
-    """
-    latents = direction(0) * left + direction(2) * (region - left)
-    reference = (direction(0) * region).expand(SHAPE)
-    edited = reference + direction(1) * (left + response * (region - left))
-    return latents, region, PromptPredictions(reference, torch.zeros(SHAPE), edited)
+def test_a_word_that_the_reference_agrees_with_changes_nothing(subject):
+    latents = (unit(1) * subject).expand(SHAPE)
+    assert not latent_edit(latents, subject, Answer(latents, torch.zeros(SHAPE)))[1].any()
+    assert latent_edit(torch.zeros(SHAPE), subject, Answer(latents, torch.zeros(SHAPE)))[1].max() > 0.99
 
 
-@pytest.mark.parametrize("amounts", [dict(subject=0.3, scene=0.5), dict(subject=0.0, scene=0.0)])
-def test_another_scene_or_no_effect_changes_nothing_of_the_subject(region, amounts):
-    change, mask = latent_edit(torch.randn(SHAPE), region, uniform(region, **amounts))
-    assert not change.any() and not mask.any()
+@pytest.mark.parametrize(("response", "right"), [(0.0, 0.0), (0.1, 0.0), (0.3, 0.1293), (0.5, 0.5118), (1.0, 1.0)])
+def test_of_two_looks_the_named_one_changes(subject, left, response, right):
+    """right: (s (1 + s) / (1 + s^2) - 0.6) / 0.4 where s is the root of the response."""
+    latents, answer = striped(subject, left, response)
+    direction, mask = latent_edit(latents, subject, answer)
+    assert torch.allclose(mask, left + right * (subject - left), atol=1e-3)
+    changed = (1 + right * response) / (1 + right)  # mean change of what is masked
+    assert torch.allclose(direction, (1 + CONTRAST) * changed * unit(1), atol=2e-3)
 
 
-def test_of_two_looks_the_named_one_changes(region, left):
-    change, mask = latent_edit(*striped(region, left, response=0.3))
-    assert mask[left > 0].min() > 0.9 and mask[(region - left) > 0].max() < 0.7
-    assert not (change * (1 - region)).any()
-    wanted = change[:, 1:2][left > 0]
-    assert wanted.min() > 0.8 and torch.allclose(wanted, wanted[0].expand(8))
+def test_the_response_is_the_change_along_its_mean(subject, left):
+    change = unit(1) * subject + unit(3) * (2 * left - subject)  # the second cancels over the subject
+    assert torch.allclose(edit_response(change, subject), subject, atol=1e-6)
+    assert not edit_response(torch.zeros(SHAPE), subject).any()
+    against = unit(1) * (subject - 1.5 * (subject - left))  # 1 on the left, -0.5 on the right
+    assert torch.allclose(edit_response(against, subject), left, atol=1e-6)
 
 
-def test_affinity_and_response_are_higher_on_the_named_look(region, left):
-    latents, _, predictions = striped(region, left, response=0.3)
-    right = region - left
-    affinity = prompt_affinity(latents, region, predictions)
-    response = edit_response(predictions.change, region)
-    assert affinity[left > 0].min() > affinity[right > 0].max() and 0 <= affinity.min() <= affinity.max() <= 1
-    assert response[left > 0].min() > response[right > 0].max() and response.min() >= 0
-
-
-def test_the_models_response_tells_which_look_is_named(region, left):
-    shares = [
-        float(latent_edit(*striped(region, left, response))[1][(region - left) > 0].max()) for response in (0.1, 0.5, 1)
-    ]
-    assert shares == sorted(shares) and shares[0] < 0.5 * shares[2]
-
-
-def test_a_subject_of_one_look_changes_everywhere_by_the_same(region):
-    reference = (direction(0) * region).expand(SHAPE)
-    edited = reference + 0.5 * direction(1) * region
-    predictions = PromptPredictions(reference, torch.zeros(SHAPE), edited)
-    change, mask = latent_edit(direction(0) * region, region, predictions)
-    assert torch.allclose(mask, region, atol=1e-4)
-    difference = remaining = 0.5 * direction(1)  # of the predictions, and from the latents to the edited one
-    assert torch.allclose(change, (difference + PULL * remaining) * region, atol=1e-4)
-
-
-def test_the_pull_adds_at_most_half_of_the_change(region):
-    """A subject that is far from what the model draws for its prompt stays as it is."""
-    reference = torch.zeros(SHAPE)
-    edited = 0.1 * direction(1).expand(SHAPE) * region
-    change, _ = latent_edit(100 * direction(2) * region, region, PromptPredictions(reference, reference, edited))
-    assert torch.linalg.vector_norm(change[:, :, 3, 3]) == pytest.approx(0.1 * (1 + MAX_PULL**2) ** 0.5, rel=0.05)
-
-
-def test_latents_that_look_alike_share_the_mask(region, left):
+def test_latents_that_look_alike_share_the_mask(subject, left):
     """Noise in the predictions does not make the mask patchy."""
     torch.manual_seed(0)
-    latents, _, predictions = striped(region, left, response=0.0)
-    noisy = predictions.edited + 0.3 * torch.rand(1, 1, 8, 8) * direction(1) * region
-    predictions = PromptPredictions(predictions.reference, predictions.unconditional, noisy)
-    mask = edit_mask(latents, region, predictions)[left > 0]
-    assert torch.allclose(mask, mask[0].expand(8), atol=1e-3)
+    latents, answer = striped(subject, left, 0.0)
+    mask = edit_mask(latents, subject, answer.change * (0.7 + 0.6 * torch.rand(1, 1, 8, 8)))
+    assert torch.allclose(mask, left, atol=1e-3)
 
 
-@pytest.mark.parametrize("region", [torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)])
-def test_no_subject_and_nothing_but_the_subject_stay_finite(region):
-    latents, reference, unconditional, edited = torch.randn(4, *SHAPE)
-    predictions = PromptPredictions(reference, unconditional, edited)
-    for each in latent_edit(latents, region, predictions):
-        assert torch.isfinite(each).all()
-    assert not latent_edit(latents, torch.zeros_like(region), predictions)[0].any()
+def test_a_soft_outline_takes_its_share(subject):
+    soft = subject * 0.5
+    _, mask = latent_edit(unit(0) * subject, soft, Answer(unit(1) * subject, torch.zeros(SHAPE)))
+    assert torch.allclose(mask, soft, atol=1e-4)
+
+
+def test_nothing_but_the_subject_and_no_subject():
+    torch.manual_seed(0)
+    latents, base, whole = torch.zeros(SHAPE), torch.randn(SHAPE), torch.ones(1, 1, 8, 8)
+    direction, mask = latent_edit(latents, whole, Answer(base + unit(1), base))
+    assert torch.allclose(mask, whole, atol=1e-4)
+    assert torch.allclose(direction, base.mean((2, 3), keepdim=True) + (1 + CONTRAST) * unit(1), atol=1e-4)
+    direction, mask = latent_edit(latents, torch.zeros_like(whole), Answer(base + unit(1), base))
+    assert not direction.any() and not mask.any()
 
 
 def test_a_subject_of_more_latents_than_are_sampled_changes_everywhere():
-    region = torch.ones(1, 1, 48, 48)
-    region[..., :8, :] = 0
-    reference = (direction(0) * region).expand(1, 4, 48, 48)
-    predictions = PromptPredictions(reference, torch.zeros_like(reference), reference + direction(1) * region)
-    _, mask = latent_edit(reference, region, predictions)
-    assert int(region.sum()) > MAX_SAMPLES and torch.allclose(mask, region, atol=1e-3)
+    subject = torch.ones(1, 1, 48, 48)
+    subject[..., :8, :] = 0
+    latents = (unit(0) * subject).expand(1, 4, 48, 48)
+    _, mask = latent_edit(latents, subject, Answer(latents + unit(1) * subject, latents))
+    assert int(subject.sum()) > MAX_SAMPLES and torch.allclose(mask, subject, atol=1e-3)
+
+
+def test_two_words_change_their_own_parts(subject, left):
+    """Blue on the left, and shiny on the right."""
+    right = subject - left
+    latents, blue = striped(subject, left, 0.0)
+    shiny = Answer(latents + unit(3) * right, latents)
+    change, mask = combined_edit(latents, subject, [blue, shiny])
+    assert torch.allclose(mask, subject, atol=1e-3)
+    assert torch.allclose(change, (1 + CONTRAST) * (unit(1) * left + unit(3) * right), atol=1e-2)
+
+
+def test_where_two_words_overlap_they_share_the_change(subject):
+    latents = unit(0) * subject
+    answers = [Answer(latents + unit(channel) * subject, latents) for channel in (1, 3)]
+    change, mask = combined_edit(latents, subject, answers)
+    assert torch.allclose(mask, subject, atol=1e-4)
+    assert torch.allclose(change, (1 + CONTRAST) / 2 * (unit(1) + unit(3)) * subject, atol=1e-3)
+
+
+def test_a_word_about_the_scene_does_not_thin_out_one_about_the_subject(subject):
+    latents = unit(0) * subject
+    blue, beach = Answer(latents + unit(1) * subject, latents), Answer(latents + unit(2) * (1 - subject), latents)
+    for alone, together in zip(
+        combined_edit(latents, subject, [blue]), combined_edit(latents, subject, [blue, beach]), strict=True
+    ):
+        assert torch.equal(alone, together) and alone.any()
