@@ -179,7 +179,7 @@ class Backbone(Protocol):
 
     @property
     def words(self) -> Words:
-        """Whether it can read words."""
+        """How it reads words, if it can."""
 
     def warn_if_truncated(self, prompt: str) -> None:
         """Warn with PromptTruncated when the text encoders do not read the whole prompt."""
@@ -215,9 +215,6 @@ class Backbone(Protocol):
 
     def cross_attention_layers(self) -> tuple[SelfAttention, ...]:
         """All layers in which the image attends to the prompt: "query" is of the image, "key" and "value" of the prompt's tokens."""
-
-    def token_counts(self, words: Sequence[str]) -> list[int]:
-        """How many tokens each word has; a prompt's tokens are those of its words, after one that begins it."""
 
     def feature_modules(self, names: Sequence[str]) -> list[nn.Module]:
         """Modules whose output structure injection replaces. Raises UnsupportedModel for unknown names."""

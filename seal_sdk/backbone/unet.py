@@ -33,6 +33,7 @@ from seal_sdk.backbone.readiness import check_pipeline
 from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.scheduler_recipe import scheduler_recipe
+from seal_sdk.backbone.training_schedule import alpha_bar
 from seal_sdk.backbone.vae import decode_latents, encode_pixels
 from seal_sdk.backbone.window import WHOLE, Window
 from seal_sdk.backbone.words import Words
@@ -224,14 +225,6 @@ class UNetBackbone(ABC):
         """All attn2 layers."""
         return attention_layers(self._unet, "attn2")
 
-    def token_counts(self, words: Sequence[str]) -> list[int]:
-        """How many tokens each word has."""
-        tokenizer = self.pipe.tokenizer or self.pipe.tokenizer_2
-        whole = [
-            self.pipe.maybe_convert_prompt(word, tokenizer) for word in words
-        ]  # textual inversions of several tokens
-        return [len(tokenizer(word, add_special_tokens=False).input_ids) for word in whole]
-
     def feature_modules(self, names: Sequence[str]) -> list[nn.Module]:
         """The UNet's modules of these dotted names. Raises UnsupportedModel for unknown ones."""
         modules = dict(self._unet.named_modules())
@@ -245,12 +238,7 @@ class UNetBackbone(ABC):
 
         Raises UnsupportedModel for schedulers that are not of the model's own kind.
         """
-        table = getattr(self.pipe.scheduler, "alphas_cumprod", None)
-        if table is None:
-            raise UnsupportedModel(
-                f"{self.scheduler_name} has no alphas_cumprod; use a scheduler of the model's family, such as EulerDiscreteScheduler."
-            )
-        return float(table[min(max(round(float(timestep)), 0), len(table) - 1)])
+        return alpha_bar(self.pipe.scheduler, timestep)
 
     def noise_level(self, timestep: float | Tensor) -> NoiseLevel:
         """Signal and noise at a timestep of the training schedule. Raises UnsupportedModel as ``alpha_bar`` does."""

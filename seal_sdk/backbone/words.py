@@ -1,4 +1,4 @@
-"""Whether a pipeline can read words: people leave text encoders out, to save memory."""
+"""How a pipeline reads words, and whether it can: people leave text encoders out, to save memory."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ class Words:
         most = min((each.config.num_hidden_layers - unread for each in encoders if each is not None), default=0)
         if type(clip_skip) is not int or not 0 <= clip_skip <= most:
             raise InputError(f"clip_skip={clip_skip!r}: expected an integer from 0 to {most}, or None.")
+
+    def token_counts(self, words: Sequence[str]) -> list[int]:
+        """How many tokens each word has; a prompt's tokens are those of its words, after one that begins it."""
+        tokenizer = self.pipe.tokenizer or self.pipe.tokenizer_2
+        # Textual inversions may be several tokens.
+        whole = [self.pipe.maybe_convert_prompt(word, tokenizer) for word in words]
+        return [len(tokenizer(word, add_special_tokens=False).input_ids) for word in whole]
 
     @property
     def zeros_empty_negative(self) -> bool:

@@ -49,7 +49,7 @@ class ReferenceReader:
             self.backbone.hooks(),
             self.backbone.cross_attention_layers(),
             self.subject,
-            self.backbone.token_counts(words),
+            self.backbone.words.token_counts(words),
             lambda: self._predict([" ".join(words)], 0),  # tokenizers join marks that stand together, such as "(("
         )
         chosen = sorted((index for index in new if ratios[index] > MIN_ATTENTION), key=lambda index: -ratios[index])

@@ -27,13 +27,13 @@ ONE_EDIT = 1 + 2 * len(NOISE_LEVELS)  # a row that attention is read from; then 
 
 
 class Model:
-    """Predicts the clean latents of each text, whatever the noise. ratios: of attention, by word; 1 for the others."""
+    """Predicts the clean latents of each text, whatever the noise."""
 
     train_timesteps = 1000
     dtype = torch.float32
 
-    def __init__(self, predictions, ratios):
-        self.predictions, self.ratios, self.asked = predictions, ratios, []
+    def __init__(self, predictions):
+        self.predictions, self.texts, self.asked = predictions, [], []
 
     def hooks(self):
         return Hooks()
@@ -41,14 +41,16 @@ class Model:
     def cross_attention_layers(self):
         return ()
 
-    def token_counts(self, words):
-        return list(words)
+    @property
+    def words(self):
+        return SimpleNamespace(token_counts=list)  # the words themselves, for the fake below
 
     def noise_level(self, timestep):
         self.asked.append(timestep)
         return NoiseLevel.from_alpha_bar(1 - timestep / 1000, "sample")
 
     def encode(self, text):
+        self.texts.append(text)
         return Conditioning(self.predictions.get(text, torch.zeros(1, 4, 8, 8)).flatten(2))
 
     def predict(self, noisy, timestep, conditioning):
@@ -64,31 +66,26 @@ def subject():
 
 @pytest.fixture
 def reader(subject, monkeypatch):
-    """reader(predictions, **ratios): of a reference that is all zeros."""
+    """reader(predictions, **ratios): of a reference that is all zeros. ratios: of attention, by word; 1 for the others."""
 
     def build(predictions=(), **ratios):
-        model = Model(dict(predictions), ratios)
+        def read(hooks, layers, subject, words, run):
+            run()
+            return [ratios.get(word, 1.0) for word in words]
+
+        monkeypatch.setattr("seal_sdk.generation.prompt_edits.attention_ratios", read)
+        model = Model(dict(predictions))
         return ReferenceReader(model, torch.zeros(1, 4, 8, 8), subject, model.encode, Meter())
 
-    def fake(hooks, layers, subject, words, run):
-        run()
-        return [current[0].get(word, 1.0) for word in words]
-
-    current = [{}]
-    monkeypatch.setattr("seal_sdk.generation.prompt_edits.attention_ratios", fake)
-
-    def opened(predictions=(), **ratios):
-        current[0] = ratios
-        return build(predictions, **ratios)
-
-    return opened
+    return build
 
 
 def test_words_with_the_most_attention_are_asked_about(reader):
     given = reader(blue=1.2, shiny=3.0, old=1.05, sad=2.0, big=1.5, cat=9.0)
-    found = given.find_probes("a cat", "a big old blue shiny sad cat on a beach")
+    found = given.find_probes("a cat", "((big old blue shiny sad cat)) on a beach...")
     assert [each.word for each in found] == ["shiny", "sad", "big"] and len(found) == MAX_EDITS
     assert given.meter.unet_rows == 1 and given.backbone.asked == [799]
+    assert given.backbone.texts == ["( ( big old blue shiny sad cat ) ) on a beach . . ."]  # one token for each mark
 
 
 def test_a_prompt_without_new_words_is_not_even_read(reader):

@@ -232,7 +232,7 @@ def test_the_rows_see_what_they_should(session, pipe, reference, mesh, monkeypat
     session.generate(mesh, "a red cat", seed=3, **STEPS | dict(num_inference_steps=1), **given)
     negative, positive = embeds
     *readings, ((rows,)) = seen
-    assert readings == [[], []]  # the reference is read under noise, for what the prompt changes
+    assert readings and not any(readings)  # the reference is read for what the prompt changes, without the image prompt
     assert torch.equal(rows, torch.stack([negative, positive, positive, negative]))  # unconditional ... structure
 
 

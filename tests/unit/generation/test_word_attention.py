@@ -118,7 +118,7 @@ def read(pipe, dtype=torch.float32):
             backbone.predict(noisy, torch.tensor(799), rows)
 
     layers = backbone.cross_attention_layers()
-    return attention_ratios(backbone.hooks(), layers, subject, backbone.token_counts(words), run), backbone, words
+    return attention_ratios(backbone.hooks(), layers, subject, backbone.words.token_counts(words), run), backbone, words
 
 
 @pytest.mark.parametrize(("dtype", "near"), [(torch.bfloat16, 2e-2), (torch.float16, 2e-3)], ids=str)
@@ -138,7 +138,7 @@ def test_the_layers_are_all_of_cross_attention_and_the_tokens_those_of_the_words
     layers = backbone.cross_attention_layers()
     assert [layer.module.is_cross_attention for layer in layers] == [True] * len(layers)
     assert len(layers) == sum(name.endswith(".attn2") for name, _ in backbone.pipe.unet.named_modules())
-    counts, whole = backbone.token_counts(words), backbone.pipe.tokenizer(" ".join(words)).input_ids
+    counts, whole = backbone.words.token_counts(words), backbone.pipe.tokenizer(" ".join(words)).input_ids
     assert counts == [1, 4, 1, 1, 1, 5, 1, 1, 3, 1, 1, 1] and sum(counts) == len(whole) - 2
 
 
@@ -146,4 +146,4 @@ def test_a_textual_inversion_of_several_tokens_is_one_word(tiny_pipeline):
     pipe = tiny_pipeline()
     pipe.tokenizer = deepcopy(pipe.tokenizer)  # other tests share it
     pipe.load_textual_inversion(torch.randn(3, 32), token="<my-cat>")
-    assert SDXLBackbone(pipe).token_counts(split_words("a <my-cat>, red")) == [1, 3, 1, 3]
+    assert SDXLBackbone(pipe).words.token_counts(split_words("a <my-cat>, red")) == [1, 3, 1, 3]

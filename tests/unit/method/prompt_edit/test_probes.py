@@ -98,6 +98,7 @@ def test_without_a_shared_noun_the_whole_prompt_is_asked_about():
         ("a photo of a dog", "a photo of a red cat and a blue dog", ["a photo of a cat"], ["blue"]),
         ("a dog", "a red cat and a red dog", ["a red cat"], ["red"]),
         ("a dog", "a cat and a dog", ["a cat"], []),
+        ("a photo of a dog", "a fluffy cat photo and a dog", ["a cat"], []),
         ("a puppy", "a red cat and a hat", ["a photo of a cat"], ["hat"]),
         ("a cat", "a blue cat", ["a cat"], ["blue"]),  # two of a kind: attention has to tell
     ],
