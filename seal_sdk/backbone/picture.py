@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,12 +32,25 @@ class Pictures:
     def __init__(
         self, backbone: UNetBackbone, fingerprint: Callable[[nn.Module], str | None], unmasked: dict[object, Tensor]
     ) -> None:
-        factor = self.pixels_per_latent = backbone.geometry.pixels_per_latent
-        greys = dict(vae_scale_factor=factor, do_normalize=False, do_convert_grayscale=True)
+        self.pixels_per_latent = backbone.geometry.pixels_per_latent
         self._backbone, self._fingerprint, self._unmasked = backbone, fingerprint, unmasked
-        self._pictures: Any = VaeImageProcessor(vae_scale_factor=factor)
-        self._masks: Any = VaeImageProcessor(**greys, do_binarize=True)
-        self._greys: Any = VaeImageProcessor(**greys)
+
+    # Made when asked for: every forward asks whether the model takes a mask.
+    @cached_property
+    def _pictures(self) -> Any:
+        return VaeImageProcessor(vae_scale_factor=self.pixels_per_latent)
+
+    @cached_property
+    def _masks(self) -> Any:
+        return self._grey_processor(do_binarize=True)
+
+    @cached_property
+    def _greys(self) -> Any:
+        return self._grey_processor()
+
+    def _grey_processor(self, **more: bool) -> Any:
+        make: Any = VaeImageProcessor
+        return make(vae_scale_factor=self.pixels_per_latent, do_normalize=False, do_convert_grayscale=True, **more)
 
     @property
     def takes_mask(self) -> bool:

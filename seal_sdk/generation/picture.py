@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from seal_sdk.errors import InputError
-from seal_sdk.images import read_grey_mask, read_image
+from seal_sdk.images import float_batch, image_batch, read_grey_mask, read_image
 
 RGB = 3
 ASPECT_TOLERANCE = 0.02  # a mask of another aspect ratio would be stretched over other parts of the picture
@@ -93,12 +93,11 @@ class PictureArguments:
 
 
 def _split(source: Any) -> list[Any]:
-    """A list as it is, a batch (B, ., ., .) as a list, anything else as a list of one."""
-    if isinstance(source, list):
-        if not source:
-            raise InputError("An empty list of pictures: give at least one, or leave it out.")
-        return source
-    return list(source) if getattr(source, "ndim", 0) == 4 else [source]
+    """One or many as a list (`image_batch`). Raises InputError for none."""
+    pictures = image_batch(source)
+    if not pictures:
+        raise InputError("An empty list of pictures: give at least one, or leave it out.")
+    return pictures
 
 
 def _once(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -124,10 +123,8 @@ def _exact(source: Any) -> Tensor | None:
     """(1, 3, H, W) of a float tensor (3, H, W) or (1, 3, H, W), or array (H, W, 3): finer than a picture's 256 levels."""
     if isinstance(source, np.ndarray) and source.dtype.kind == "f" and source.ndim == 3 and source.shape[2] == RGB:
         source = torch.from_numpy(source).permute(2, 0, 1)
-    if not isinstance(source, Tensor) or not source.is_floating_point() or source.ndim not in (3, 4):
-        return None
-    batch = source if source.ndim == 4 else source[None]
-    return batch.float() if batch.shape[1] == RGB else None
+    batch = float_batch(source)
+    return None if batch is None or batch.shape[1] != RGB else batch.float()
 
 
 def _masked_latents(source: Any) -> Tensor:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
-import numpy as np
 from torch import Tensor
 
 from seal_sdk.backbone.conditioning import Conditioning
@@ -22,7 +21,7 @@ from seal_sdk.generation.structure import AlignedStructure, Anchor, StructureAli
 from seal_sdk.generation.structure_sources import StructureGuide, StructureSource, structure_source
 from seal_sdk.generation.structure_sources.source import EncodedStructure, StructureContext
 from seal_sdk.generation.structure_tensors import as_given
-from seal_sdk.generation.subject_planner import Mask, Place, SubjectPlanner, latent_coverage
+from seal_sdk.generation.subject_planner import Mask, Place, SubjectPlanner, subject_region
 from seal_sdk.generation.subjects import SubjectInfusion
 from seal_sdk.identity import Identity
 
@@ -103,7 +102,7 @@ class Planner:
                 for each, place in zip(subjects, places, strict=True)
                 if planner is not None
             ),
-            self._region(places),
+            subject_region(self.call, places),
         )
 
     def _places(self, subjects: Sequence[SubjectBinding], canvas: Canvas) -> list[Place]:
@@ -116,12 +115,6 @@ class Planner:
             return [Place(within(mask, canvas.region, each.identity.name)) for mask, each in named]
         mask = None if structure is None else structure.mask
         return [Place(mask, canvas.region if mask is None else None) for _ in subjects]
-
-    def _region(self, places: Sequence[Place]) -> Tensor | None:
-        """How much of each latent the subjects cover, or can cover."""
-        known = [place.bounds if place.mask is None else place.mask for place in places]
-        masks = [mask for mask in known if mask is not None]
-        return latent_coverage(self.call.backbone, np.any(masks, axis=0), self.call.latent_size) if masks else None
 
     def _guide(self, request: Request, structure: AlignedStructure | None) -> StructureGuide:
         """What steers the image's structure."""

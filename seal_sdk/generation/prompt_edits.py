@@ -50,7 +50,9 @@ class ReferenceReader:
             self.backbone.cross_attention_layers(),
             self.subject,
             self.backbone.words.token_counts(words),
-            lambda: self._predict([" ".join(words)], 0),  # tokenizers join marks that stand together, such as "(("
+            lambda: self._predict(
+                self._encode([" ".join(words)]), 0
+            ),  # tokenizers join marks that stand together, such as "(("
         )
         chosen = sorted((index for index in new if ratios[index] > MIN_ATTENTION), key=lambda index: -ratios[index])
         return choose_probes(reference_prompt, prompt, chosen, others)[:MAX_EDITS]
@@ -59,18 +61,22 @@ class ReferenceReader:
     def ask(self, probes: Sequence[Probe]) -> list[Answer]:
         """The model's answers."""
         texts = list(dict.fromkeys(text for each in probes for text in (each.edited, each.base)))
-        predicted = torch.stack([self._predict(texts, draw) for draw in range(len(NOISE_LEVELS))]).mean(0)
+        rows = self._encode(texts)
+        predicted = torch.stack([self._predict(rows, draw) for draw in range(len(NOISE_LEVELS))]).mean(0)
         by_text = dict(zip(texts, torch.split(predicted, 1), strict=True))
         return [Answer(by_text[each.edited], by_text[each.base]) for each in probes]
 
-    def _predict(self, texts: Sequence[str], draw: int) -> Tensor:
-        """(texts, C, h, w) float32: the clean latents that the model predicts from under noise."""
+    def _encode(self, texts: Sequence[str]) -> Conditioning:
+        """One row per text."""
+        return stack([self.encode(text) for text in texts])
+
+    def _predict(self, rows: Conditioning, draw: int) -> Tensor:
+        """(R, C, h, w) float32: the clean latents that the model predicts from under noise, with R rows of conditioning."""
         timestep = round(NOISE_LEVELS[draw] * self.backbone.train_timesteps) - 1
         level, latents = self.backbone.noise_level(timestep), self.latents
         noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(draw)).to(latents)
-        noisy = level.add_noise(latents, noise).expand(len(texts), -1, -1, -1)
-        rows = stack([self.encode(text) for text in texts])
-        self.meter.unet_rows += len(texts)
+        noisy = level.add_noise(latents, noise).expand(len(rows.embeds), -1, -1, -1)
+        self.meter.unet_rows += len(noisy)
         prediction = self.backbone.predict(noisy, torch.tensor(timestep, device=latents.device), rows)
         return level.clean(prediction.float(), noisy.float())
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from seal_sdk.generation.structure import AlignedStructure, StructureInput
-from seal_sdk.images import read_image
+from seal_sdk.images import float_batch, read_image
 
 
 def as_given(structure: StructureInput, canvas: tuple[int, int]) -> AlignedStructure | None:
@@ -25,10 +25,10 @@ def as_given(structure: StructureInput, canvas: tuple[int, int]) -> AlignedStruc
 
 def _tensor(image: object, canvas: tuple[int, int]) -> Tensor | None:
     """As (1, 3, H, W)."""
-    if not isinstance(image, Tensor) or not image.is_floating_point() or not torch.isfinite(image).all():
+    batch = float_batch(image)
+    if batch is None or tuple(batch.shape) != (1, 3, canvas[1], canvas[0]):
         return None
-    batch = image if image.ndim == 4 else image[None]
-    return batch if tuple(batch.shape) == (1, 3, canvas[1], canvas[0]) else None
+    return batch if torch.isfinite(batch).all() else None
 
 
 def _shown(tensor: Tensor) -> Image.Image:

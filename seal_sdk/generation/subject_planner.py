@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -39,6 +39,13 @@ class Place:
 
     mask: Mask | None = None
     bounds: Mask | None = None
+
+
+def subject_region(call: Call, places: Sequence[Place]) -> Tensor | None:
+    """(1, 1, h, w) in [0, 1]: how much of each latent the subjects cover, or can cover; None where nobody knows."""
+    known = [place.bounds if place.mask is None else place.mask for place in places]
+    masks = [mask for mask in known if mask is not None]
+    return latent_coverage(call.backbone, np.any(masks, axis=0), call.latent_size) if masks else None
 
 
 class SubjectPlanner:

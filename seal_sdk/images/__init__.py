@@ -10,6 +10,7 @@ from seal_sdk.images.digest import mask_digest, pixels_digest
 from seal_sdk.images.masks import cutout_mask, read_grey_mask, read_mask, subject_mask, warn_if_inverted
 from seal_sdk.images.png_settings import attach_settings, read_settings
 from seal_sdk.images.reading import Picture, fit, read_image, read_picture
+from seal_sdk.images.tensors import float_batch
 
 __all__ = [
     "Picture",
@@ -17,6 +18,7 @@ __all__ = [
     "cutout_mask",
     "fetch_images",
     "fit",
+    "float_batch",
     "image_batch",
     "mask_digest",
     "pixels_digest",

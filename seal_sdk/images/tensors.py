@@ -32,6 +32,13 @@ def tensor_pixels(tensor: Tensor) -> NDArray[Any]:
     return np.asarray((pixels.permute(1, 2, 0) if channels_first else pixels).numpy())
 
 
+def float_batch(source: object) -> Tensor | None:
+    """A tensor of floats (C, H, W) or (N, C, H, W) as a batch; None for anything else."""
+    if not is_tensor(source) or not source.is_floating_point() or source.ndim not in (3, 4):
+        return None
+    return source if source.ndim == 4 else source[None]
+
+
 def single(batch: Pixels) -> Pixels:
     """The image of a batch of one, (1, ., ., .); anything else as it is."""
     return batch[0] if batch.ndim == 4 and batch.shape[0] == 1 else batch

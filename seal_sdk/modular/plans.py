@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from seal_sdk.backbone.conditioning import Conditioning
@@ -14,7 +13,7 @@ from seal_sdk.generation.call import Call
 from seal_sdk.generation.plan import ImagePlan
 from seal_sdk.generation.regions import SubjectBinding, other_prompts, region_masks, sole_identity
 from seal_sdk.generation.settings import Sampling, Settings
-from seal_sdk.generation.subject_planner import Mask, Place, SubjectPlanner, latent_coverage
+from seal_sdk.generation.subject_planner import Place, SubjectPlanner, subject_region
 from seal_sdk.modular.inputs import bridge_of, of_image, row_of_image, subjects_of
 
 IMAGE_EMBEDS = "image_embeds"
@@ -49,26 +48,25 @@ def make_plan(
 ) -> ImagePlan:
     """The plan of one image. planner: of its subjects, None where nothing is infused. Raises InputError for missing embeddings."""
     prompt = of_image(block_state.prompt, "prompt", number, len(block_state.latents))
-    masks = _masks(call, subjects)
-    known = [mask for mask in masks if mask is not None]
+    places = _places(call, subjects)
     return ImagePlan(
         _row(block_state, number, "") or _missing("prompt_embeds"),
         _row(block_state, number, "negative_"),
         (_row(block_state, number, "appearance_") or _no_appearance()) if call.settings.delta_bridge.strength else None,
         subjects=tuple(
-            planner.plan(each, Place(mask), other_prompts(each, subjects), prompt)
-            for each, mask in zip(subjects, masks, strict=True)
+            planner.plan(each, place, other_prompts(each, subjects), prompt)
+            for each, place in zip(subjects, places, strict=True)
             if planner is not None
         ),
-        region=latent_coverage(call.backbone, np.any(known, axis=0), call.latent_size) if known else None,
+        region=subject_region(call, places),
     )
 
 
-def _masks(call: Call, subjects: tuple[SubjectBinding, ...]) -> list[Mask | None]:
-    """Where each subject is to be, None where nobody knows."""
+def _places(call: Call, subjects: tuple[SubjectBinding, ...]) -> list[Place]:
+    """Where each subject is to be."""
     if sole_identity(subjects) is not None:
-        return [None]
-    return [*region_masks(subjects, call.settings.sampling.size[::-1], None)]
+        return [Place()]
+    return [Place(mask) for mask in region_masks(subjects, call.settings.sampling.size[::-1], None)]
 
 
 def _row(block_state: Any, number: int, row: str) -> Conditioning | None:

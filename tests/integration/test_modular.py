@@ -16,7 +16,7 @@ from diffusers import (
 )
 from diffusers.guiders import AdaptiveProjectedGuidance
 from diffusers.modular_pipelines import SequentialPipelineBlocks
-from fixtures import tiny_modular
+from fixtures import tiny_control, tiny_modular
 from fixtures.pipeline_states import with_unet
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession, Structure
@@ -150,7 +150,7 @@ def test_it_composes_with_diffusers_blocks(studio, workflow, reference_image, st
     mask = dict(mask_image=structure_image.convert("L")) if "inpaint" in workflow else {}
     control = dict(control_image=structure_image) if "controlnet" in workflow or workflow == "union" else {}
     mode = dict(control_mode=1) if workflow == "union" else {}
-    make = tiny_modular.union if workflow == "union" else tiny_modular.controlnet
+    make = tiny_control.union if workflow == "union" else tiny_control.controlnet
     components = dict(controlnet=make(studio.pipe.unet)) if control else {}
     given = dict(num_inference_steps=3, components=components, **pictures, **mask, **control, **mode)
 
@@ -168,7 +168,7 @@ def test_it_composes_with_diffusers_blocks(studio, workflow, reference_image, st
 
 
 def test_a_controlnet_steers_as_in_the_session(studio, structure_image):
-    net = tiny_modular.controlnet(studio.pipe.unet)
+    net = tiny_control.controlnet(studio.pipe.unet)
     session = IdentitySession(studio.pipe, store=studio.session.store, controlnet=net, enable_progress_bar=False)
     drawn = session.generate(
         structure_image,
@@ -236,7 +236,7 @@ def test_what_cannot_be_drawn_is_refused_before_any_work(studio, change, error, 
 
 
 def test_guess_mode_is_refused(studio, structure_image):
-    components = dict(controlnet=tiny_modular.controlnet(studio.pipe.unet))
+    components = dict(controlnet=tiny_control.controlnet(studio.pipe.unet))
     with pytest.raises(InputError, match="guess_mode"):
         studio.draw(identity=studio.cat, control_image=structure_image, guess_mode=True, components=components)
 

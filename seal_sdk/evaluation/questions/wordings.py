@@ -27,7 +27,7 @@ class Wording:
 
 
 def _plain(subject: str, place: str) -> str:
-    return f"a photo of {subject} {place}"
+    return f"{OPENING}{subject} {place}"
 
 
 def _decorated(subject: str, place: str) -> str:
