@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from seal_sdk.callbacks import Callback, ImageWriter, ProgressBar
     from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
     from seal_sdk.errors import SealError
+    from seal_sdk.generation.regions import Region
     from seal_sdk.identity import Identity
     from seal_sdk.result import Generation
     from seal_sdk.seeding import seed_everything
@@ -27,6 +28,7 @@ _HOMES = {
     "IdentitySession": "session",
     "ImageWriter": "callbacks",
     "ProgressBar": "callbacks",
+    "Region": "generation.regions",
     "SealError": "errors",
     "Structure": "config",
     "seed_everything": "seeding",
@@ -42,6 +44,7 @@ __all__ = [
     "IdentitySession",
     "ImageWriter",
     "ProgressBar",
+    "Region",
     "SealError",
     "Structure",
     "seed_everything",

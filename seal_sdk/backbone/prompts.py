@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from seal_sdk.backbone.conditioning import PromptTruncated
+from seal_sdk.errors import PromptError
 
 FOREIGN_SYNTAX = (
     (
@@ -47,3 +49,12 @@ def warn_if_truncated(tokenizer: PreTrainedTokenizerBase, prompt: str) -> None:
             PromptTruncated,
             stacklevel=5,
         )
+
+
+def check_prompt(prompt: Any, what: str = "prompt") -> str:
+    """The prompt itself. Raises PromptError unless it is a string with something in it."""
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise PromptError(
+            f"{what}={prompt!r}: expected words that say what the image shows, such as 'a photo of a cat on snow'."
+        )
+    return prompt

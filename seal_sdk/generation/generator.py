@@ -18,6 +18,7 @@ from seal_sdk.generation.painting import Painting
 from seal_sdk.generation.plan import Canvas, Planner
 from seal_sdk.generation.prompt_edits import NO_WORDS
 from seal_sdk.generation.reading import reading
+from seal_sdk.generation.regions import lacks_words
 from seal_sdk.generation.request import Request, generators_of
 from seal_sdk.generation.start import start_sampling
 from seal_sdk.generation.structure import AlignedStructure
@@ -43,7 +44,7 @@ class ImageGenerator:
         identities = _identities(requests)
         if identities and self.call.settings.delta_bridge.strength > 0:
             self.call.backbone.words.check()  # of the references' prompts
-        if self.call.edits_references and any(each.subjects and each.prompt is None for each in requests):
+        if self.call.edits_references and any(lacks_words(each.prompt, each.subjects) for each in requests):
             warnings.warn(NO_WORDS, UserWarning, stacklevel=4)  # the caller of IdentitySession.generate
         sampler = self._sampler(requests)
         with (

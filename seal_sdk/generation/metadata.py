@@ -12,12 +12,12 @@ from torch import Tensor
 
 from seal_sdk.backbone.image_prompt import ImagePrompt
 from seal_sdk.generation.picture import PictureInput
-from seal_sdk.generation.regions import sole_identity
+from seal_sdk.generation.regions import SubjectBinding, is_box, sole_identity
 from seal_sdk.generation.request import Request
 from seal_sdk.generation.settings import Settings
 from seal_sdk.generation.structure import AlignedStructure
 from seal_sdk.identity import Identity
-from seal_sdk.images import pixels_digest
+from seal_sdk.images import mask_digest, pixels_digest
 
 
 def describe(
@@ -37,7 +37,7 @@ def describe(
     return {
         "identity": None if alone is None else _named(alone),
         "references": [_named(each) for each in references] if alone else [],
-        "identities": [] if alone else [_named(each) for each in references],
+        "identities": [] if alone else [named for each in request.subjects for named in _placed(each)],
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
         "prompt_2": request.options.prompt_2,
@@ -88,8 +88,16 @@ def _describe_picture(picture: PictureInput | None, settings: Settings) -> dict[
     }
 
 
-def _named(identity: Identity) -> dict[str, str]:
+def _named(identity: Identity) -> dict[str, Any]:
     return {"name": identity.name, "digest": identity.digest}
+
+
+def _placed(subject: SubjectBinding) -> list[dict[str, Any]]:
+    """The references of one of several subjects, with its region and what is said of it alone."""
+    region = subject.region
+    place = {"box": [float(value) for value in region]} if is_box(region) else {"mask": mask_digest(region)}
+    own = {"prompt": subject.prompt} if subject.prompt is not None else {}
+    return [{**_named(each), **place, **own} for each in subject.references]
 
 
 def _structure(structure: AlignedStructure) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from seal_sdk.backbone.prompts import check_prompt
 from seal_sdk.config import Appearance
 from seal_sdk.errors import InputError, UnknownIdentity
 from seal_sdk.generation.settings import Settings
@@ -19,15 +20,35 @@ from seal_sdk.segmentation import subject_from
 
 
 @dataclass(frozen=True, eq=False)
+class Region:
+    """Where one of several subjects is drawn, and what the prompt says of it alone (ours).
+
+    place: a box (x0, y0, x1, y1) or a mask (H, W, or an image), in pixels of the image to draw.
+    prompt: a wording of its own, such as "a photo of a blue cat": prompt edits compare it, instead of the image's prompt, with the
+    reference's. None: they read the image's prompt.
+    Raises PromptError for a prompt without words.
+    """
+
+    place: Any
+    prompt: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.prompt is not None:
+            check_prompt(self.prompt, "Region(prompt=...)")
+
+
+@dataclass(frozen=True, eq=False)
 class SubjectBinding:
     """One subject of an image.
 
     references: the subject in one or several references, each registered as an identity; it is aligned with the first.
     region: a box (x0, y0, x1, y1) or a mask (H, W) bool in pixels of the image to draw, or None for the whole image.
+    prompt: what is said of it alone; None: the image's prompt.
     """
 
     references: tuple[Identity, ...]
     region: Any = None
+    prompt: str | None = None
 
     @property
     def identity(self) -> Identity:
@@ -43,6 +64,11 @@ def sole_identity(subjects: Sequence[SubjectBinding]) -> Identity | None:
 def other_prompts(subject: SubjectBinding, subjects: Sequence[SubjectBinding]) -> tuple[str, ...]:
     """The reference prompts of an image's other subjects."""
     return tuple(each.identity.prompt for each in subjects if each is not subject)
+
+
+def lacks_words(prompt: str | None, subjects: Sequence[SubjectBinding]) -> bool:
+    """Whether nothing is said in words of some subject. prompt: the image's; None where only its embeddings are known."""
+    return prompt is None and any(each.prompt is None for each in subjects)
 
 
 def joint_prompt(subjects: Sequence[SubjectBinding]) -> str:
@@ -92,18 +118,19 @@ def bind_subjects(chosen: Any, find: Callable[[Any], Identity]) -> tuple[Subject
     find: opens what names an identity. Raises InputError for an empty tuple or mapping, and for a mapping without regions.
     """
     if not isinstance(chosen, Mapping):
-        return (_bind(chosen, None, find),)
-    if not chosen or any(region is None for region in chosen.values()):
+        return (_bind(chosen, Region(None), find),)
+    regions = {names: each if isinstance(each, Region) else Region(each) for names, each in chosen.items()}
+    if not regions or any(region.place is None for region in regions.values()):
         raise InputError(f"identity={dict(chosen)!r}: give each identity a box (x0, y0, x1, y1) or a mask (H, W).")
-    return tuple(_bind(names, region, find) for names, region in chosen.items())
+    return tuple(_bind(names, region, find) for names, region in regions.items())
 
 
-def _bind(names: Any, region: Any, find: Callable[[Any], Identity]) -> SubjectBinding:
+def _bind(names: Any, region: Region, find: Callable[[Any], Identity]) -> SubjectBinding:
     references = names if isinstance(names, tuple) else (names,)
     if not references:
         raise InputError("identity=(): name at least one reference of the subject.")
-    known = region if region is None or _is_box(region) else read_mask(region)
-    return SubjectBinding(tuple(map(find, references)), known)
+    place = region.place if region.place is None or is_box(region.place) else read_mask(region.place)
+    return SubjectBinding(tuple(map(find, references)), place, region.prompt)
 
 
 def region_masks(
@@ -117,7 +144,7 @@ def region_masks(
     taken = np.zeros(canvas[::-1], dtype=bool)
     found = []
     for each in subjects:
-        given = {"box": each.region} if _is_box(each.region) else {"mask": each.region}
+        given = {"box": each.region} if is_box(each.region) else {"mask": each.region}
         mask = subject_from(image or Image.new("RGB", canvas), **given).mask & ~taken
         if not mask.any():
             raise InputError(f"Nothing is left of the region of {each.identity.name!r}: those before it cover it.")
@@ -137,7 +164,7 @@ def within(mask: NDArray[np.bool_], painted: NDArray[np.bool_] | None, name: str
     return mask & painted
 
 
-def _is_box(region: Any) -> bool:
+def is_box(region: Any) -> bool:
     """Whether these are four numbers. Paths and bytes are sequences as well, and name masks."""
     if isinstance(region, (str, bytes, bytearray, memoryview)):
         return False

@@ -12,7 +12,7 @@ import torch
 from seal_sdk.backbone.base import Backbone
 from seal_sdk.backbone.prompt_embeds import NO_EMBEDS, PromptEmbeds
 from seal_sdk.backbone.prompt_options import OWN_SIZE, PromptOptions, SizeIds
-from seal_sdk.backbone.prompts import warn_of_foreign_syntax
+from seal_sdk.backbone.prompts import check_prompt, warn_of_foreign_syntax
 from seal_sdk.errors import InputError, PromptError
 from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.regions import SubjectBinding
@@ -136,15 +136,6 @@ def generators_of(requests: Sequence[Request]) -> list[torch.Generator]:
     if requests[0].shared_generator:
         return [requests[0].generator]
     return [request.generator for request in requests]
-
-
-def check_prompt(prompt: Any, what: str = "prompt") -> str:
-    """The prompt itself. Raises PromptError unless it is a string with something in it."""
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise PromptError(
-            f"{what}={prompt!r}: expected words that say what the image shows, such as 'a photo of a cat on snow'."
-        )
-    return prompt
 
 
 def check_reference_prompt(prompt: Any) -> None:

@@ -66,8 +66,11 @@ class SubjectPlanner:
     ) -> SubjectInfusion:
         """What is taken from a subject's references.
 
-        others: the reference prompts of the other subjects. prompt: None where only its embeddings are known: references stay as they are.
+        others: the reference prompts of the other subjects. prompt: the image's, None where only its embeddings are known: references
+        stay as they are, unless the subject has a wording of its own.
         """
+        if subject.prompt is not None:
+            others, prompt = (), subject.prompt
         return merge_references([self._plan_reference(each, place, others, prompt) for each in subject.references])
 
     def _plan_reference(

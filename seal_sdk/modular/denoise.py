@@ -27,6 +27,7 @@ from seal_sdk.errors import ConfigError, InputError, UnsupportedModel
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.prompt_edits import NO_WORDS
 from seal_sdk.generation.reading import reading
+from seal_sdk.generation.regions import lacks_words
 from seal_sdk.generation.subject_planner import SubjectPlanner
 from seal_sdk.identity import Identity
 from seal_sdk.modular.denoiser import ImageByImage
@@ -102,7 +103,7 @@ def _drawing(components: Any, block_state: Any) -> Iterator[ModularLoop | None]:
     _check_inputs(components, block_state)
     call = Call(backbone, make_settings(components, block_state), _no_segmenter, _give_up)
     images = bind_images(block_state)
-    if call.edits_references and block_state.prompt is None:
+    if call.edits_references and any(lacks_words(block_state.prompt, subjects) for subjects in images):
         warnings.warn(NO_WORDS, UserWarning, stacklevel=2)
     identities = list(
         {each.digest: each for image in images for subject in image for each in subject.references}.values()

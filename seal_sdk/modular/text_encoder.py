@@ -12,9 +12,10 @@ from diffusers.modular_pipelines.stable_diffusion_xl.encoders import StableDiffu
 from torch import Tensor
 
 from seal_sdk.backbone.prompt_options import PromptOptions
+from seal_sdk.backbone.prompts import check_prompt
 from seal_sdk.errors import InputError
 from seal_sdk.generation.regions import joint_prompt
-from seal_sdk.generation.request import as_list, check_prompt
+from seal_sdk.generation.request import as_list
 from seal_sdk.modular.inputs import APPEARANCE, APPEARANCE_EMBEDS, IDENTITY, bridge_of, of_image, subjects_of
 from seal_sdk.modular.wrapped import WrappedBlock
 

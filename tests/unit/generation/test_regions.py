@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seal_sdk import Appearance, DeltaBridge, IdentitySession, Structure
-from seal_sdk.errors import InputError
+from seal_sdk import Appearance, DeltaBridge, IdentitySession, Region, Structure
+from seal_sdk.errors import InputError, PromptError
+from seal_sdk.generation.prompt_edits import ReferenceReader
 from seal_sdk.generation.regions import SubjectBinding, region_masks, sole_identity
 
 BOX = (20.0, 20.0, 100.0, 110.0)
@@ -67,7 +68,9 @@ def test_tokens_of_a_region_match_its_identity_alone(session):
             at = each.targets % each.grid[1] / each.grid[1]
             assert at.min() >= columns[0] and at.max() < columns[1]
     assert drawn.settings[0]["identity"] is None
-    assert [each["name"] for each in drawn.settings[0]["identities"]] == ["one", "two"]
+    first, second = drawn.settings[0]["identities"]
+    assert (first["name"], first["box"]) == ("one", list(map(float, LEFT)))
+    assert (second["name"], second["box"]) == ("two", list(map(float, RIGHT)))
 
 
 def test_the_order_of_disjoint_regions_does_not_matter(session):
@@ -94,6 +97,32 @@ def test_one_region_over_the_structures_subject_is_what_no_alignment_draws(sessi
     )
     region = session.generate(structure_image, "a photo", identity={"one": mask}, **FAST)
     assert plain.image.tobytes() == region.image.tobytes()
+
+
+def test_a_region_without_a_prompt_is_its_place(session):
+    regions = session.generate(None, "a photo", identity={"one": Region(LEFT), "two": Region(RIGHT)}, **FAST)
+    places = session.generate(None, "a photo", identity={"one": LEFT, "two": RIGHT}, **FAST)
+    assert regions.image.tobytes() == places.image.tobytes()
+
+
+def test_a_regions_prompt_is_compared_with_its_own_reference_alone(session, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        ReferenceReader, "find_probes", lambda self, own, prompt, others=(): asked.append((own, prompt, others)) or []
+    )
+    identity = {"one": Region(LEFT, prompt="a blue photo"), "two": RIGHT}
+    drawn = session.generate(None, "a photo on snow", identity=identity, **FAST)
+    assert asked == [
+        ("a photo of one", "a blue photo", ()),
+        ("a photo of two", "a photo on snow", ("a photo of one",)),
+    ]
+    assert [each.get("prompt") for each in drawn.settings[0]["identities"]] == ["a blue photo", None]
+
+
+@pytest.mark.parametrize("prompt", ["", "  ", 3])
+def test_a_regions_prompt_has_words(prompt):
+    with pytest.raises(PromptError, match=r"Region\(prompt=...\)"):
+        Region(LEFT, prompt=prompt)
 
 
 def test_batches_and_regions_go_together(session, structure_image):
