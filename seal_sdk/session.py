@@ -204,8 +204,8 @@ class IdentitySession:
         structure: an image (photo, depth, mesh, pose, canny, ...) or None; for several ControlNets a tuple of one picture's images, such as
         ``(pose, depth)``, which show one frame: box, mask and prompt are those of the first.
         identity: a name or Identity instead of the one in use, or several of them with the region of each, in pixels of the image to draw:
-        ``{"cat": box, "dog": mask}``; the structure image is then used as it is, without alignment. ``Region(box, prompt=...)`` gives one of
-        them a wording of its own, such as another colour than its reference's. A tuple,
+        ``{"cat": box, "dog": mask}``; the structure image is then used as it is, without alignment. ``Region(box, prompt=...)`` gives
+        one a wording of its own, such as another colour than its reference's. A tuple,
         ``("cat", "cat from behind")``, is one subject seen in several references.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels (default: of a cut-out what is opaque, else what the segmenter finds).

@@ -13,16 +13,22 @@ from seal_sdk.backbone.conditioning import Conditioning, stack
 from seal_sdk.generation.meter import Meter
 from seal_sdk.generation.word_attention import attention_ratios
 from seal_sdk.method.prompt_edit.answer import Answer
-from seal_sdk.method.prompt_edit.latent_edit import combined_edit
-from seal_sdk.method.prompt_edit.probes import Probe, choose_probes, new_words, split_words
+from seal_sdk.method.prompt_edit.latent_edit import edit_latents
+from seal_sdk.method.prompt_edit.probes import (
+    Probe,
+    choose_probes,
+    describes_subject,
+    new_words,
+    split_words,
+)
 
-NOISE_LEVELS = (0.8, 0.9)  # shares of the training schedule: this much noise hides colours and leaves shapes (ours)
+NOISE_LEVELS = (0.8, 0.9, 0.7)  # shares of the training schedule: so much noise hides colours and leaves shapes (ours)
 NO_WORDS = (
     "prompt_embeds have no words to compare with the reference's prompt: DeltaBridge(override=...) does nothing. "
     "Give prompt= instead, or switch it off with override=0."
 )
 MAX_EDITS = 3  # words that are asked about, those with the most attention first (ours)
-MIN_ATTENTION = 1.1  # that a word gets inside of the subject, relative to outside, to be asked about (ours)
+MIN_ATTENTION = 1.1  # inside of the subject, relative to outside, for words of which the sentence does not tell (ours)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +47,10 @@ class ReferenceReader:
 
     @torch.no_grad()
     def find_probes(self, reference_prompt: str, prompt: str, others: Sequence[str] = ()) -> list[Probe]:
-        """Probes of the words that say of the subject what the reference's prompt does not, by their attention."""
+        """Probes of the words that say of the subject what the reference's prompt does not, those with the most attention first.
+
+        The sentence tells which these are, or else where the model attends to them.
+        """
         words, new = split_words(prompt), new_words(reference_prompt, prompt)
         if not new:
             return []
@@ -54,7 +63,9 @@ class ReferenceReader:
                 self._encode([" ".join(words)]), 0
             ),  # tokenizers join marks that stand together, such as "(("
         )
-        chosen = sorted((index for index in new if ratios[index] > MIN_ATTENTION), key=lambda index: -ratios[index])
+        said = {index: describes_subject(reference_prompt, prompt, index) for index in new}
+        of_subject = [index for index in new if said[index] or (said[index] is None and ratios[index] > MIN_ATTENTION)]
+        chosen = sorted(of_subject, key=lambda index: -ratios[index])
         return choose_probes(reference_prompt, prompt, chosen, others)[:MAX_EDITS]
 
     @torch.no_grad()
@@ -64,7 +75,7 @@ class ReferenceReader:
         rows = self._encode(texts)
         predicted = torch.stack([self._predict(rows, draw) for draw in range(len(NOISE_LEVELS))]).mean(0)
         by_text = dict(zip(texts, torch.split(predicted, 1), strict=True))
-        return [Answer(by_text[each.edited], by_text[each.base]) for each in probes]
+        return [Answer(by_text[each.edited], by_text[each.base], each.replaces) for each in probes]
 
     def _encode(self, texts: Sequence[str]) -> Conditioning:
         """One row per text."""
@@ -81,11 +92,29 @@ class ReferenceReader:
         return level.clean(prediction.float(), noisy.float())
 
 
-def edit_reference(reader: ReferenceReader, probes: Sequence[Probe], strength: float) -> tuple[Tensor, Tensor]:
-    """A reference's clean latents (1, C, h, w), its subject changed as the probed words say, and the edit mask.
+@dataclass(frozen=True, eq=False)
+class EditedReference:
+    """A reference as the prompt would have it.
 
-    The mask, (1, 1, h, w) in [0, 1], says which latents are changed. strength: what the changes are multiplied by.
+    latents: (1, C, h, w), clean. mask: (1, 1, h, w) in [0, 1], how much of each latent's look does not stay; None: nothing changes.
+    redrawn: the same for patterns alone, which are drawn anew in the reference's colours; None: none is.
     """
-    latents = reader.latents.float()
-    change, mask = combined_edit(latents, reader.subject.float(), reader.ask(probes))
-    return (latents + strength * change).to(reader.latents.dtype), mask.to(reader.latents.dtype)
+
+    latents: Tensor
+    mask: Tensor | None = None
+    redrawn: Tensor | None = None
+
+
+def edit_reference(reader: ReferenceReader, probes: Sequence[Probe], strength: float) -> EditedReference:
+    """A reference with its subject changed as the probed words say.
+
+    strength: what changes of colour are multiplied by, and, up to 1, how much of a pattern is drawn anew.
+    """
+    latents, dtype = reader.latents.float(), reader.latents.dtype
+    edit = edit_latents(latents, reader.subject.float(), reader.ask(probes))
+    redrawn = edit.redrawn * min(strength, 1.0)
+    return EditedReference(
+        (latents + strength * edit.change).to(dtype),
+        torch.maximum(edit.recoloured, redrawn).to(dtype),
+        redrawn.to(dtype) if redrawn.any() else None,
+    )

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
 from seal_sdk.generation.call import Call
-from seal_sdk.generation.prompt_edits import ReferenceReader, edit_reference
+from seal_sdk.generation.prompt_edits import EditedReference, ReferenceReader, edit_reference
 from seal_sdk.generation.regions import SubjectBinding
 from seal_sdk.generation.subjects import KeyValues, SubjectInfusion, merge_references
 from seal_sdk.identity import Identity
@@ -83,13 +83,13 @@ class SubjectPlanner:
         if sources is not None and positions is not None:
             sources = {name: tokens[positions[name]] for name, tokens in sources.items()}
         targets = _token_masks(call, mask, call.latent_size) if gated and mask is not None else None
-        latents, _ = self._edited(identity, others, prompt)
+        edited = self._edited(identity, others, prompt)
         region = None if mask is None else latent_coverage(call.backbone, mask, call.latent_size)
         subject_only = sources is not None and targets is not None
         return SubjectInfusion(
             identity.name,
             self.readers[identity.digest],
-            ReferenceLatents(latents, _subject(call, identity), region, (), subject_only),
+            ReferenceLatents(edited.latents, _subject(call, identity), region, (), subject_only, edited.redrawn),
             {layer.name: layer.grid(size) for layer in call.layers},
             positions,
             sources,
@@ -149,27 +149,29 @@ def _edit(
     identity: Identity,
     others: tuple[str, ...],
     prompt: str | None,
-) -> tuple[Tensor, Tensor | None]:
-    """The reference's clean latents, edited as the prompt says otherwise than its own, and the edit mask, if anything is edited."""
+) -> EditedReference:
+    """The reference, edited as the prompt says otherwise than its own."""
     latents, size = read_latents(identity), identity.size[::-1]
     if prompt is None or not call.edits_references:
-        return latents, None
+        return EditedReference(latents)
     encode = partial(call.backbone.encode_prompt, size=size, clip_skip=call.settings.sampling.clip_skip)
     reader = ReferenceReader(call.backbone, latents, _subject(call, identity), encode, call.meter)
     with call.meter.phase("text_change"):
         probes = reader.find_probes(identity.prompt, prompt, others)
-        return edit_reference(reader, probes, call.settings.delta_bridge.override) if probes else (latents, None)
+        if not probes:
+            return EditedReference(latents)
+        return edit_reference(reader, probes, call.settings.delta_bridge.override)
 
 
 def _retention(
     call: Call,
-    edited: Callable[[Identity, tuple[str, ...], str | None], tuple[Tensor, Tensor | None]],
+    edited: Callable[[Identity, tuple[str, ...], str | None], EditedReference],
     identity: Identity,
     others: tuple[str, ...],
     prompt: str | None,
 ) -> dict[str, Tensor] | None:
     """Layer name -> (stored tokens,) in [0, 1]: how much of each token's look the prompt leaves."""
-    _, edit_mask = edited(identity, others, prompt)
+    edit_mask = edited(identity, others, prompt).mask
     if edit_mask is None:
         return None
     subject, positions = _subject(call, identity), _positions(call, identity)

@@ -82,7 +82,16 @@ def _merge_latents(references: Sequence[ReferenceLatents]) -> ReferenceLatents:
         latents=below([each.latents for each in references]),
         subject=below([each.subject for each in references]),
         heights=tuple(each.latent_size[0] for each in references),
+        redrawn=_merge_redrawn(references, below),
     )
+
+
+def _merge_redrawn(
+    references: Sequence[ReferenceLatents], below: Callable[[Sequence[Tensor]], Tensor]
+) -> Tensor | None:
+    if all(each.redrawn is None for each in references):
+        return None
+    return below([torch.zeros_like(each.subject) if each.redrawn is None else each.redrawn for each in references])
 
 
 def _merge_grids(grids: Sequence[Grid]) -> Grid:

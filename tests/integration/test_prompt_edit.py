@@ -13,10 +13,10 @@ from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.errors import ConfigError
 from seal_sdk.generation.meter import Meter
-from seal_sdk.generation.prompt_edits import MAX_EDITS, NOISE_LEVELS, ReferenceReader, edit_reference
+from seal_sdk.generation.prompt_edits import MAX_EDITS, NOISE_LEVELS, EditedReference, ReferenceReader, edit_reference
 from seal_sdk.method.infusion import infuse
 from seal_sdk.method.noise_level import NoiseLevel
-from seal_sdk.method.prompt_edit.latent_edit import CONTRAST
+from seal_sdk.method.prompt_edit.latent_edit import ADDED
 from seal_sdk.method.prompt_edit.probes import Probe
 from seal_sdk.modular import DeltaBridgeGuidance
 
@@ -98,7 +98,7 @@ def test_each_text_is_asked_about_once_at_each_noise_level(reader, subject):
     shiny = Probe("shiny", "a shiny cat", "a cat")
     given = reader({"a blue cat": subject.expand(1, 4, 8, 8)})
     first, second = given.ask([blue, shiny])
-    assert given.meter.unet_rows == 3 * 2 and given.backbone.asked == [799, 899]
+    assert given.meter.unet_rows == 3 * 3 and given.backbone.asked == [799, 899, 699]
     assert torch.equal(first.change, subject.expand(1, 4, 8, 8)) and not second.change.any()
 
 
@@ -107,10 +107,13 @@ def test_each_text_is_asked_about_once_at_each_noise_level(reader, subject):
 def test_the_reference_moves_by_strength_times_what_was_read(reader, subject, strength, dtype):
     given = reader({"a blue cat": subject * torch.tensor([0.0, 1.0, 0.0, 0.0]).view(1, 4, 1, 1)})
     given = ReferenceReader(given.backbone, given.latents.to(dtype), subject.to(dtype), given.encode, given.meter)
-    edited, mask = edit_reference(given, [Probe("blue", "a blue cat", "a cat")], strength)
-    assert edited.dtype == mask.dtype == dtype and torch.allclose(mask.float(), subject, atol=1e-2)
-    assert torch.allclose(edited[:, 1].float(), strength * (1 + CONTRAST) * subject[:, 0], rtol=1e-2, atol=1e-3)
-    assert not edited[:, [0, 2, 3]].any()
+    edited = edit_reference(given, [Probe("blue", "a blue cat", "a cat")], strength)
+    assert edited.latents.dtype == edited.mask.dtype == dtype and edited.redrawn is None
+    assert torch.allclose(edited.mask.float(), subject, atol=1e-2)
+    assert torch.allclose(
+        edited.latents[:, 1].float(), strength * (1 + ADDED.contrast) * subject[:, 0], rtol=1e-2, atol=1e-3
+    )
+    assert not edited.latents[:, [0, 2, 3]].any()
 
 
 @pytest.mark.parametrize("override", [-1, float("nan"), float("inf"), "2"])
@@ -191,7 +194,7 @@ def test_words_that_act_elsewhere_cost_the_row_that_tells(opened, draw, monkeypa
 
     monkeypatch.setattr("seal_sdk.generation.prompt_edits.attention_ratios", ratios)
     session = opened()
-    read, plain = draw(session), draw(session, override=0.0)
+    read, plain = (draw(session, "a blue cat in red", override=each) for each in (1.0, 0.0))
     assert read.unet_rows == plain.unet_rows + 1 and torch.equal(read.image, plain.image)
 
 
@@ -200,7 +203,7 @@ def test_a_prompt_that_says_nothing_new_changes_nothing_and_one_that_does_change
     session = opened()
     assert torch.equal(draw(session, "a blue cat").image, draw(session, "a blue cat", override=0.0).image)
     assert not torch.equal(draw(session).image, draw(session, override=0.0).image)
-    assert not torch.equal(draw(session).image, draw(session, override=2.0).image)
+    assert not torch.equal(draw(session).image, draw(session, override=0.5).image)
 
 
 @pytest.mark.usefixtures("all_words", "believed")
@@ -234,7 +237,7 @@ def test_edited_tokens_are_infused_less(opened, draw, monkeypatch):
     given = []
 
     def changed(reader, probes, strength):
-        return reader.latents, reader.subject * torch.linspace(0, 1, reader.subject.shape[-1])
+        return EditedReference(reader.latents, reader.subject * torch.linspace(0, 1, reader.subject.shape[-1]))
 
     def watched(base, query, reference, *others, **settings):
         given.append(reference.retention)

@@ -21,6 +21,7 @@ class ReferenceLatents:
     region: the same for the subject in the image, at the image's latent size; None if it is unknown.
     heights: rows of latents of each of several references; empty for one.
     subject_only: whether only the reference's subject is matched, and only with a known subject in the image.
+    redrawn: (1, 1, h, w) in [0, 1], how much of each latent's pattern the prompt has drawn anew, in the reference's colours; None: nothing.
     """
 
     latents: Tensor
@@ -28,6 +29,7 @@ class ReferenceLatents:
     region: Tensor | None = None
     heights: tuple[int, ...] = ()
     subject_only: bool = False
+    redrawn: Tensor | None = None
 
     @property
     def latent_size(self) -> tuple[int, int]:
@@ -42,6 +44,13 @@ class ReferenceLatents:
         the outline in the image comes from the reference, and an extrapolated subject would grow step by step.
         """
         return extrapolate_appearance(self.latents, self.subject) if self.subject_only else self.latents
+
+    @cached_property
+    def redrawn_appearance(self) -> Tensor | None:
+        """`redrawn`, continued over the outline as `appearance` is."""
+        if self.redrawn is None or not self.subject_only:
+            return self.redrawn
+        return extrapolate_appearance(self.redrawn, self.subject)
 
     def reference_index(self, tokens: Tensor, grid: Grid) -> Tensor:
         """For tokens (N,) of a grid over all references: the index of the reference each belongs to, (N,) from 0."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from seal_sdk.method.latent_transfer.consensus import neighbourhood_consensus
 from seal_sdk.method.latent_transfer.correspondence import Correspondence
+from seal_sdk.method.latent_transfer.palette import match_palette
 from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
 from seal_sdk.method.latent_transfer.similarity import upsample, z_score
 from seal_sdk.method.latent_transfer.warp import interpolate_warp, subtoken_argmax, warp_latents
@@ -55,7 +56,11 @@ def transfer_latents(
     before = level.clean(prediction, noisy)
     after = before
     for correspondences, reference in matched:
-        warped, covered = _warp_reference(correspondences, reference, (noisy.shape[-2], noisy.shape[-1]), tau)
+        warp, grid = _find_warp(correspondences, reference, (noisy.shape[-2], noisy.shape[-1]), tau)
+        warped, covered = warp_latents(reference.appearance, warp, grid)
+        if reference.redrawn_appearance is not None:
+            redrawn, _ = warp_latents(reference.redrawn_appearance, warp, grid)
+            warped = torch.lerp(warped, _in_colours_of(reference, before, redrawn), redrawn)
         after = after + strength * covered * (warped - before)
         if reference.region is not None and covered.any():
             shift = mean_shift(after, reference.region, reference.latents, reference.subject)
@@ -74,10 +79,16 @@ def mean_shift(latents: Tensor, region: Tensor, reference: Tensor, subject: Tens
     return region_mean(reference, subject) - region_mean(latents, region)
 
 
-def _warp_reference(
+def _in_colours_of(reference: ReferenceLatents, latents: Tensor, redrawn: Tensor) -> Tensor:
+    """Latents (1, C, h, w) with the colours of what is redrawn of the reference. redrawn: (1, 1, h, w) in [0, 1], in the image."""
+    assert reference.redrawn is not None
+    return match_palette(latents, redrawn, reference.latents, reference.redrawn)
+
+
+def _find_warp(
     correspondences: Mapping[int, Correspondence], reference: ReferenceLatents, latent_size: tuple[int, int], tau: float
-) -> tuple[Tensor, Tensor]:
-    """The reference's latents warped to the image, and the mask of where they are (`warp_latents`).
+) -> tuple[Tensor, Grid]:
+    """The warp field from the image to the reference (`interpolate_warp`), and the reference's token grid.
 
     Only tokens that all layers of the finest grid took for the subject, and that were infused, take latents.
     """
@@ -97,7 +108,7 @@ def _warp_reference(
     similarity = similarity[infused]
     positions = subtoken_argmax(similarity, sources, source_grid)
     warp = interpolate_warp(positions, targets[infused], grid, latent_size, mirrored[similarity.argmax(-1)])
-    return warp_latents(reference.appearance, warp, source_grid)
+    return warp, source_grid
 
 
 def _multiscale_similarity(

@@ -10,10 +10,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Answer:
-    """Clean latents (1, C, h, w) that the model predicts from the noised reference: with the word, and with the other side."""
+    """Clean latents (1, C, h, w) that the model predicts from the noised reference: with the word, and with the other side.
+
+    replaces: whether the other side has the reference's own word for the same, so that the texts themselves say that the two disagree.
+    """
 
     edited: Tensor
     base: Tensor
+    replaces: bool = False
 
     @cached_property
     def change(self) -> Tensor:

@@ -18,9 +18,13 @@ TINY = 1e-6
 def edit_confidence(latents: Tensor, subject: Tensor, mask: Tensor, answer: Answer) -> Tensor:
     """How surely a word says of the subject what the reference does not show: a scalar tensor in [0, 1].
 
+    A word that replaces the reference's own need not be compared with the image.
+
     latents: (1, C, h, w), the reference's. subject, mask: (1, 1, h, w) in [0, 1], the subject, and what of it the word speaks of.
     """
     of_subject = _ramp(subject_to_background_ratio(answer.change, subject), MIN_RATIO, FULL_RATIO)
+    if answer.replaces:
+        return of_subject
     return of_subject * _ramp(relative_error(latents, mask * subject, answer), AGREES, CONTRADICTS)
 
 

@@ -13,22 +13,28 @@ MAX_SAMPLES = 1024  # latents of the subject that others are compared with, even
 FLOOR = 0.6  # of the mask before it is stretched to [0, 1]: looks that respond less are left alone (ours)
 
 
-def edit_mask(latents: Tensor, subject: Tensor, change: Tensor) -> Tensor:
+def edit_mask(latents: Tensor, subject: Tensor, response: Tensor) -> Tensor:
     """How much each latent takes of a word's change, (1, 1, h, w) in [0, 1].
 
-    The root of the change along its mean over the subject, smoothed over latents that look alike, and scaled so that a subject of one
-    look gets 1 everywhere. Zero outside of the subject.
+    The root of the response, smoothed over latents that look alike, and scaled so that a subject of one look gets 1 everywhere. Zero
+    outside of the subject.
 
     latents: (1, C, h, w), the reference's. subject: (1, 1, h, w) in [0, 1], how much of each latent is the subject's.
-    change: (1, C, h, w), what the word changes in the model's prediction.
+    response: (1, 1, h, w) >= 0, how much the word changes in the model's prediction: `colour_response` or `pattern_response`.
     """
-    smooth = _smoothed(edit_response(change, subject).sqrt(), latents, subject)
+    smooth = _smoothed(response.sqrt(), latents, subject)
     scale = region_mean(smooth.square(), subject) / region_mean(smooth, subject).clamp(min=TINY)
     share = torch.where(subject > 0, smooth / scale.clamp(min=TINY), 0.0)
     return ((share - FLOOR) / (1 - FLOOR)).clamp(0.0, 1.0)
 
 
-def edit_response(change: Tensor, subject: Tensor) -> Tensor:
+def pattern_response(change: Tensor) -> Tensor:
+    """The length of the change (1, C, h, w) at each latent, (1, 1, h, w): a pattern changes each in another direction."""
+    length: Tensor = torch.linalg.vector_norm(change, dim=1, keepdim=True)
+    return length
+
+
+def colour_response(change: Tensor, subject: Tensor) -> Tensor:
     """The change (1, C, h, w) at each latent along its mean over the subject, (1, 1, h, w) >= 0."""
     mean = region_mean(change, subject)
     return ((change * mean).sum(1, keepdim=True) / vector_length(mean).clamp(min=TINY)).clamp(min=0.0)

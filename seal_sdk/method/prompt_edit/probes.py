@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 TEMPLATE = ("a", "photo", "of")
-PICTURES = frozenset(["photo", "picture", "image"])
+PICTURES = frozenset(["photo", "photograph", "picture", "image", "shot", "portrait"])
 ARTICLES = frozenset(["a", "an", "the"])
 BREAKS = frozenset(["and", "or", "but", "with", "without"])
 FUNCTION_WORDS = (
@@ -29,11 +29,15 @@ FUNCTION_WORDS = (
 
 @dataclass(frozen=True)
 class Probe:
-    """Two texts that differ in one word. word: of the prompt. edited: with it. base: without it, or with the reference's own."""
+    """Two texts that differ in one word.
+
+    word: of the prompt. edited: the text with it. base: without it, or with the reference's own. replaces: whether it is the latter.
+    """
 
     word: str
     edited: str
     base: str
+    replaces: bool = False
 
 
 def split_words(prompt: str) -> list[str]:
@@ -45,6 +49,17 @@ def new_words(reference_prompt: str, prompt: str) -> list[int]:
     """Indices of the prompt's words that the reference's prompt lacks, without those that say nothing by themselves."""
     known = _lower(split_words(reference_prompt))
     return [index for index, word in enumerate(split_words(prompt)) if _speaks(word) and word.lower() not in known]
+
+
+def describes_subject(reference_prompt: str, prompt: str, index: int) -> bool | None:
+    """Whether a word stands before a noun that the reference's prompt has too, such as "blue" in "a blue cat".
+
+    None: the sentence does not say it. False: it describes the picture ("a wide shot").
+    """
+    words, reference = split_words(prompt), _lower(split_words(reference_prompt))
+    last = _run(words, index)[1]
+    nouns = [word for word in _lower(words[index + 1 : last]) if word in PICTURES or word in reference]
+    return nouns[-1] not in PICTURES if nouns else None
 
 
 def choose_probes(
@@ -62,7 +77,8 @@ def choose_probes(
     known = [each for each in phrases if each is not None]
     if known:
         return [
-            Probe(each.words[each.index], each.text([each.words[each.index]]), each.text(each.own)) for each in known
+            Probe(each.words[each.index], each.text([each.words[each.index]]), each.text(each.own), bool(each.own))
+            for each in known
         ]
     return [
         Probe(words[index], _sentence(words), _sentence([*words[:index], *words[index + 1 :]])) for index in indices
