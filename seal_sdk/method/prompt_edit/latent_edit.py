@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seal_sdk.method.prompt_edit.answer import Answer
-from seal_sdk.method.prompt_edit.confidence import edit_confidence
+from seal_sdk.method.prompt_edit.confidence import edit_confidence, pattern_confidence
 from seal_sdk.method.prompt_edit.edit_mask import colour_response, edit_mask, pattern_response
 from seal_sdk.method.prompt_edit.pattern import is_pattern
 from seal_sdk.method.region_mean import region_mean
@@ -78,4 +78,4 @@ def colour_edit(latents: Tensor, subject: Tensor, answer: Answer) -> tuple[Tenso
 def pattern_edit(latents: Tensor, subject: Tensor, answer: Answer) -> Tensor:
     """How much of each latent's pattern one word changes, (1, 1, h, w) in [0, 1]; zero where `colour_edit`'s mask would be."""
     mask = edit_mask(latents, subject, pattern_response(answer.change))
-    return edit_confidence(latents, subject, mask, answer) * mask * subject
+    return pattern_confidence(latents, subject, mask, answer) * mask * subject

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-ONE_DIRECTION = 0.9  # share of a change along its main direction from which on it is one of colour (ours)
+ONE_DIRECTION = 0.85  # share of a change along its main direction from which on it is one of colour (ours)
 TINY = 1e-12
 
 

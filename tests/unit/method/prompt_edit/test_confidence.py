@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from seal_sdk.method.prompt_edit.answer import Answer
-from seal_sdk.method.prompt_edit.confidence import edit_confidence, relative_error, subject_to_background_ratio
+from seal_sdk.method.prompt_edit.confidence import (
+    edit_confidence,
+    interior_ratio,
+    pattern_confidence,
+    relative_error,
+    subject_to_background_ratio,
+)
 
 SHAPE = (1, 4, 8, 8)
 
@@ -67,3 +73,23 @@ def test_a_subject_that_fills_the_image_has_no_background_to_be_compared_with():
     whole = torch.ones(1, 1, 8, 8)
     given = answer(whole, 1.0)
     assert float(edit_confidence(given.base, whole, whole, given)) == 1
+
+
+@pytest.mark.parametrize(("around", "confidence"), [(0.1, 1), (0.5, 1), (1 / 1.7, 0.5), (1 / 1.4, 0), (1, 0), (3, 0)])
+def test_a_pattern_changes_the_inside_more_than_what_is_around_it(subject, around, confidence):
+    given = answer(subject, 1.0, around)
+    assert float(interior_ratio(given.change, subject)) == pytest.approx(1 / around, rel=1e-4)
+    assert float(pattern_confidence(given.base, subject, subject, given)) == pytest.approx(confidence, abs=1e-4)
+
+
+def test_a_pattern_that_the_reference_shows_already_has_none(subject):
+    given = answer(subject, 0.4)
+    assert float(pattern_confidence(given.edited, subject, subject, given)) == 0
+    assert float(pattern_confidence(given.base, subject, subject, given)) == 1
+
+
+def test_without_an_inside_or_anything_around_it_no_pattern_is_believed(subject):
+    thin, whole = torch.zeros_like(subject), torch.ones_like(subject)
+    thin[..., 3:5, :] = 1.0
+    assert float(interior_ratio(answer(thin, 1.0).change, thin)) == 0
+    assert float(interior_ratio(answer(whole, 1.0).change, whole)) == 0

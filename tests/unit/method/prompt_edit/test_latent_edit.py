@@ -151,8 +151,16 @@ def test_a_pattern_is_drawn_anew_where_it_changes(subject, left):
     latents = unit(0) * left + unit(2) * (subject - left)
     change = torch.nn.functional.normalize(torch.randn(SHAPE), dim=1) * left
     edit = edit_latents(latents, subject, [Answer(latents + change, latents)])
-    assert torch.allclose(edit.redrawn, left, atol=1e-3) and not edit.recoloured.any()
-    assert not edit.change.any()
+    assert torch.allclose(edit.redrawn, left, atol=1e-3)
+    assert not edit.change.any() and not edit.recoloured.any()
+
+
+def test_a_change_of_shape_leaves_the_pattern(subject):
+    """What changes around the subject as much as inside it is its outline."""
+    torch.manual_seed(0)
+    change = torch.nn.functional.normalize(torch.randn(SHAPE), dim=1)
+    edit = edit_latents(torch.zeros(SHAPE), subject, [Answer(change, torch.zeros(SHAPE))])
+    assert not edit.redrawn.any() and not edit.change.any()
 
 
 def test_the_length_of_a_patterns_change_is_its_response(left):
