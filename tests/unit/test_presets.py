@@ -89,7 +89,6 @@ def test_every_setting_of_a_preset_is_pinned(name):
 
 
 def test_seal_is_what_the_settings_are_by_default():
-    assert replace(PAPER, name="seal", timesteps=4) != SEAL
     assert Preset("seal", Alignment(), Appearance(), DeltaBridge(), Structure(), 4) == SEAL
 
 
