@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from fixtures import tiny_modular
+from fixtures import tiny_modular, tiny_sd15
 
 from seal_sdk import Alignment, Appearance, DeltaBridge, IdentitySession, Structure
 from seal_sdk.cli.main import seal as command
-from seal_sdk.errors import ConfigError, InputError
+from seal_sdk.errors import ConfigError, InputError, UnsupportedModel
 from seal_sdk.evaluation import parse_method
 from seal_sdk.evaluation.painter import Drawing, Painter
 from seal_sdk.images import read_settings
@@ -177,6 +177,17 @@ def test_a_picture_says_where_timesteps_are_not_exact(session, draw, reference_i
     register(session, reference_image, preset="paper", timesteps=1)
     otherwise = draw(session, preset="paper").settings[0]["preset"]["registered_otherwise"]
     assert otherwise == {"cat": {"timesteps": {"preset": "exact", "stored": [500]}}}
+
+
+def test_on_another_family_the_papers_structure_needs_layers_of_its_own(
+    tiny_tokenizer, tmp_path, draw, reference_image
+):
+    session = IdentitySession(tiny_sd15.pipeline(tiny_tokenizer), store=tmp_path, enable_progress_bar=False)
+    register(session, reference_image, preset="paper")
+    with pytest.raises(UnsupportedModel, match="no up0; its blocks with self-attention are"):
+        draw(session, preset="paper")
+    drawn = draw(session, preset="paper", structure_control=Structure(end=0.6))
+    assert drawn.coverage[0] > 0 and drawn.settings[0]["appearance"] == asdict(PAPER.appearance)
 
 
 def test_the_state_keeps_the_preset(open_session):
