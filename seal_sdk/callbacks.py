@@ -95,6 +95,12 @@ class StepCallback:
         self.known = ("latents", *embeds)
         self._check("callback_on_step_end_tensor_inputs", self.names)
 
+    @classmethod
+    def from_arguments(cls, arguments: Mapping[str, Any], embeds: Sequence[str] = ()) -> StepCallback:
+        """Of diffusers' arguments by their names."""
+        names = arguments.get("callback_on_step_end_tensor_inputs", ("latents",))
+        return cls(arguments.get("callback_on_step_end"), names, embeds)
+
     def __call__(self, pipe: Any, tell: Tell, index: int, timestep: Any, tensors: StepTensors) -> None:
         """Lets the callback change the tensors; the callbacks of ``tell`` hear of the latents.
 

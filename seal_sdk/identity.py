@@ -70,6 +70,12 @@ class Identity:
         return self.stored.timesteps
 
     @property
+    def capture(self) -> dict[str, str]:
+        """How its K/V were captured: "latents", "tokens" and "quantization" as in `Appearance`, but for what its version did not say."""
+        names = ("latents", "tokens", "quantization")
+        return {name: self.stored.recipe[name] for name in names if name in self.stored.recipe}
+
+    @property
     def tokens(self) -> dict[str, list[int]] | None:
         """Block group -> the reference's tokens that are stored, by their place in its grid; None: all of them."""
         return self.stored.attributes.get("tokens")

@@ -10,7 +10,6 @@ from dataclasses import asdict, replace
 from functools import cached_property, partial
 from typing import Any, Unpack
 
-from seal_sdk.backbone.control import ControlArguments
 from seal_sdk.backbone.loading import load_backbone
 from seal_sdk.backbone.prompt_embeds import PromptEmbeds
 from seal_sdk.backbone.prompt_options import SizeIds
@@ -24,10 +23,11 @@ from seal_sdk.generation.call import Call
 from seal_sdk.generation.picture import PictureArguments
 from seal_sdk.generation.regions import SubjectBinder
 from seal_sdk.generation.request import check_reference_prompt, check_requests
-from seal_sdk.generation.settings import check_attention, check_output_type, make_sampling, structure_for
+from seal_sdk.generation.settings import check_attention, check_output_type, make_sampling, make_settings
 from seal_sdk.identity import Identity, Library
 from seal_sdk.kv_cache import KeyValueCache
 from seal_sdk.locations import open_identities
+from seal_sdk.presets import DEFAULT, Preset, find_preset
 from seal_sdk.registration import Listener, Registrar, Repairer, choose_timesteps, default_name, read_reference
 from seal_sdk.registration.recipe import CaptureSettings
 from seal_sdk.result import Generation
@@ -49,7 +49,8 @@ class IdentitySession:
     accelerator: "auto", "cpu", "gpu", "cuda", "cuda:N", "mps". precision: "auto", "fp32", "fp16", "bf16". variant: of the weights.
     config: folder or hub id whose configuration a single file is read with (diffusers' ``config=``).
     callbacks: see :mod:`seal_sdk.callbacks`.
-    alignment, appearance, delta_bridge, structure: the method's settings (:mod:`seal_sdk.config`).
+    preset: all of the method's settings by one name, "seal" or "paper" (:mod:`seal_sdk.presets`).
+    alignment, appearance, delta_bridge, structure: settings in the place of the preset's (:mod:`seal_sdk.config`).
     subject: who finds the subject: "sam", a file of SAM weights, "vit_b", "vit_l" or "vit_h", or any SubjectSegmenter.
     controlnet: for ``Structure(control="controlnet")``: a ControlNetModel, ControlNetUnionModel or T2IAdapter, its folder or hub id, or a
     list of several of one kind; None: the pipeline's own, if it has one.
@@ -69,10 +70,11 @@ class IdentitySession:
         variant: str | None = None,
         config: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Callback] = (),
-        alignment: Alignment = Alignment(),
-        appearance: Appearance = Appearance(),
-        delta_bridge: DeltaBridge = DeltaBridge(),
-        structure: Structure = Structure(),
+        preset: str = DEFAULT,
+        alignment: Alignment | None = None,
+        appearance: Appearance | None = None,
+        delta_bridge: DeltaBridge | None = None,
+        structure: Structure | None = None,
         subject: str | SubjectSegmenter = "sam",
         controlnet: Any = None,
         memory_budget: int | None = None,
@@ -82,8 +84,12 @@ class IdentitySession:
         enable_progress_bar: bool = True,
         seed: int | None = None,
     ) -> None:
-        self.alignment, self.appearance = alignment, appearance
-        self.delta_bridge, self.structure = delta_bridge, structure
+        chosen = find_preset(preset)
+        self._use_settings(
+            chosen.with_given(
+                alignment=alignment, appearance=appearance, delta_bridge=delta_bridge, structure=structure
+            )
+        )
         self.store = open_identities(store, budget=store_budget, over_budget=over_budget)
         self._cache = KeyValueCache(memory_budget, accelerator_budget)
         self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet, config)
@@ -131,6 +137,7 @@ class IdentitySession:
         mask: Any = None,
         timesteps: str | int | Sequence[int] | None = None,
         num_inference_steps: int | None = None,
+        preset: str | None = None,
         appearance: Appearance | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Identity:
@@ -141,24 +148,27 @@ class IdentitySession:
         box (x0, y0, x1, y1) or mask (H, W), in pixels of the image: the subject, instead of asking SAM. A mask is an array, or an image
         as ``image`` takes it, white on black or a cut-out. Without either, the opaque part of a cut-out (an image with transparent
         parts) is the subject.
-        timesteps: "exact" (those of a sampling with ``num_inference_steps``), a number of anchors (default 4), or a list.
-        Raises ImageError, PromptError, SubjectNotFound, UnsupportedModel, NumericalError, or a StoreError.
+        timesteps: "exact" (those of a sampling with ``num_inference_steps``), a number of anchors, or a list; None: the preset's.
+        preset: for this call, in the place of the session's settings; ``timesteps`` and ``appearance`` win over it.
+        Raises ConfigError, ImageError, PromptError, SubjectNotFound, UnsupportedModel, NumericalError, or a StoreError.
         """
         with reporting(self, [*self.callbacks, *callbacks]) as tell:
             self.backbone.check_ready()
+            chosen = self._choose_settings(preset, timesteps=timesteps, appearance=appearance)
             check_reference_prompt(prompt)
             self.backbone.words.check()
             reference = read_reference(self.backbone.geometry, image, prompt, box, mask)
             name = name or default_name(image, reference)
             steps = num_inference_steps or self.sampling_defaults.num_inference_steps
-            chosen = choose_timesteps(self.backbone, timesteps, steps)
-            appearance = appearance or self.appearance
+            captured = choose_timesteps(self.backbone, chosen.timesteps, steps)
             with self._exclusive_backbone() as backbone:
                 stored, hit = Registrar(backbone, self.store).register(
                     reference,
                     name,
                     lambda: self.segmenter,
-                    CaptureSettings(chosen, backbone.self_attention_layers(appearance.layers), appearance),
+                    CaptureSettings(
+                        captured, backbone.self_attention_layers(chosen.appearance.layers), chosen.appearance
+                    ),
                     Listener(partial(tell, "on_register_start", name), partial(tell, "on_register_step")),
                 )
                 identity = self._in_use = Identity(stored, name)
@@ -188,6 +198,7 @@ class IdentitySession:
         seed: int | list[int] | None = None,
         generator: Any = None,
         output_type: str = "pil",
+        preset: str | None = None,
         alignment: Alignment | None = None,
         appearance: Appearance | None = None,
         delta_bridge: DeltaBridge | None = None,
@@ -209,40 +220,25 @@ class IdentitySession:
         ``("cat", "cat from behind")``, is one subject seen in several references.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels (default: of a cut-out what is opaque, else what the segmenter finds).
+        preset: for this call, in the place of all the session's settings; the settings given here win over it. An identity is drawn as it
+        was registered: "paper" needs one registered with "paper". alignment, appearance, delta_bridge, structure_control: for this call.
         match_maps: keep what ``Generation.maps()`` shows.
         overlay: with ``image`` and ``mask_image``, whether the picture stays bit for bit as it is outside of the mask.
         height, width: in pixels. diffusers: further arguments of diffusers' pipelines (`DiffusersArguments`), which mean what they mean
         there. Prompt edits (``DeltaBridge.override``) compare ``prompt`` only: not ``prompt_2``, nor ``prompt_embeds``.
-        Raises InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.
+        Raises ConfigError, InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.
         """
         with reporting(self, [*self.callbacks, *callbacks]) as tell:
             self.backbone.check_ready()
             check_names(diffusers)
-            step_callback = StepCallback(
-                diffusers.get("callback_on_step_end"),
-                diffusers.get("callback_on_step_end_tensor_inputs", ("latents",)),
-                self.backbone.callback_embeds,
-            )
+            given = {"appearance": appearance, "delta_bridge": delta_bridge, "structure": structure_control}
+            chosen = self._choose_settings(preset, alignment=alignment, **given)
+            step_callback = StepCallback.from_arguments(diffusers, self.backbone.callback_embeds)
             pictures = pick(PictureArguments, diffusers).read(self.backbone.geometry.channels)
             check_output_type(output_type, pictures)
-            settings = Settings(
-                alignment or self.alignment,
-                appearance or self.appearance,
-                delta_bridge or self.delta_bridge,
-                structure_for(self.backbone, structure_control or self.structure),
-                make_sampling(
-                    self.backbone,
-                    self.sampling_defaults,
-                    (height, width),
-                    (num_inference_steps, guidance_scale),
-                    diffusers,
-                    pictures,
-                ),
-                output_type,
-                match_maps,
-                overlay,
-                pick(ControlArguments, diffusers),
-            )
+            steps = num_inference_steps, guidance_scale
+            sampling = make_sampling(self.backbone, self.sampling_defaults, (height, width), steps, diffusers, pictures)
+            settings = make_settings(self.backbone, chosen, sampling, (output_type, match_maps, overlay), diffusers)
             requests = make_requests(
                 ImageArguments(
                     structure,
@@ -270,23 +266,19 @@ class IdentitySession:
         version, internal, gauss = self._random.getstate()
         return {
             "identity": self._in_use and {"name": self._in_use.name, "digest": self._in_use.digest},
-            "settings": {
-                key: asdict(getattr(self, key)) for key in ("alignment", "appearance", "delta_bridge", "structure")
-            },
+            "settings": asdict(self._choose_settings(None)),
             "random": [version, list(internal), gauss],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a ``state_dict``. Raises UnknownIdentity when the store lacks its identity."""
-        types = {"alignment": Alignment, "appearance": Appearance, "delta_bridge": DeltaBridge, "structure": Structure}
-        settings = {key: kind(**state["settings"][key]) for key, kind in types.items()}
+        settings = Preset.from_dict(state["settings"])
         used = state["identity"]
         in_use = used and Identity(Library(self.store).stored(used["digest"]), used["name"])
         version, internal, gauss = state["random"]
         self._random.setstate((version, tuple(internal), gauss))
         self._in_use = in_use
-        for key, value in settings.items():
-            setattr(self, key, value)
+        self._use_settings(settings)
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError(
@@ -309,6 +301,17 @@ class IdentitySession:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def _use_settings(self, chosen: Preset) -> None:
+        """Make these the session's own settings."""
+        self.preset, self.timesteps = chosen.name, chosen.timesteps
+        self.alignment, self.appearance = chosen.alignment, chosen.appearance
+        self.delta_bridge, self.structure = chosen.delta_bridge, chosen.structure
+
+    def _choose_settings(self, preset: str | None, **given: Any) -> Preset:
+        """The settings of one call: those of its preset, else the session's own, and on top what the call gives."""
+        own = Preset(self.preset, self.alignment, self.appearance, self.delta_bridge, self.structure, self.timesteps)
+        return (own if preset is None else find_preset(preset)).with_given(**given)
 
     @contextmanager
     def _exclusive_backbone(self) -> Iterator[UNetBackbone]:

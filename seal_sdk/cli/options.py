@@ -11,6 +11,7 @@ import click
 
 from seal_sdk.cli.exit_codes import Failure
 from seal_sdk.locations import STORE_VARIABLE, open_identities
+from seal_sdk.presets import DEFAULT, PRESETS
 from store import IdentityStore
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -48,6 +49,17 @@ def store_option(command: Command) -> Command:
         callback=_not_a_file,
         metavar="DIR|URL",
         help="Folder of the identities, or a URL such as s3://bucket/prefix.",
+    )(command)
+
+
+def preset_option(command: Command) -> Command:
+    """Add ``--preset``: all of the method's settings by one name."""
+    return click.option(
+        "--preset",
+        type=click.Choice(tuple(PRESETS)),
+        default=DEFAULT,
+        show_default=True,
+        help="The method's settings: 'paper' is the paper alone, for identities registered so as well.",
     )(command)
 
 

@@ -62,12 +62,12 @@ def byte_bar(what: str) -> Iterator[Callable[[int, int], None]]:
         yield progress
 
 
-def print_settings(settings: Mapping[str, object]) -> None:
-    """Print one setting per line; those of a group are indented."""
+def print_settings(settings: Mapping[str, object], indent: int = 0) -> None:
+    """Print one setting per line; those of a group are indented, and so on for groups in it."""
     for key, value in settings.items():
-        if isinstance(value, dict):
-            click.echo(f"{key}:")
-            for inner, setting in value.items():
-                click.echo(f"  {inner:20} {'-' if setting is None else setting}")
+        if isinstance(value, dict) and value:
+            click.echo(f"{'':{indent}}{key}:")
+            print_settings(value, indent + 2)
         else:
-            click.echo(f"{key:22} {'-' if value is None else value}")
+            shown = "-" if value is None or value == {} else value
+            click.echo(f"{'':{indent}}{key:{22 - indent}} {shown}")

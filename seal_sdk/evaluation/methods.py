@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
 from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation.baselines import BASELINES
+from seal_sdk.presets import find_preset
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Method:
     delta_bridge: DeltaBridge = DeltaBridge()
     structure: Structure = Structure()
     sampling: Mapping[str, Any] = field(default_factory=dict)
-    timesteps: str | int | list[int] | None = None
+    timesteps: str | int | Sequence[int] | None = None
     exact: bool = False
     baseline: str | None = None
 
@@ -84,7 +85,7 @@ def parse_method(text: str, known: Mapping[str, Method] = METHODS) -> Method:
 
     A setting is a field of `Alignment`, `Appearance`, `DeltaBridge` or `Structure`. If several of them have the field,
     it needs the prefix ``alignment.``, ``appearance.``, ``bridge.`` or ``structure.``. Other settings: steps, guidance
-    and rescale (sampling), and timesteps (registration).
+    and rescale (sampling), timesteps (registration), and preset ("seal" only): all settings but those beside it.
 
     Args:
         text: The method's name, then a colon and settings separated by commas.
@@ -96,17 +97,37 @@ def parse_method(text: str, known: Mapping[str, Method] = METHODS) -> Method:
     name, _, settings = text.partition(":")
     if name not in known:
         raise ConfigError(f"There is no method {name!r}; choose from {', '.join(known)}.")
+    pairs = [_pair(setting, text) for setting in filter(None, settings.split(","))]
     method = replace(known[name], name=text)
-    for setting in filter(None, settings.split(",")):
-        key, equals, value = setting.partition("=")
-        if not equals:
-            raise ConfigError(f"{setting!r} in {text!r}: expected setting=value.")
-        method = _set(method, key.strip(), _value(value.strip()))
+    for key, value in sorted(pairs, key=lambda pair: pair[0] != "preset"):  # the others win over it
+        method = _use_preset(method, name, value) if key == "preset" else _set(method, key, value)
     if method.baseline in BASELINES and method.structure.control == "controlnet":
         raise ConfigError(
             f"{text!r}: baselines take the structure image by injection; leave structure.control as it is."
         )
     return method
+
+
+def _pair(setting: str, text: str) -> tuple[str, Any]:
+    key, equals, value = setting.partition("=")
+    if not equals:
+        raise ConfigError(f"{setting!r} in {text!r}: expected setting=value.")
+    return key.strip(), _value(value.strip())
+
+
+def _use_preset(method: Method, name: str, preset: Any) -> Method:
+    """The method with all settings of a preset."""
+    if name != "seal":
+        raise ConfigError(f"{method.name!r}: presets are for 'seal', as in seal:preset=paper.")
+    chosen = find_preset(preset)
+    return replace(
+        method,
+        alignment=chosen.alignment,
+        appearance=chosen.appearance,
+        delta_bridge=chosen.delta_bridge,
+        structure=chosen.structure,
+        timesteps=chosen.timesteps,
+    )
 
 
 def _words(text: str) -> list[str]:
@@ -151,7 +172,7 @@ def _homes(method: Method) -> dict[str, list[str]]:
 def _unclear(key: str, name: str, found: list[str], homes: Mapping[str, list[str]]) -> str:
     if found:
         return f"The setting {key!r} could be {' or '.join(f'{group}.{name}' for group in found)}: write which."
-    known = sorted({*(each for names in homes.values() for each in names), *_SAMPLING, "timesteps"})
+    known = sorted({*(each for names in homes.values() for each in names), *_SAMPLING, "timesteps", "preset"})
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     return f"There is no setting {key!r}" + (
         f"; did you mean {', '.join(near)}?" if near else f"; there are {', '.join(known)}."

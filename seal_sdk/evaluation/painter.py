@@ -136,6 +136,8 @@ class Painter:
         return draw(self._session.backbone, BASELINES[method.baseline], question, lambda: self._session.segmenter)
 
     def _register(self, drawing: Drawing, method: Method) -> tuple[Identity, bool]:
+        steps = {**self._sampling, **method.sampling}.get("num_inference_steps")
+
         def register(mask: np.ndarray | None) -> Identity:
             return self._session.register(
                 drawing.reference,
@@ -143,12 +145,13 @@ class Painter:
                 name=drawing.name,
                 mask=mask,
                 timesteps=method.timesteps,
+                num_inference_steps=steps,
                 appearance=method.appearance,
             )
 
         appearance = method.appearance
         stored = (appearance.layers, appearance.latents, appearance.stored_tokens, appearance.quantization)
-        key = (stored, str(method.timesteps))
+        key = (stored, str(method.timesteps), steps)
         if key not in self._identities:
             self._identities[key] = _with_mask(register, drawing.reference_mask, drawing.masks_given)
         return self._identities[key]

@@ -16,6 +16,7 @@ from seal_sdk.generation.denoise import DenoisingLoop, OnStepEnd
 from seal_sdk.generation.metadata import describe
 from seal_sdk.generation.painting import Painting
 from seal_sdk.generation.plan import Canvas, Planner
+from seal_sdk.generation.preset_changes import describe_preset
 from seal_sdk.generation.prompt_edits import NO_WORDS
 from seal_sdk.generation.reading import reading
 from seal_sdk.generation.regions import lacks_words
@@ -104,8 +105,12 @@ class ImageGenerator:
     ) -> Generation:
         call = self.call
         scheduler, adapters = call.backbone.scheduler_name, call.backbone.ip_adapters.recipe()
+        farthest = {digest: max(reader.distances, default=0.0) for digest, reader in readers.items()}
         settings = [
-            describe(request, structure, call.settings, scheduler, call.model, adapters)
+            {
+                "preset": describe_preset(call.settings.preset, request.identities, farthest),
+                **describe(request, structure, call.settings, scheduler, call.model, adapters),
+            }
             for request, structure in zip(requests, structures, strict=True)
         ]
         if call.settings.output_type == "pil":

@@ -47,7 +47,7 @@ def _check_stored(call: Call, identity: Identity) -> None:
     if identity.tokens is not None and appearance.gating == "none" and call.layers:
         raise InputError(
             f"{identity.name!r} was registered with tokens='subject': Appearance(gating='none') needs the whole reference; "
-            "register it again with gating='none' or tokens='all'."
+            "register it again with gating='none' or tokens='all', or with preset='paper'."
         )
 
 

@@ -20,6 +20,7 @@ from seal_sdk.generation.canvas import canvas_size, check_latents, window_for
 from seal_sdk.generation.image_prompt import read_image_prompt
 from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.structure_sources import structure_source
+from seal_sdk.presets import SEAL, Preset
 
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 
@@ -56,7 +57,8 @@ class Sampling:
 class Settings:
     """The method's settings, the sampler's, and what is to be given back.
 
-    overlay: whether a picture stays as it is outside of its mask.
+    overlay: whether a picture stays as it is outside of its mask. preset: what the method's settings were chosen as, before the model's
+    own layers were filled in.
     """
 
     alignment: Alignment
@@ -68,6 +70,7 @@ class Settings:
     match_maps: bool = False
     overlay: bool = True
     control: ControlArguments = NO_CONTROL
+    preset: Preset = SEAL
 
     @property
     def needs_subject_mask(self) -> bool:
@@ -145,6 +148,29 @@ def count_steps(backbone: Backbone, schedule: CustomSchedule, num_inference_step
     if not schedule.has_steps:
         return num_inference_steps
     return len(backbone.sampler(num_inference_steps, schedule=schedule).timesteps)
+
+
+def make_settings(
+    backbone: Backbone,
+    chosen: Preset,
+    sampling: Sampling,
+    output: tuple[str, bool, bool],
+    arguments: Mapping[str, Any],
+) -> Settings:
+    """The settings of one call. output: output_type, match_maps and overlay. arguments: diffusers' others.
+
+    Raises ConfigError for a source of structure that the model lacks.
+    """
+    return Settings(
+        chosen.alignment,
+        chosen.appearance,
+        chosen.delta_bridge,
+        structure_for(backbone, chosen.structure),
+        sampling,
+        *output,
+        control=pick(ControlArguments, arguments),
+        preset=chosen,
+    )
 
 
 def structure_for(backbone: Backbone, structure: Structure) -> Structure:

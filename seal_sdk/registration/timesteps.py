@@ -9,19 +9,15 @@ import torch
 from seal_sdk.backbone.base import Backbone
 from seal_sdk.errors import InputError
 
-DEFAULT_ANCHORS = 4
-
 
 def choose_timesteps(
-    backbone: Backbone, timesteps: str | int | Sequence[int] | None, num_inference_steps: int
+    backbone: Backbone, timesteps: str | int | Sequence[int], num_inference_steps: int
 ) -> tuple[int, ...]:
-    """T_app, largest first: "exact" (the sampler's own grid), a number of evenly spread anchors (None: 4), or a list of timesteps.
+    """T_app, largest first: "exact" (the sampler's own grid), a number of evenly spread anchors, or a list of timesteps.
 
     Raises InputError for an empty list or timesteps outside of the model's training range.
     """
     total = backbone.train_timesteps
-    if timesteps is None:
-        timesteps = DEFAULT_ANCHORS
     if timesteps == "exact":
         sampled = backbone.sampler(num_inference_steps).timesteps
         return tuple(sorted({round(float(t)) for t in sampled}, reverse=True))

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from seal_sdk.cli.options import IMAGE, check_output, json_option, model_options, open_store, store_option
+from seal_sdk.cli.options import (
+    IMAGE,
+    check_output,
+    json_option,
+    model_options,
+    open_store,
+    preset_option,
+    store_option,
+)
 from seal_sdk.cli.output import print_json
 from seal_sdk.cli.parsing import Box, parse_box
 
@@ -37,6 +45,7 @@ NOTICEABLE = 0.2  # seconds of waiting for the store that are worth telling
 @click.option("--guidance-scale", type=float, help="How strongly to follow the prompt.")
 @click.option("--height", type=int, help="In pixels; the model's own where not given.")
 @click.option("--width", type=int, help="In pixels; the model's own where not given.")
+@preset_option
 @click.option("-y", "--yes", is_flag=True, help="Overwrite the output.")
 @model_options
 @store_option
@@ -58,6 +67,7 @@ def command(
     guidance_scale: float | None,
     height: int | None,
     width: int | None,
+    preset: str,
     yes: bool,
     model: str,
     config: str | None,
@@ -79,7 +89,7 @@ def command(
         if given is not None:
             read(given)
     with IdentitySession(
-        model, store=identities, config=config, accelerator=accelerator, precision=precision
+        model, store=identities, config=config, accelerator=accelerator, precision=precision, preset=preset
     ) as session:
         started = time.perf_counter()
         generation = session.generate(

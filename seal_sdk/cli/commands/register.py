@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from seal_sdk.cli.options import IMAGE, json_option, model_options, store_option
+from seal_sdk.cli.options import IMAGE, json_option, model_options, preset_option, store_option
 from seal_sdk.cli.output import human_size, print_json
 from seal_sdk.cli.parsing import Box, parse_box, parse_timesteps
 from seal_sdk.locations import store_location
@@ -22,12 +22,14 @@ from seal_sdk.locations import store_location
 @click.option(
     "--timesteps", callback=parse_timesteps, help="'exact', a number of anchors, or a list such as 900,600,300."
 )
+@click.option("--steps", type=click.IntRange(1), help="Denoising steps of which 'exact' takes all timesteps.")
 @click.option(
     "--tokens", type=click.Choice(["all", "subject"]), help="Store the whole reference, or its subject alone."
 )
 @click.option(
     "--quantization", type=click.Choice(["none", "int8"]), help="Store eight bits per number: half the bytes of fp16."
 )
+@preset_option
 @model_options
 @store_option
 @json_option
@@ -38,8 +40,10 @@ def command(
     box: Box | None,
     mask: Path | str | None,
     timesteps: str | int | list[int] | None,
+    steps: int | None,
     tokens: str | None,
     quantization: str | None,
+    preset: str,
     model: str,
     config: str | None,
     accelerator: str,
@@ -66,7 +70,7 @@ def command(
     if box is not None or marked is not None:
         subject_from(reference.image, box=box, mask=marked)
     with IdentitySession(
-        model, store=store_location(root), config=config, accelerator=accelerator, precision=precision
+        model, store=store_location(root), config=config, accelerator=accelerator, precision=precision, preset=preset
     ) as session:
         appearance = replace(
             session.appearance,
@@ -80,6 +84,7 @@ def command(
             box=box,
             mask=mask_picture,
             timesteps=timesteps,
+            num_inference_steps=steps,
             appearance=appearance,
             callbacks=[Hits()],
         )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
 from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation import METHODS, parse_method, parse_methods
+from seal_sdk.evaluation.tasks.ablations import variant
+from seal_sdk.presets import PAPER
 
 
 def test_named_methods_are_the_sessions_settings():
@@ -35,6 +39,20 @@ def test_a_variant_may_change_alignment_sampling_and_registration():
     assert parse_method("seal:layers=up").appearance.layers == ("up",)
     assert parse_method("seal:timesteps=2").timesteps == 2
     assert parse_method("seal:gating=none,quantization=none").appearance.gating == "none"
+
+
+def test_a_preset_gives_all_settings_but_those_beside_it():
+    paper = parse_method("seal:preset=paper")
+    assert (paper.alignment, paper.appearance, paper.delta_bridge) == (
+        PAPER.alignment,
+        PAPER.appearance,
+        PAPER.delta_bridge,
+    )
+    assert (paper.structure, paper.timesteps, paper.name) == (PAPER.structure, "exact", "seal:preset=paper")
+    for text in ("seal:preset=paper,tau=0.3,timesteps=2", "seal:timesteps=2,tau=0.3,preset=paper"):
+        changed = parse_method(text)
+        assert changed.appearance == replace(PAPER.appearance, tau=0.3) and changed.timesteps == 2
+    assert variant("seal:preset=paper", "delta=1").appearance == replace(PAPER.appearance, delta=1)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +86,9 @@ def test_variants_may_follow_each_other_after_commas():
         ("seal:delta", "setting=value"),
         ("seal:delta=-1", "delta=-1"),
         ("seal:top_k=many", "top_k='many'"),
+        ("seal:preset=papre", "expected one of 'seal', 'paper'"),
+        ("structure:preset=paper", "presets are for 'seal'"),
+        ("ctrlx:preset=paper", "presets are for 'seal'"),
         ("seal:bridge.delta=1", "no setting 'bridge.delta'"),
         ("seal seal", "given twice"),
         ("", "No methods"),

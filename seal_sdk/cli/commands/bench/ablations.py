@@ -13,7 +13,7 @@ from seal_sdk.cli.output import print_json, print_table
 
 @click.command("ablations")
 @click.option(
-    "--base", default="seal", show_default=True, help="What the settings are changed of, such as seal:delta=3,top_k=1."
+    "--base", default="seal", show_default=True, help="What the settings are changed of, such as seal:preset=paper."
 )
 @click.option(
     "--only",
