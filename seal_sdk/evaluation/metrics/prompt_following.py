@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from seal_sdk.evaluation.metrics.metric import Metric
@@ -15,6 +17,9 @@ _VISIBLE = 8.0  # RGB levels: a part is meant to change if its true colour chang
 COLOR_CHANGE = Metric("color_change", "colour change", lower_is_better=False, ratio=False)
 COLOR_REST = Metric("color_rest", "else changed")
 COLOR_SUCCESS = Metric("color_success", "colour success", lower_is_better=False, ratio=False)
+PATTERN_NAMED = Metric("pattern_named", "pattern named", lower_is_better=False, ratio=False)
+PATTERN_SUCCESS = Metric("pattern_success", "pattern success", lower_is_better=False, ratio=False)
+BOTH_SUCCESS = Metric("both_success", "colour and pattern", lower_is_better=False, ratio=False)
 SCENE_SUCCESS = Metric("scene_success", "scene success", lower_is_better=False, ratio=False)
 
 
@@ -44,6 +49,32 @@ def color_scores(image: np.ndarray, truth: world.Rendering, before: world.Render
     rest = float(np.abs(generated - old - moved).mean())
     success = float(followed >= FOLLOWED and rest <= UNASKED)
     return {COLOR_CHANGE.name: followed, COLOR_REST.name: rest, COLOR_SUCCESS.name: success}
+
+
+def pattern_scores(image: np.ndarray, truth: world.Rendering, named: str, wanted: str) -> dict[str, float]:
+    """Scores of an image that should show another pattern than the reference.
+
+    Args:
+        image: The generated image, uint8 (H, W, 3).
+        truth: The ground truth, with the new pattern.
+        named: The pattern that the network names in the image.
+        wanted: The pattern of the ground truth.
+
+    Returns:
+        ``pattern_named``: 1.0 if they are the same. ``pattern_success``: 1.0 if so, and the error of the parts' mean
+        colours is at most `UNASKED`; else 0.0.
+    """
+    right = named == wanted
+    kept = part_color_error(image, truth.image, truth.parts) <= UNASKED
+    return {PATTERN_NAMED.name: float(right), PATTERN_SUCCESS.name: float(right and kept)}
+
+
+def both_success(values: Mapping[str, float]) -> float:
+    """1.0 if the colour changed as asked and the pattern is the prompted one, else 0.0.
+
+    values: The values of `color_scores` and `pattern_scores`.
+    """
+    return min(values[COLOR_SUCCESS.name], values[PATTERN_NAMED.name])
 
 
 def scene_success(image: np.ndarray, truth: world.Rendering, leaked: world.Rendering) -> float:

@@ -17,7 +17,7 @@ _CHANNELS = (24, 48, 64, 96)
 
 
 class PatternNamer(nn.Module):
-    """A convolutional network of 0.3 M parameters that sees the subject alone: the rest of the image is blackened."""
+    """A convolutional network of 0.24 M parameters that sees the subject alone: the rest of the image is blackened."""
 
     def __init__(self) -> None:
         super().__init__()

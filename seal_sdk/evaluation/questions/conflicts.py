@@ -111,9 +111,7 @@ def _of_seed(asked: Sequence[Triple], kind: str) -> Iterator[Triple]:
 
 
 def _caption(sample: world.Sample, names: Sequence[str]) -> str:
-    return world.caption(
-        sample.identity, sample.pose, sample.scene, color=COLOR in names, pattern=PATTERN in names
-    )
+    return world.caption(sample.identity, sample.pose, sample.scene, color=COLOR in names, pattern=PATTERN in names)
 
 
 def _person(seed: int) -> world.Sample:
@@ -157,9 +155,11 @@ CONFLICTS: Mapping[str, Conflict] = MappingProxyType(
         COLOR: Conflict("another colour", another_color, (COLOR,), (COLOR,)),
         PATTERN: Conflict("another pattern", _another_pattern, (PATTERN,), (PATTERN,), _patterned),
         PART: Conflict("another top", another_color, (COLOR,), (COLOR,), people=True),
-        TWO: Conflict("colour and pattern", _another_color_and_pattern, (COLOR, PATTERN), (COLOR, PATTERN), _patterned),
+        TWO: Conflict(
+            "another colour and pattern", _another_color_and_pattern, (COLOR, PATTERN), (COLOR, PATTERN), _patterned
+        ),
         AGREE: Conflict("its own colour", _same, (COLOR,), ()),
-        REMOVAL: Conflict("without its pattern", _without_pattern, (), (PATTERN,), _patterned, removed=True),
+        REMOVAL: Conflict("no pattern", _without_pattern, (), (PATTERN,), _patterned, removed=True),
     }
 )
 """Name -> kind of conflict."""

@@ -101,9 +101,7 @@ def triple(seed: int, kind: str, draw: int = 1, size: int = 128) -> Triple:
     return next(triples_about(world.sample(seed), seed, (kind,), size, draw))
 
 
-def triples_about(
-    first: world.Sample, seed: int, kinds: Sequence[str], size: int, draw: int = 1
-) -> Iterator[Triple]:
+def triples_about(first: world.Sample, seed: int, kinds: Sequence[str], size: int, draw: int = 1) -> Iterator[Triple]:
     """The triples of a seed whose reference shows ``first``. The other arguments are those of `triple`."""
     rng = np.random.default_rng((seed, draw))  # another stream than the one that drew the sample
     scene = world.sample_scene(rng, str(rng.choice([name for name in world.SCENES if name != first.scene.name])))

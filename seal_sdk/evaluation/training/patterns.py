@@ -92,7 +92,7 @@ def accuracy(model: PatternNamer, data: Photos, augmented: bool = False) -> floa
 
 @click.command()
 @click.option("--photos", "count", default=12000, show_default=True, help="Photos of the world to train on.")
-@click.option("--steps", default=4000, show_default=True)
+@click.option("--steps", default=5000, show_default=True)
 @click.option("--threads", default=0, help="CPU threads; 0: torch's choice.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=WEIGHTS)
 def main(count: int, steps: int, threads: int, out: Path) -> None:
