@@ -1,7 +1,7 @@
 """Richer captions for training: what people write, in many ways, and true of the image. Ours.
 
 They say what `caption` says and more: the second colour, which pattern is not there, photographic terms that change nothing.
-The wordings "long" and "paraphrased" of the benchmark's questions are in other words than any of these, so that they stay a test.
+The benchmark's wordings "long" and "paraphrased" put their prompts in other words than any of these, so that they stay a test.
 """
 
 from __future__ import annotations
@@ -81,8 +81,10 @@ def rich_caption(identity: Identity, pose: Pose, scene: Scene, kind: str = "phot
     if kind != "photo":
         return caption(identity, pose, scene, kind, rng=rng)
     terms = [str(term) for term in rng.permutation(_TERMS)[: _one(rng, (0, 0, 1, 2, 3))]]
-    who = f"{_one(rng, _OPENINGS)} {_who(identity, rng)}".strip()
-    told = _one(rng, _JOINED).format(who=who, place=place(scene), scene=scene.name)
+    joined = _one(rng, _JOINED)
+    openings = _OPENINGS if joined.startswith("{who}") else _OPENINGS[:-1]  # "on snow, a cat" is the benchmark's
+    who = f"{_one(rng, openings)} {_who(identity, rng)}".strip()
+    told = joined.format(who=who, place=place(scene), scene=scene.name)
     return ", ".join([told, *terms])
 
 
