@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from seal_sdk.errors import ConfigError
+from seal_sdk.evaluation.questions.coats import shows_pattern
 from seal_sdk.evaluation.questions.triples import (
     AGREE,
     COLOR,
@@ -27,7 +28,7 @@ from seal_sdk.evaluation.questions.triples import (
 from seal_sdk.pocket import world
 
 PLAIN_COAT = "plain"  # the pattern of a coat without any
-Look = Callable[[int, world.Identity], world.Identity]  # of a seed and an identity: how it looks otherwise
+Look = Callable[[Triple, world.Identity], world.Identity]  # of a question and an identity: how it looks otherwise
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,10 @@ class Conflict:
 
     Attributes:
         title: What is asked for, as a heading.
-        wanted: Makes the identity of the ground truth of a seed and the identity that the reference shows.
+        wanted: Makes the identity of the ground truth of the plain question and the identity that the reference shows.
         prompt: What the prompt names of the wanted identity: `COLOR`, `PATTERN`, both or neither.
         reference_prompt: What the reference's prompt names of the identity that the reference shows.
-        shown: Makes the identity that the reference shows of a seed and the identity of the plain question.
+        shown: Makes the identity that the reference shows of the plain question and its identity.
         removed: Whether the negative prompt names the reference's pattern.
         people: Whether every subject is a person. Where the plain question has another, the seed gives one.
     """
@@ -48,7 +49,7 @@ class Conflict:
     wanted: Look
     prompt: tuple[str, ...]
     reference_prompt: tuple[str, ...]
-    shown: Look = lambda seed, identity: identity
+    shown: Look = lambda triple, identity: identity
     removed: bool = False
     people: bool = False
 
@@ -93,8 +94,8 @@ def _of_seed(asked: Sequence[Triple], kind: str) -> Iterator[Triple]:
     if conflict.people and asked[0].identity.species != "person":
         asked = list(triples_about(_person(seed), seed, [each.kind for each in asked], size))
     first, plain = asked[0], asked[0].shown
-    shown = replace(plain, identity=conflict.shown(seed, plain.identity))
-    wanted = conflict.wanted(seed, shown.identity)
+    shown = replace(plain, identity=conflict.shown(first, plain.identity))
+    wanted = conflict.wanted(first, shown.identity)
     repainted = shown.identity != plain.identity
     changes: dict[str, Any] = {
         "shown": shown,
@@ -121,40 +122,53 @@ def _person(seed: int) -> world.Sample:
     return world.Sample(identity, world.sample_pose(rng, identity.species), world.sample_scene(rng))
 
 
-def _same(seed: int, identity: world.Identity) -> world.Identity:
+def _another_color(triple: Triple, identity: world.Identity) -> world.Identity:
+    return another_color(triple.seed, identity)
+
+
+def _same(triple: Triple, identity: world.Identity) -> world.Identity:
     return identity
 
 
-def _patterned(seed: int, identity: world.Identity) -> world.Identity:
-    """The identity with a pattern. A plain coat gets one: it does not show the second colour that a pattern needs."""
-    if identity.pattern != PLAIN_COAT:
+def _patterned(triple: Triple, identity: world.Identity) -> world.Identity:
+    """The identity with a pattern that both images show. A plain coat does not show the second colour either."""
+    poses = triple.shown.pose, triple.pose
+    if shows_pattern(identity, *poses):
         return identity
-    return replace(identity, pattern=_draw_pattern((seed, 13), without=(PLAIN_COAT,)))
+    patterns = [each for each in world.PATTERNS if each != PLAIN_COAT]
+    return _first_that_shows(np.random.default_rng((triple.seed, 13)), identity, patterns, poses)
 
 
-def _another_pattern(seed: int, identity: world.Identity) -> world.Identity:
-    return replace(identity, pattern=_draw_pattern((seed, 17), without=(identity.pattern,)))
+def _another_pattern(triple: Triple, identity: world.Identity) -> world.Identity:
+    patterns = [each for each in world.PATTERNS if each != identity.pattern]
+    return _first_that_shows(np.random.default_rng((triple.seed, 17)), identity, patterns, (triple.pose,))
 
 
-def _another_color_and_pattern(seed: int, identity: world.Identity) -> world.Identity:
-    """Both patterns are ones that show both colours, so that the coat is neither plain before nor after."""
-    pattern = _draw_pattern((seed, 17), without=(identity.pattern, PLAIN_COAT))
-    return replace(another_color(seed, identity), pattern=pattern)
+def _another_color_and_pattern(triple: Triple, identity: world.Identity) -> world.Identity:
+    """The coat is plain neither before nor after."""
+    patterns = [each for each in world.PATTERNS if each not in (identity.pattern, PLAIN_COAT)]
+    recolored = another_color(triple.seed, identity)
+    return _first_that_shows(np.random.default_rng((triple.seed, 17)), recolored, patterns, (triple.pose,))
 
 
-def _without_pattern(seed: int, identity: world.Identity) -> world.Identity:
+def _without_pattern(triple: Triple, identity: world.Identity) -> world.Identity:
     return replace(identity, pattern=PLAIN_COAT)
 
 
-def _draw_pattern(stream: tuple[int, int], without: Sequence[str]) -> str:
-    return str(np.random.default_rng(stream).choice([each for each in world.PATTERNS if each not in without]))
+def _first_that_shows(
+    rng: np.random.Generator, identity: world.Identity, patterns: Sequence[str], poses: Sequence[world.Pose]
+) -> world.Identity:
+    """The identity with one of these patterns, the first in a random order that is seen in all of the poses."""
+    drawn = [replace(identity, pattern=str(each)) for each in rng.permutation(patterns)]
+    shown = (each for each in drawn if each.pattern == PLAIN_COAT or shows_pattern(each, *poses))
+    return next(shown, drawn[-1])  # stripes and spots hardly ever hide
 
 
 CONFLICTS: Mapping[str, Conflict] = MappingProxyType(
     {
-        COLOR: Conflict("another colour", another_color, (COLOR,), (COLOR,)),
+        COLOR: Conflict("another colour", _another_color, (COLOR,), (COLOR,)),
         PATTERN: Conflict("another pattern", _another_pattern, (PATTERN,), (PATTERN,), _patterned),
-        PART: Conflict("another top", another_color, (COLOR,), (COLOR,), people=True),
+        PART: Conflict("another top", _another_color, (COLOR,), (COLOR,), people=True),
         TWO: Conflict(
             "another colour and pattern", _another_color_and_pattern, (COLOR, PATTERN), (COLOR, PATTERN), _patterned
         ),

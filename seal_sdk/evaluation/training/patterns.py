@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seal_sdk.evaluation.networks.patterns import WEIGHTS, PatternNamer
-from seal_sdk.evaluation.networks.unet import SIZE, to_input
+from seal_sdk.evaluation.networks.unet import to_input
+from seal_sdk.evaluation.questions.coats import shows_pattern
 from seal_sdk.evaluation.training.loop import BATCH, augment, fit, renderings, save
 from seal_sdk.pocket import world
 from seal_sdk.pocket.train.loop import norms_in_fp32
@@ -35,13 +36,17 @@ class Photos(NamedTuple):
 
 
 def photos(seeds: range) -> Photos:
-    """The photos of some seeds with their subjects' masks and patterns."""
-    images, masks = np.empty((len(seeds), SIZE, SIZE, 3), np.uint8), np.empty((len(seeds), SIZE, SIZE), bool)
-    patterns = np.empty(len(seeds), np.int64)
-    for index, (sample, rendering) in enumerate(renderings(seeds)):
-        images[index], masks[index] = rendering.image, rendering.mask
-        patterns[index] = world.PATTERNS.index(sample.identity.pattern)
-    return Photos(images, masks, patterns)
+    """The photos of some seeds with their subjects' masks and patterns, without those in which a pattern is not seen."""
+    shown = [
+        (rendering, sample.identity.pattern)
+        for sample, rendering in renderings(seeds)
+        if sample.identity.pattern == "plain" or shows_pattern(sample.identity, sample.pose)
+    ]
+    return Photos(
+        np.stack([rendering.image for rendering, _ in shown]),
+        np.stack([rendering.mask for rendering, _ in shown]),
+        np.array([world.PATTERNS.index(pattern) for _, pattern in shown]),
+    )
 
 
 def train(data: Photos, steps: int, *, batch: int = BATCH, seed: int = 0) -> PatternNamer:
@@ -91,7 +96,7 @@ def accuracy(model: PatternNamer, data: Photos, augmented: bool = False) -> floa
 
 
 @click.command()
-@click.option("--photos", "count", default=12000, show_default=True, help="Photos of the world to train on.")
+@click.option("--photos", "count", default=12000, show_default=True, help="Seeds of the photos to train on.")
 @click.option("--steps", default=5000, show_default=True)
 @click.option("--threads", default=0, help="CPU threads; 0: torch's choice.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=WEIGHTS)
