@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from .captions import caption, place, with_article
-from .identity import PATTERNS, Identity, color_name
+from .identity import Identity, color_name
 from .pose import Pose
 from .scene import Scene
 
@@ -60,7 +60,7 @@ _JOINED = (
     "{place}, {who}",
     "{who}, {place}",
     "{who}, {scene}",
-    "{who} standing {place}",
+    "{who}, standing {place}",
     "{who}",
 )
 
@@ -85,21 +85,17 @@ def rich_caption(identity: Identity, pose: Pose, scene: Scene, kind: str = "phot
     openings = _OPENINGS if joined.startswith("{who}") else _OPENINGS[:-1]  # "on snow, a cat" is the benchmark's
     who = f"{_one(rng, openings)} {_who(identity, rng)}".strip()
     told = joined.format(who=who, place=place(scene), scene=scene.name)
-    return ", ".join([told, *terms])
+    return ", ".join([told, *_denied(identity, rng), *terms])
 
 
 def _who(identity: Identity, rng: np.random.Generator) -> str:
     """The subject with some of its looks: none, in front ("a striped blue cat") or behind ("a cat with blue stripes")."""
-    noun = _one(rng, _SYNONYMS[identity.species])
-    garment = _one(rng, _TOPS)
-    person = identity.species == "person"
-    looks = _looks(identity, rng)
-    behind = _behind(identity, rng) if rng.random() < 0.35 else ""
-    thing = with_article([*looks, garment if person else noun])
-    who = thing if not person else f"a {noun} {_one(rng, ('in', 'wearing'))} {thing}"
-    if person and not looks and not behind:
+    noun, looks, marks = _one(rng, _SYNONYMS[identity.species]), _looks(identity, rng), _marks(identity, rng)
+    if identity.species != "person":
+        return with_article([*looks, noun]) + marks
+    if not looks and not marks:
         return f"a {noun}"
-    return who + behind
+    return f"a {noun} {_one(rng, ('in', 'wearing'))} {with_article([*looks, _one(rng, _TOPS)])}{marks}"
 
 
 def _looks(identity: Identity, rng: np.random.Generator) -> list[str]:
@@ -113,17 +109,20 @@ def _looks(identity: Identity, rng: np.random.Generator) -> list[str]:
     return words if rng.random() < 0.7 else words[::-1]
 
 
-def _behind(identity: Identity, rng: np.random.Generator) -> str:
-    """Words behind the noun: its marks and their colour, or marks that it lacks."""
+def _marks(identity: Identity, rng: np.random.Generator) -> str:
+    """Words behind the noun: the marks of its pattern, perhaps with their colour, or nothing."""
     marks = _MARKS.get(identity.pattern)
-    if marks and rng.random() < 0.6:
-        return f" with {color_name(identity.second)} {marks}" if rng.random() < 0.6 else f" with {marks}"
-    missing = _one(rng, [word for name, word in _MARKS.items() if name != identity.pattern])
-    return _one(rng, (f", no {missing}", f" without {missing}", f", not {_one(rng, _other_patterns(identity))}"))
+    if marks is None or rng.random() < 0.7:
+        return ""
+    return f" with {color_name(identity.second)} {marks}" if rng.random() < 0.6 else f" with {marks}"
 
 
-def _other_patterns(identity: Identity) -> list[str]:
-    return [each for each in PATTERNS if each not in (identity.pattern, "plain")]
+def _denied(identity: Identity, rng: np.random.Generator) -> list[str]:
+    """What the subject does not have, in words of its own, or nothing."""
+    if rng.random() < 0.85:
+        return []
+    pattern = _one(rng, [each for each in _MARKS if each != identity.pattern])
+    return [_one(rng, (f"no {_MARKS[pattern]}", f"without {_MARKS[pattern]}", f"not {pattern}"))]
 
 
 def _one(rng: np.random.Generator, choices: Sequence[Value]) -> Value:

@@ -60,7 +60,7 @@ def test_they_leave_open_and_deny_and_decorate_and_begin_with_the_place():
         for text in texts
         for name, there in (
             ("no colour", not set(words(text)) & {*world.COLORS, "gray"}),
-            ("denied", any(f" {word} " in text for word in ("no", "not", "without"))),
+            ("denied", any(f", {word} " in text for word in ("no", "not", "without"))),
             ("decorated", "bokeh" in text or "35mm" in text),
             ("place first", text.startswith(("on ", "in ", "at "))),
         )
