@@ -37,10 +37,10 @@ class Conflict:
 
     Attributes:
         title: What is asked for, as a heading.
-        wanted: Makes the identity of the ground truth of the plain question and the identity that the reference shows.
+        wanted: Takes the plain question and the identity that the reference shows; makes that of the ground truth.
         prompt: What the prompt names of the wanted identity: `COLOR`, `PATTERN`, both or neither.
         reference_prompt: What the reference's prompt names of the identity that the reference shows.
-        shown: Makes the identity that the reference shows of the plain question and its identity.
+        shown: Takes the plain question and its identity; makes the one that the reference shows.
         removed: Whether the negative prompt names the reference's pattern.
         people: Whether every subject is a person. Where the plain question has another, the seed gives one.
     """
