@@ -91,7 +91,7 @@ def accuracy(model: PatternNamer, data: Photos, augmented: bool = False) -> floa
         else:
             pictures, masks = to_input(data.images[part]), torch.from_numpy(data.masks[part]).float()
         with torch.inference_mode():
-            right.append(model(pictures, masks).argmax(-1).numpy() == data.patterns[part])
+            right.append(model.shares(pictures, masks).argmax(-1).numpy() == data.patterns[part])
     return float(np.concatenate(right).mean())
 
 

