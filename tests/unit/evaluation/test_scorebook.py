@@ -59,7 +59,7 @@ def test_scores_of_other_settings_or_measures_are_never_mixed(session, asked, tm
 def test_kinds_of_conflict_and_wordings_are_kept_apart(session, asked, tmp_path, monkeypatch):
     path, first = tmp_path / "scores.jsonl", asked[:1]
     questions = [*first, *(each for kind in ("color", "agree") for each in conflicting(first, kind))]
-    questions += reworded(questions, "long")
+    questions = [*questions, *reworded(questions, "paraphrased")]
     drawn = draw(session, questions, "prompt", ScoreBook(path, {}))
     assert len(path.read_text().splitlines()) == len(list((tmp_path / "scores.jsonl.pictures").iterdir())) == 6
     monkeypatch.setattr(session, "generate", None)  # drawing anything now would fail
