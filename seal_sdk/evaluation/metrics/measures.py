@@ -11,14 +11,16 @@ from seal_sdk.evaluation.metrics.joint_distance import KEYPOINT_DISTANCE, keypoi
 from seal_sdk.evaluation.metrics.leakage import LEAKAGE, leakage
 from seal_sdk.evaluation.metrics.metric import Metric
 from seal_sdk.evaluation.metrics.prompt_following import (
+    BOTH_FOLLOWED,
     BOTH_SUCCESS,
     COLOR_CHANGE,
+    COLOR_FOLLOWED,
     COLOR_REST,
     COLOR_SUCCESS,
     PATTERN_NAMED,
     PATTERN_SUCCESS,
     SCENE_SUCCESS,
-    both_success,
+    both_scores,
     color_scores,
     pattern_scores,
     scene_success,
@@ -35,9 +37,11 @@ MEASURES = (
     SCENE_SUCCESS,
     COLOR_CHANGE,
     COLOR_REST,
+    COLOR_FOLLOWED,
     COLOR_SUCCESS,
     PATTERN_NAMED,
     PATTERN_SUCCESS,
+    BOTH_FOLLOWED,
     BOTH_SUCCESS,
 )
 SUCCESS: Mapping[str, Metric] = MappingProxyType(
@@ -52,6 +56,16 @@ SUCCESS: Mapping[str, Metric] = MappingProxyType(
     }
 )
 """Kind of question -> the metric that says whether an image answers it."""
+FOLLOWED: Mapping[str, Metric] = MappingProxyType(
+    {
+        COLOR: COLOR_FOLLOWED,
+        PATTERN: PATTERN_NAMED,
+        PART: COLOR_FOLLOWED,
+        TWO: BOTH_FOLLOWED,
+        REMOVAL: PATTERN_NAMED,
+    }
+)
+"""Kind of conflict -> the metric that says whether an image shows what the prompt asks for, whatever else it changes."""
 
 
 def measure(image: np.ndarray, triple: Triple, seen: Seen, *, aligned: bool = True) -> dict[str, float]:
@@ -89,7 +103,7 @@ def measure(image: np.ndarray, triple: Triple, seen: Seen, *, aligned: bool = Tr
 
     def of_both() -> dict[str, float]:
         both = of_color() | of_pattern()
-        return both | {BOTH_SUCCESS.name: both_success(both)}
+        return both | both_scores(both)
 
     chosen: dict[Metric, Callable[[], dict[str, float]]] = {
         SCENE_SUCCESS: of_scene,

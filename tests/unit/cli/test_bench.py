@@ -73,6 +73,7 @@ def test_bench_quality_asks_for_several_conflicts_in_several_wordings(small, tmp
     lines = again.stdout.splitlines()
     assert len(scores.read_text().splitlines()) == 6 and "no pattern" in page.read_text()
     assert lines[-3].split()[:2] == ["wording", "method"] and lines[-2].split()[:2] == ["paraphrased", "structure"]
+    assert "another scene" in lines[-8] and "another scene" not in lines[-3]
 
 
 def test_bench_quality_asks_for_colours_where_no_kind_is_named(small):

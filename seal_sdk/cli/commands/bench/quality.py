@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seal_sdk.cli.commands.bench.options import FILE, run_options, run_settings, writable
 from seal_sdk.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from seal_sdk.evaluation.statistics import Summary
 
 WORDINGS = ("short", "plain-reference", "decorated", "paraphrased", "long")
 """`seal_sdk.evaluation.questions.wordings.WORDINGS`; named here so that the help loads no torch."""
@@ -65,8 +69,7 @@ def command(
     **options: Any,
 ) -> None:
     """Score methods: a table of means with 95 % intervals, or JSON; a report and a contact sheet where asked."""
-    from seal_sdk.evaluation import contact_sheet, measure_wordings, parse_methods, report, table
-    from seal_sdk.evaluation.reports.successes import TITLES, successes
+    from seal_sdk.evaluation import contact_sheet, measure_wordings, parse_methods, report
 
     chosen = parse_methods(methods)  # mistakes are reported before a model is loaded
     names = tuple(dict.fromkeys(wordings)) or WORDINGS[:1]
@@ -86,12 +89,25 @@ def command(
         summary = by_wording[names[0]]
         print_json({**summary, "wordings": by_wording} if wordings else summary)
         return
-    for name, each in by_wording.items():
-        if wordings:
+    _print(by_wording)
+
+
+def _print(by_wording: Mapping[str, Summary]) -> None:
+    """Print a table for each wording and kind of question, and how often each method does what was asked."""
+    from seal_sdk.evaluation import table
+    from seal_sdk.evaluation.metrics.measures import FOLLOWED
+    from seal_sdk.evaluation.reports.successes import TITLES, successes
+
+    asked: Collection[str] = next(iter(by_wording.values())).get("conflict_kinds", {})
+    for name, summary in by_wording.items():
+        if len(by_wording) > 1:
             click.echo(f"\nwording: {name}")
-        click.echo(table(each))
-        for kind, part in each.get("conflict_kinds", {}).items():
+        click.echo(table(summary))
+        for kind, part in summary.get("conflict_kinds", {}).items():
             click.echo(f"\nprompts that ask for {TITLES[kind]} ({kind})\n{table(part)}")
-    if asked or wordings:
-        click.echo("\nhow often each does what was asked")
+    if asked or len(by_wording) > 1:
+        click.echo("\nhow often each does what was asked, and nothing else")
         print_table(*successes(by_wording))
+    if set(asked) & set(FOLLOWED):
+        click.echo("\nhow often each shows what the prompt says")
+        print_table(*successes(by_wording, FOLLOWED))

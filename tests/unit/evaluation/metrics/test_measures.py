@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seal_sdk.evaluation.metrics.measures import MEASURES, SUCCESS, measure
+from seal_sdk.evaluation.metrics.measures import FOLLOWED, MEASURES, SUCCESS, measure
 from seal_sdk.evaluation.networks.seeing import Seen
 from seal_sdk.evaluation.questions.conflicts import CONFLICTS
 from seal_sdk.evaluation.questions.conflicts import conflicting as ask
@@ -66,7 +66,20 @@ def test_two_changes_are_a_success_only_together(asked):
     (triple,) = ask(asked[:1], "two")
     values = measure_true(triple.truth, triple, pattern=triple.shown.identity.pattern)
     assert values["color_success"] == 1 and values["pattern_named"] == values["both_success"] == 0
+    assert values["color_followed"] == 1 and values["both_followed"] == 0
 
 
 def test_every_success_is_a_measure():
     assert set(SUCCESS.values()) <= set(MEASURES) and set(SUCCESS) == {"plain", *CONFLICTS}
+
+
+@pytest.mark.parametrize("kind", FOLLOWED)
+def test_what_the_prompt_says_may_be_shown_without_a_success(asked, kind):
+    """All colours are off in a direction that nobody asked for."""
+    (triple,) = ask(asked[:1], kind)
+    before = world.render(triple.shown.identity, triple.pose, triple.scene)
+    change = (triple.truth.image.astype(float) - before.image)[triple.truth.mask].mean(0)
+    aside = np.cross(change, (1.0, 1.0, 1.0))
+    elsewhere = replace(triple.truth, image=triple.truth.image + 120 * aside / np.linalg.norm(aside))
+    values = measure_true(elsewhere, triple)
+    assert values[FOLLOWED[kind].name] == 1 and values[SUCCESS[kind].name] == 0

@@ -33,10 +33,12 @@ def fake(triple, method, value, success):
     """A score with the measures of its question."""
     only = {
         "plain": ("leakage", "scene_success"),
-        "color": ("color_change", "color_rest", "color_success"),
+        "color": ("color_change", "color_rest", "color_followed", "color_success"),
         "removal": ("pattern_named", "pattern_success"),
     }
-    others = {"both_success", *(name for names in only.values() for name in names)} - set(only[triple.question])
+    others = {"both_followed", "both_success", *(name for names in only.values() for name in names)} - set(
+        only[triple.question]
+    )
     values = {metric.name: value for metric in MEASURES if metric.name not in others}
     return Score(
         triple.seed, triple.kind, method, triple.truth.image, values | {SUCCESS[triple.question].name: success}
@@ -91,7 +93,7 @@ def test_the_report_shows_every_wording_and_kind_beside_structure_alone(measured
         ("", "seal", all_, none, none),
     ]
     text = report(measured, {})
-    assert text.count(f"<td>{all_}</td>") == 4 and text.count('class="group"') == 2
+    assert text.count(f"<td>{all_}</td>") == 4 and text.count('class="group"') == 4
     assert "Asked for: no pattern" in text and "Prompts that ask for another colour (color)" in text
 
 
