@@ -32,13 +32,13 @@ def grid(titles: Sequence[str], rows: Sequence[Sequence[Tile]], side: int, capti
     width = len(titles) * pitch - _GAP
     heads = [wrap(title, side // _LETTER) for title in titles]
     texts = [wrap(caption, width // _LETTER) for caption in captions or [""] * len(rows)]
-    top = _LINE * max(map(len, heads)) + _GAP
+    top = _LINE * max(map(len, heads)) + 2 * _GAP
     sheet = Image.new("RGB", (width, top + sum(len(lines) * _LINE + pitch for lines in texts)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
     for column, lines in enumerate(heads):
         draw.text((column * pitch + 2, 1), "\n".join(lines), "black", font, spacing=1)
     for tiles, lines in zip(rows, texts, strict=True):
-        draw.text((2, top), "\n".join(lines), "black", font, spacing=1)
+        draw.text((2, top - 2), "\n".join(lines), "#444", font, spacing=1)
         top += len(lines) * _LINE
         for column, tile in enumerate(tiles):
             left = column * pitch

@@ -78,6 +78,6 @@ _FOLLOWED = (
     "structure shows how well the model obeys the prompt by itself."
 )
 _SHEET = (
-    "Above each row: the reference's prompt → the prompt. On each picture: its subject error, its structure IoU, and whether it is a "
+    "Above each row: the reference's prompt -> the prompt. On each picture: its subject error, its structure IoU, and whether it is a "
     "success."
 )

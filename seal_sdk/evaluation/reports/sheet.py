@@ -38,4 +38,4 @@ def _note(score: Score, question: str) -> str:
 
 def _caption(triple: Triple) -> str:
     unwanted = f" (not: {triple.negative_prompt})" if triple.negative_prompt else ""
-    return f"{triple.reference_prompt} → {triple.prompt}{unwanted}"
+    return f"{triple.reference_prompt}  ->  {triple.prompt}{unwanted}"  # the sheet's font has no arrows
