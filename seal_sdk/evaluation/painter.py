@@ -27,6 +27,7 @@ class Drawing:
         structure_prompt: Prompt of the structure image, if it differs from the prompt.
         prompt: Prompt of the image.
         seed: Seed of the noise.
+        negative_prompt: What the image must not show, if anything.
         size: (height, width) in pixels; None for the model's default.
         reference_mask: (H, W) bool, the subject's mask in the reference, if known.
         structure_mask: (H, W) bool, the subject's mask in the structure image, if known.
@@ -40,6 +41,7 @@ class Drawing:
     structure_prompt: str | None
     prompt: str
     seed: int
+    negative_prompt: str | None = None
     size: tuple[int, int] | None = None
     reference_mask: np.ndarray | None = None
     structure_mask: np.ndarray | None = None
@@ -48,7 +50,8 @@ class Drawing:
     @property
     def shared(self) -> tuple[Any, ...]:
         """Two drawings that agree in this have the same identity, and the same images without a structure image."""
-        return self.name, id(self.reference), self.reference_prompt, self.prompt, self.seed, self.size, self.masks_given
+        prompts = self.reference_prompt, self.prompt, self.negative_prompt
+        return self.name, id(self.reference), prompts, self.seed, self.size, self.masks_given
 
 
 Draw = Callable[[Question], np.ndarray]
@@ -103,6 +106,7 @@ class Painter:
             identity=identity,
             structure_prompt=drawing.structure_prompt if method.uses_structure else None,
             structure_mask=mask,
+            negative_prompt=drawing.negative_prompt,
             seed=drawing.seed,
             height=height,
             width=width,
@@ -130,6 +134,7 @@ class Painter:
             guidance_scale=defaults.guidance_scale if guidance is None else float(guidance),
             alignment=method.alignment,
             control=method.structure,
+            negative_prompt=drawing.negative_prompt,
         )
         if method.baseline in self._more:
             return self._more[method.baseline](question)

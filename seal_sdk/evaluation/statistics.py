@@ -35,7 +35,8 @@ class Summary(TypedDict):
         seeds: Number of seeds.
         told: Method name -> number of images for which the session had to be given the subject's mask.
         kinds: The same for each structure kind, if there are several.
-        conflicts: The same for prompts that name another colour (`tasks.quality.Results.summary`).
+        conflict_kinds: The same for each kind of conflict (`tasks.quality.Results.summary`).
+        conflicts: That of the first kind.
     """
 
     methods: dict[str, Intervals]
@@ -44,6 +45,7 @@ class Summary(TypedDict):
     seeds: int
     told: dict[str, int]
     kinds: NotRequired[dict[str, Summary]]
+    conflict_kinds: NotRequired[dict[str, Summary]]
     conflicts: NotRequired[Summary]
 
 

@@ -115,6 +115,7 @@ class IpAdapter:
         with self._adapted():
             drawn = self._pipeline(
                 question.prompt,
+                negative_prompt=question.negative_prompt,
                 image=aligned.image,
                 ip_adapter_image=question.identity.image,
                 height=height,

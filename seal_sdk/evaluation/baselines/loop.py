@@ -56,6 +56,7 @@ class Question:
     guidance_scale: float
     alignment: Alignment = Alignment()
     control: Structure = Structure()
+    negative_prompt: str | None = None
 
     @property
     def structure_input(self) -> StructureInput:
@@ -210,7 +211,8 @@ class _Loop:
         encode, asked = self.backbone.encode_prompt, self.question
         rows: dict[str, Conditioning] = {}
         if asked.guidance_scale > 1:
-            rows[UNCOND], rows[GENERATION] = self.backbone.encode_prompt_pair(asked.prompt, None, asked.size)
+            pair = self.backbone.encode_prompt_pair(asked.prompt, asked.negative_prompt, asked.size)
+            rows[UNCOND], rows[GENERATION] = pair
         else:
             rows[GENERATION] = encode(asked.prompt, asked.size)
         readers = [read for row, read in self.baseline.readers.items() if row in rows]

@@ -13,7 +13,8 @@ from seal_sdk.pocket import world
 
 KINDS = tuple(kind for kind in world.KINDS if kind != "photo")
 SHORT = "short"  # the wording of these questions; others are in `wordings`
-PLAIN, COLOR = "plain", "color"  # kinds of questions; "color" prompts name another coat colour (`conflicts`)
+PLAIN = "plain"  # the kind of these questions; `conflicts` makes the others
+COLOR, PATTERN, PART, TWO, AGREE, REMOVAL = "color", "pattern", "part", "two", "agree", "removal"
 _ATTEMPTS = 200
 
 
@@ -21,27 +22,30 @@ _ATTEMPTS = 200
 class Triple:
     """One question and its ground truth. All renderings have the same size.
 
-    The prompts name species and scene; colours and pattern are left to the reference.
+    Plain prompts name species and scene; colours and pattern are left to the reference.
 
     Attributes:
         seed: Seed of the question and of the noise.
         kind: Kind of the structure image, one of `KINDS`.
-        identity: The subject.
+        shown: What the reference shows: the subject with its looks there, its pose and its scene.
+        identity: The subject with the looks of the ground truth.
         scene: The prompted scene.
         pose: The subject's pose in the ground truth, where AnchorAlign moves it.
         structure_pose: The same pose where the structure image has it.
-        reference: A photo of the identity in another pose on another scene.
+        reference: A photo of ``shown``, which is in another pose on another scene.
         reference_prompt: Prompt of the reference.
         structure: The structure image.
         structure_prompt: Prompt of the structure image.
         truth: The photo that a perfect method would generate.
         prompt: Prompt of the image.
-        question: `PLAIN` or `COLOR`.
+        negative_prompt: What the image must not show, if anything.
+        question: `PLAIN`, or one of `conflicts.CONFLICTS`.
         wording: How the prompts are worded, one of `wordings.WORDINGS`.
     """
 
     seed: int
     kind: str
+    shown: world.Sample
     identity: world.Identity
     scene: world.Scene
     pose: world.Pose
@@ -52,6 +56,7 @@ class Triple:
     structure_prompt: str
     truth: world.Rendering
     prompt: str
+    negative_prompt: str | None = None
     question: str = PLAIN
     wording: str = SHORT
 
@@ -59,6 +64,12 @@ class Triple:
     def task(self) -> str:
         """What is asked and how it is worded, as one name."""
         return self.question if self.wording == SHORT else f"{self.question}-{self.wording}"
+
+    def truth_where(self, aligned: bool) -> world.Rendering:
+        """The ground truth where AnchorAlign moves the subject, or else where the structure image has it."""
+        if aligned:
+            return self.truth
+        return world.render(self.identity, self.structure_pose, self.scene, size=len(self.truth.mask))
 
 
 def triples(
@@ -82,16 +93,16 @@ def triples(
             f"kind {unknown[0] if unknown else ''!r} is no structure kind; choose from {', '.join(KINDS)}"
         )
     for seed in seeds:
-        yield from _of_seed(seed, kinds, size)
+        yield from triples_about(world.sample(seed), seed, kinds, size)
 
 
 def triple(seed: int, kind: str, draw: int = 1, size: int = 128) -> Triple:
     """One triple of a seed. Other values of ``draw`` give other poses and scenes of the same identity and reference."""
-    return next(_of_seed(seed, (kind,), size, draw))
+    return next(triples_about(world.sample(seed), seed, (kind,), size, draw))
 
 
-def _of_seed(seed: int, kinds: Sequence[str], size: int, draw: int = 1) -> Iterator[Triple]:
-    first = world.sample(seed)
+def triples_about(first: world.Sample, seed: int, kinds: Sequence[str], size: int, draw: int = 1) -> Iterator[Triple]:
+    """The triples of a seed whose reference shows ``first``. The other arguments are those of `triple`."""
     rng = np.random.default_rng((seed, draw))  # another stream than the one that drew the sample
     scene = world.sample_scene(rng, str(rng.choice([name for name in world.SCENES if name != first.scene.name])))
     reference = world.render(first.identity, first.pose, first.scene, size=size)
@@ -101,6 +112,7 @@ def _of_seed(seed: int, kinds: Sequence[str], size: int, draw: int = 1) -> Itera
         yield Triple(
             seed=seed,
             kind=kind,
+            shown=first,
             identity=first.identity,
             scene=scene,
             pose=aligned_pose,

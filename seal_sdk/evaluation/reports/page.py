@@ -12,7 +12,8 @@ from PIL import Image
 _CSS = """
 body { font-family: sans-serif; margin: 2em; color: #222; max-width: 1400px }
 table { border-collapse: collapse; margin: 1em 0 } th, td { padding: .3em .8em; text-align: right; border-bottom: 1px solid #ddd }
-th:first-child, td:first-child { text-align: left; font-family: monospace } svg { margin: 0 1em 1em 0 } img { max-width: 100% }
+th.name, td.name, td.text { text-align: left } td.text { white-space: normal } td.name { font-family: monospace } td { white-space: nowrap }
+tr.group td { border-top: 2px solid #bbb } .wide { overflow-x: auto } svg { margin: 0 1em 1em 0 } img { max-width: 100% }
 """
 
 
@@ -34,18 +35,36 @@ def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table. The cells are escaped."""
+def table(head: Sequence[str], lines: Sequence[Sequence[str]], names: int = 1) -> str:
+    """A table. The cells are escaped.
+
+    names: How many columns on the left hold names instead of figures. If there are several, a filled first cell begins
+    a new group of lines.
+    """
 
     def row(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+        kinds = [' class="name"' if column < names else "" for column in range(len(cells))]
+        begins = ' class="group"' if tag == "td" and names > 1 and cells[0] else ""
+        filled = (f"<{tag}{kind}>{_unbroken(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
+        return f"<tr{begins}>" + "".join(filled) + "</tr>"
 
-    return "<table>" + row(head, "th") + "".join(row(line, "td") for line in lines) + "</table>"
+    body = "".join(row(line, "td") for line in lines)
+    return f'<div class="wide"><table>{row(head, "th")}{body}</table></div>'
+
+
+def _unbroken(text: str) -> str:
+    """An escaped text whose arrow stays on the line of its last word."""
+    return escape(text).replace(" ↓", "&nbsp;↓").replace(" ↑", "&nbsp;↑")
 
 
 def facts(values: Mapping[str, object]) -> str:
-    """A table of names and values, one per line."""
-    return table(("", ""), [(name, str(value)) for name, value in values.items()])
+    """A table of names and values, one per line, without those that are None."""
+    given = [(name, value) for name, value in values.items() if value is not None]
+    rows = (
+        f'<tr><td class="name">{escape(name)}</td><td class="text">{escape(str(value))}</td></tr>'
+        for name, value in given
+    )
+    return f"<table>{''.join(rows)}</table>"
 
 
 def legend(names: Sequence[str]) -> str:

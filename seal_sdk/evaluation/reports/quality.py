@@ -4,34 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from seal_sdk.evaluation.metrics.measures import FOLLOWED
 from seal_sdk.evaluation.metrics.metric import Metric
 from seal_sdk.evaluation.reports import page
 from seal_sdk.evaluation.reports.charts import Point, bars
 from seal_sdk.evaluation.reports.sheet import contact_sheet
+from seal_sdk.evaluation.reports.successes import TITLES, successes
 from seal_sdk.evaluation.reports.table import cell, columns, heading, rows, told_counts
 from seal_sdk.evaluation.statistics import Summary
 from seal_sdk.evaluation.tasks.quality import Results
 
 
-def report(results: Results, settings: Mapping[str, object], *, sheet_rows: int = 12) -> str:
-    """A self-contained HTML page.
+def report(measured: Mapping[str, Results], settings: Mapping[str, object], *, sheet_rows: int = 12) -> str:
+    """A self-contained HTML page: how often each wording succeeds, then everything of the first one.
 
     Args:
-        results: What `measure_quality` returned.
+        measured: Wording -> its results, as `measure_wordings` returned them.
         settings: Names and values that reproduce the images.
         sheet_rows: Questions on each contact sheet.
     """
-    summary = results.summary()
-    parts = [page.facts(settings), page.paragraph(_HOW), *_section(summary, f"All, {summary['seeds']} seeds")]
+    summaries = {wording: results.summary() for wording, results in measured.items()}
+    first, summary = next(iter(measured.items()))[1], next(iter(summaries.values()))
+    parts = [page.facts(settings), page.paragraph(_HOW)]
+    parts += [page.heading("How often each does what was asked, and nothing else"), page.paragraph(_SUCCESS)]
+    parts.append(page.table(*successes(summaries), names=2))
+    if set(first.conflicts) & set(FOLLOWED):
+        parts += [page.heading("How often each shows what the prompt says"), page.paragraph(_FOLLOWED)]
+        parts.append(page.table(*successes(summaries, FOLLOWED), names=2))
+    if len(summaries) > 1:
+        parts.append(page.paragraph(f"What follows is of the first wording, {next(iter(summaries))}."))
+    parts += _section(summary, f"All, {summary['seeds']} seeds")
     for kind, part in summary.get("kinds", {}).items():
         parts += _section(part, f"Structure: {kind}", plots=False)
-    if "conflicts" in summary:
-        parts += _section(summary["conflicts"], "Prompts that name another colour than the reference's")
+    for kind, part in summary.get("conflict_kinds", {}).items():
+        parts += _section(part, f"Prompts that ask for {TITLES[kind]} ({kind})")
     parts += [page.heading("Pictures"), page.paragraph(_SHEET)]
-    parts.append(page.picture(contact_sheet(results.triples[:sheet_rows], results.scores), "contact sheet"))
-    if results.conflicts:
-        sheet = contact_sheet(results.conflicts[:sheet_rows], results.conflict_scores)
-        parts += [page.heading("Pictures: another colour asked for"), page.picture(sheet, "contact sheet of conflicts")]
+    for kind, each in first.kinds().items():
+        sheet = contact_sheet(each.triples[:sheet_rows], each.scores)
+        parts += [page.heading(f"Asked for: {TITLES[kind]}"), page.picture(sheet, f"contact sheet: {kind}")]
     return page.page("SeAl: exact benchmark", parts)
 
 
@@ -62,4 +72,12 @@ _HOW = (
     "255, distances of joints in pixels of a picture of 128 a side. Intervals hold 95 % of a bootstrap over seeds; methods share seeds, "
     "noise, steps, guidance and the aligned structure image."
 )
-_SHEET = "Below each picture: its subject error and its structure IoU."
+_SUCCESS = "Shares of the pictures, with 95 % intervals. structure never sees the reference, so it can hardly keep what should stay."
+_FOLLOWED = (
+    "The same without what should stay: whether the colour is changed at least half-way, and the pattern is the one asked for. Here "
+    "structure shows how well the model obeys the prompt by itself."
+)
+_SHEET = (
+    "Above each row: the reference's prompt -> the prompt. On each picture: its subject error, its structure IoU, and whether it is a "
+    "success."
+)

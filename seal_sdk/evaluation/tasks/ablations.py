@@ -162,8 +162,8 @@ def summarize_ablations(results: Results, base: str, names: Sequence[str]) -> di
         base: The method whose settings were changed.
         names: Some of `ABLATIONS`.
     """
-    by_question = {PLAIN: results.scores, COLOR: results.conflict_scores}
-    return {name: _summarize(ABLATIONS[name], by_question[ABLATIONS[name].question], base) for name in names}
+    by_question = results.kinds()
+    return {name: _summarize(ABLATIONS[name], by_question[ABLATIONS[name].question].scores, base) for name in names}
 
 
 def _summarize(ablation: Ablation, scores: Sequence[Score], base: str) -> AblationSummary:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.networks.joints import WEIGHTS as JOINTS
+from seal_sdk.evaluation.networks.patterns import WEIGHTS as PATTERNS
 from seal_sdk.evaluation.networks.segmenter import WEIGHTS as SEGMENTER
-from seal_sdk.evaluation.questions.conflicts import recoloured
-from seal_sdk.evaluation.questions.triples import KINDS, SHORT, Triple, triples
+from seal_sdk.evaluation.questions.conflicts import conflicting
+from seal_sdk.evaluation.questions.triples import COLOR, KINDS, PLAIN, SHORT, Triple, triples
 from seal_sdk.evaluation.questions.wordings import reworded
 from seal_sdk.evaluation.score import Score
 from seal_sdk.evaluation.scorebook import ScoreBook
@@ -45,19 +46,35 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Results:
-    """Questions and scores: the plain ones, and those whose prompt names another colour, if requested."""
+class Answers:
+    """Questions of one kind, and the scores of what was drawn for them."""
 
     triples: list[Triple]
     scores: list[Score]
-    conflicts: list[Triple]
-    conflict_scores: list[Score]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The plain questions, and those of each kind of conflict that was asked for, with their scores.
+
+    Attributes:
+        plain: The plain questions.
+        conflicts: Kind of conflict -> its questions, in the order in which they were asked for.
+    """
+
+    plain: Answers
+    conflicts: Mapping[str, Answers] = field(default_factory=dict)
+
+    def kinds(self) -> dict[str, Answers]:
+        """All of them by the kind of question, the plain ones first."""
+        return {PLAIN: self.plain, **self.conflicts}
 
     def summary(self) -> Summary:
-        """`summarize` of the plain questions; key "conflicts" holds that of the others."""
-        summary = summarize(self.scores)
-        if self.conflict_scores:
-            summary["conflicts"] = summarize(self.conflict_scores)
+        """`summarize` of the plain questions. "conflict_kinds" holds that of each conflict, "conflicts" that of the first."""
+        summary = summarize(self.plain.scores)
+        if self.conflicts:
+            summary["conflict_kinds"] = {kind: summarize(each.scores) for kind, each in self.conflicts.items()}
+            summary["conflicts"] = next(iter(summary["conflict_kinds"].values()))
         return summary
 
 
@@ -67,12 +84,20 @@ def measure_quality(
     *,
     kinds: Sequence[str] = KINDS[:3],
     conflict_methods: Sequence[Method] = (),
+    conflicts: Sequence[str] = (COLOR,),
     setup: Setup = Setup(),
     scores: Path | None = None,
 ) -> Results:
     """`measure_wordings` with the plain prompts alone."""
     measured = measure_wordings(
-        seeds, methods, (SHORT,), kinds=kinds, conflict_methods=conflict_methods, setup=setup, scores=scores
+        seeds,
+        methods,
+        (SHORT,),
+        kinds=kinds,
+        conflict_methods=conflict_methods,
+        conflicts=conflicts,
+        setup=setup,
+        scores=scores,
     )
     return measured[SHORT]
 
@@ -84,6 +109,7 @@ def measure_wordings(
     *,
     kinds: Sequence[str] = KINDS[:3],
     conflict_methods: Sequence[Method] = (),
+    conflicts: Sequence[str] = (COLOR,),
     setup: Setup = Setup(),
     scores: Path | None = None,
 ) -> dict[str, Results]:
@@ -94,41 +120,46 @@ def measure_wordings(
         methods: What is compared.
         wordings: Some of `wordings.WORDINGS`; the results are by their names.
         kinds: Kinds of structure images.
-        conflict_methods: Methods that also answer the questions with another prompted colour (`conflicts.recoloured`).
+        conflict_methods: Methods that also answer the questions with a conflict.
+        conflicts: Their kinds of conflict, some of `conflicts.CONFLICTS`.
         setup: Settings that all methods share.
         scores: A file that keeps each score as it is computed. What it already holds is not computed again.
 
     Raises:
-        ConfigError: If a kind is unknown or the file belongs to another setup.
+        ConfigError: If a kind is unknown, or the file belongs to another setup.
     """
     plain = list(triples(seeds, tuple(kinds)))
-    recolored = list(recoloured(plain)) if conflict_methods else []
-    total = (len(plain) * len(methods) + len(recolored) * len(conflict_methods)) * len(wordings)
+    asked = {kind: list(conflicting(plain, kind)) for kind in conflicts} if conflict_methods else {}
+    total = len(plain) * (len(methods) + len(asked) * len(conflict_methods)) * len(wordings)
     with _session(setup) as session, tqdm(total=total, unit="picture", disable=None) as bar:
         book = ScoreBook(scores, _facts(setup, session)) if scores else None
         sampling = {"num_inference_steps": setup.steps, "guidance_scale": setup.guidance}
 
-        def answers(questions: list[Triple], chosen: Sequence[Method]) -> list[Score]:
-            return run(
+        def answers(questions: list[Triple], wording: str, chosen: Sequence[Method]) -> Answers:
+            worded = list(reworded(questions, wording))
+            drawn = run(
                 session,
-                questions,
+                worded,
                 chosen,
                 boxes=setup.boxes,
                 sampling=sampling,
                 book=book,
                 on_score=lambda triple, score: bar.update(),
             )
+            return Answers(worded, drawn)
 
         def results(wording: str) -> Results:
-            asked, conflicts = list(reworded(plain, wording)), list(reworded(recolored, wording))
-            return Results(asked, answers(asked, methods), conflicts, answers(conflicts, conflict_methods))
+            return Results(
+                answers(plain, wording, methods),
+                {kind: answers(each, wording, conflict_methods) for kind, each in asked.items()},
+            )
 
         return {wording: results(wording) for wording in wordings}
 
 
 def _facts(setup: Setup, session: IdentitySession) -> dict[str, Any]:
     """Everything that a score depends on besides question and method, by content: settings, weights, networks."""
-    networks = {path.stem: file_digest(path) for path in (SEGMENTER, JOINTS)}
+    networks = {path.stem: file_digest(path) for path in (SEGMENTER, JOINTS, PATTERNS)}
     return asdict(setup) | {"weights": session.backbone.fingerprint(), "networks": networks}
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.metrics.measures import measure
-from seal_sdk.evaluation.networks.joints import JointFinder, find_joints, load_joint_finder
-from seal_sdk.evaluation.networks.segmenter import Segmenter, load_segmenter, subject_mask
+from seal_sdk.evaluation.networks.seeing import Networks
 from seal_sdk.evaluation.painter import Drawing, Painter
 from seal_sdk.evaluation.questions.triples import Triple
 from seal_sdk.evaluation.score import Score
@@ -50,7 +49,7 @@ def run(
     """
     if boxes not in BOXES:
         raise ConfigError(f"boxes={boxes!r}: expected one of {', '.join(BOXES)}.")
-    networks = load_segmenter(), load_joint_finder()
+    networks = Networks.load()
     masks_given = boxes == "true"
     painter = Painter(session, sampling or {})
     results = []
@@ -58,7 +57,7 @@ def run(
         for method in methods:
             score = book.find(triple, method) if book else None
             if score is None:
-                score = _score(triple, method, *networks, *_draw(painter, triple, method, masks_given))
+                score = _score(triple, method, networks, *_draw(painter, triple, method, masks_given))
                 if book:
                     book.add(triple, method, score)
             results.append(score)
@@ -66,11 +65,10 @@ def run(
     return results
 
 
-def _score(
-    triple: Triple, method: Method, segmenter: Segmenter, finder: JointFinder, image: np.ndarray, told: bool
-) -> Score:
-    mask, joints = subject_mask(segmenter, image), find_joints(finder, image, triple.identity.species)
-    values = measure(image, triple, mask, joints.points, aligned=method.alignment.enabled)
+def _score(triple: Triple, method: Method, networks: Networks, image: np.ndarray, told: bool) -> Score:
+    aligned = method.alignment.enabled
+    seen = networks.see(image, triple.identity.species, triple.truth_where(aligned).mask)
+    values = measure(image, triple, seen, aligned=aligned)
     return Score(triple.seed, triple.kind, method.name, image, values, told)
 
 
@@ -87,6 +85,7 @@ def _drawing(triple: Triple, masks_given: bool) -> Drawing:
         structure=triple.structure.image,
         structure_prompt=triple.structure_prompt,
         prompt=triple.prompt,
+        negative_prompt=triple.negative_prompt,
         seed=triple.seed,
         size=(height, width),
         reference_mask=triple.reference.mask,

@@ -1,4 +1,4 @@
-"""Training of the measuring networks: ``python -m seal_sdk.evaluation.training.joints`` and ``.segmenter``.
+"""Training of the measuring networks: ``python -m seal_sdk.evaluation.training.joints``, ``.patterns`` and ``.segmenter``.
 
-Both train on renderings of the embedded model's world, with augmentations that imitate the flaws of generated images.
+All train on renderings of the embedded model's world, with augmentations that imitate the flaws of generated images.
 """

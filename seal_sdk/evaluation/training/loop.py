@@ -1,4 +1,4 @@
-"""What both trainings share: photos of the world, augmentations, the training loop, and saving."""
+"""What the trainings share: photos of the world, augmentations, the training loop, and saving."""
 
 from __future__ import annotations
 

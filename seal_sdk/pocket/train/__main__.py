@@ -4,6 +4,9 @@ From nothing, the stages are ``render|tokenizer|vae|sam|latents|unet|export``, i
 they are ``render|shipped|latents|unet|export``; ``widen`` after ``shipped`` lets the UNet start half as wide again, once
 `models.build_unet` has the new widths.
 
+``render --rich-captions`` adds captions in the words that people use (`world.rich_caption`). Their words become tokens by ``tokenizer``,
+or, where the shipped UNet is trained further, by ``vocabulary`` after ``shipped``.
+
 Every training continues from its checkpoint. On two CPU cores, render takes 2 minutes, vae 20, sam 20, latents 5, unet 90 or
 more. The UNet trains a third faster as ``torchrun --nproc-per-node 2 -m seal_sdk.pocket.train unet --threads 1 ...``, if no other
 programs are busy. If there is a GPU, the same commands use it; give more steps and larger batches then.
@@ -28,6 +31,7 @@ from seal_sdk.pocket.train.shipped import start_from_shipped
 from seal_sdk.pocket.train.tokenizer import build_tokenizer
 from seal_sdk.pocket.train.unet import train_unet
 from seal_sdk.pocket.train.vae import train_vae, write_latents
+from seal_sdk.pocket.train.vocabulary import grow_vocabulary
 from seal_sdk.pocket.train.widen import widen_start
 
 Value = TypeVar("Value")
@@ -41,6 +45,7 @@ class Options(TypedDict):
     batch: int | None
     learning_rate: float | None
     images: int
+    rich_captions: bool
     processes: int
     threads: int | None
     assets: Path
@@ -73,8 +78,11 @@ VAE = TrainingConfig(learning_rate=2e-3, batch=10, minutes=20, flat=0.4, weight_
 SAM = TrainingConfig(learning_rate=1e-3, batch=12, minutes=20, flat=0.4)
 UNET = TrainingConfig(learning_rate=1.2e-3, batch=16, minutes=90, flat=0.5)
 STAGES: dict[str, Callable[[Run], object]] = {
-    "render": lambda run: render_set(run.folder, run.options["images"], run.options["processes"]),
+    "render": lambda run: render_set(
+        run.folder, run.options["images"], run.options["processes"], run.options["rich_captions"]
+    ),
     "shipped": lambda run: start_from_shipped(run.folder),
+    "vocabulary": lambda run: grow_vocabulary(run.folder),
     "widen": lambda run: widen_start(run.folder),
     "tokenizer": lambda run: build_tokenizer(run.folder),
     "vae": lambda run: train_vae(run.folder, run.configure(VAE), run.device),
@@ -95,6 +103,7 @@ STAGES: dict[str, Callable[[Run], object]] = {
 @click.option("--batch", type=click.IntRange(1))
 @click.option("--learning-rate", type=float)
 @click.option("--images", type=int, default=28_000, show_default=True, help="Size of the rendered set.")
+@click.option("--rich-captions", is_flag=True, help="Render also captions in many more words.")
 @click.option("--processes", type=int, default=2, show_default=True, help="For rendering.")
 @click.option("--threads", type=int, help="CPU threads of torch.")
 @click.option("--assets", type=click.Path(path_type=Path), default=ASSETS, help="Where export writes.")

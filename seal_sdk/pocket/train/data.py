@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from seal_sdk.pocket import IMAGE_SIZE, world
 
-CAPTIONS = 4  # per image
+CAPTIONS = 4  # per image; as many richer ones again where they are asked for
 TOKENS = 16  # side of the body maps: the tokens of the UNet's finest self-attention
 BODY_CLASSES = 1 + len(world.SPECIES) * (len(world.PARTS) - 1)  # the background, and the parts of each species
 HELD_OUT_IMAGES = 500  # the last images of the set are never trained on
@@ -27,7 +28,7 @@ class TrainingImage:
         image: (S, S, 3) uint8.
         mask: (S * S / 8,) uint8, the subject's mask, packed by `numpy.packbits`.
         kind: Index into ``world.KINDS``.
-        captions: `CAPTIONS` texts.
+        captions: `CAPTIONS` texts, or twice as many with the richer ones.
         classes: (T, T) uint8 below `BODY_CLASSES`: which part of which species is at each token's centre.
         places: (T, T, 2) float16: the point of the body at rest at each token's centre; NaN outside the subject.
     """
@@ -40,13 +41,18 @@ class TrainingImage:
     places: np.ndarray
 
 
-def render_image(seed: int) -> TrainingImage:
-    """Render the training image of a seed. The kind and the wording of the captions follow from the seed, too."""
+def render_image(seed: int, rich: bool = False) -> TrainingImage:
+    """Render the training image of a seed. The kind and the wording of the captions follow from the seed, too.
+
+    rich: Whether captions of `world.rich_caption` follow the others, which stay the same.
+    """
     sample, rng = world.sample(seed), np.random.default_rng([7, seed])
     index = int(rng.choice(len(world.KINDS), p=KIND_SHARES))
     kind = world.KINDS[index]
     drawn = world.render(sample.identity, sample.pose, sample.scene, kind=kind)
     captions = [world.caption(sample.identity, sample.pose, sample.scene, kind, rng=rng) for _ in range(CAPTIONS)]
+    if rich:
+        captions += rich_captions(seed, sample, kind)
     step = IMAGE_SIZE // TOKENS
     middle = slice(step // 2, None, step)
     parts, places = drawn.parts[middle, middle], drawn.coordinates[middle, middle].astype(np.float16)
@@ -55,13 +61,20 @@ def render_image(seed: int) -> TrainingImage:
     return TrainingImage(drawn.image, np.packbits(drawn.mask), index, captions, classes, places)
 
 
-def render_set(folder: Path, count: int, processes: int) -> None:
+def rich_captions(seed: int, sample: world.Sample, kind: str) -> list[str]:
+    """`CAPTIONS` richer captions of a seed's image, from a stream of their own."""
+    rng = np.random.default_rng([8, seed])
+    return [world.rich_caption(sample.identity, sample.pose, sample.scene, kind, rng=rng) for _ in range(CAPTIONS)]
+
+
+def render_set(folder: Path, count: int, processes: int, rich: bool = False) -> None:
     """Render a training set.
 
     Args:
         folder: Where the arrays and ``captions.json`` are written.
         count: Number of images, of the seeds from 0 on; more than `HELD_OUT_IMAGES`.
         processes: Number of processes that render.
+        rich: As of `render_image`.
 
     Raises:
         ValueError: If there are too few images, or more than there are training seeds.
@@ -76,7 +89,7 @@ def render_set(folder: Path, count: int, processes: int) -> None:
     classes, places = np.zeros((count, TOKENS, TOKENS), np.uint8), np.zeros((count, TOKENS, TOKENS, 2), np.float16)
     with Pool(processes) as pool:
         for number, drawn in enumerate(
-            tqdm(pool.imap(render_image, range(count), chunksize=64), total=count, desc="render")
+            tqdm(pool.imap(partial(render_image, rich=rich), range(count), chunksize=64), total=count, desc="render")
         ):
             images[number], masks[number], kinds[number] = drawn.image, drawn.mask, drawn.kind
             classes[number], places[number] = drawn.classes, drawn.places

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from transformers import CLIPTokenizer
 BOS, EOS, END = "<|startoftext|>", "<|endoftext|>", "</w>"
 CLIP_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 LENGTH = 77  # tokens per text
+VERSION = "#version: 0.2"  # first line of a file of merges
 
 
 def learn_merges(captions: list[list[str]], size: int = 1000) -> list[tuple[str, str]]:
@@ -38,13 +40,26 @@ def build_tokenizer(folder: Path) -> CLIPTokenizer:
     merges = learn_merges(captions)
     letters = _alphabet()
     words = [*dict.fromkeys([*letters, *(letter + END for letter in letters), *(a + b for a, b in merges)]), BOS, EOS]
-    target = folder / "tokenizer"
-    target.mkdir(exist_ok=True)
-    (target / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
-    (target / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
-    tokenizer = load_tokenizer(target)
+    tokenizer = save_tokenizer(folder / "tokenizer", words, merges)
     write_ids(folder, tokenizer)
     return tokenizer
+
+
+def save_tokenizer(target: Path, words: Sequence[str], merges: Sequence[tuple[str, str]]) -> CLIPTokenizer:
+    """Write a tokenizer of these tokens, in the order of their ids, and these merges, and load it."""
+    target.mkdir(exist_ok=True)
+    (target / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
+    (target / "merges.txt").write_text(f"{VERSION}\n" + "".join(f"{a} {b}\n" for a, b in merges))
+    (target / "tokenizer.json").unlink(missing_ok=True)  # it would hold the tokens of before, and be read instead
+    return load_tokenizer(target)
+
+
+def read_tokenizer(target: Path) -> tuple[list[str], list[tuple[str, str]]]:
+    """The tokens, in the order of their ids, and the merges of a tokenizer's folder."""
+    ids: dict[str, int] = json.loads((target / "vocab.json").read_text())
+    lines = (target / "merges.txt").read_text().splitlines()
+    merges = [(first, second) for first, second in (line.split(" ") for line in lines if line and line != VERSION)]
+    return sorted(ids, key=ids.__getitem__), merges
 
 
 def load_tokenizer(folder: Path) -> CLIPTokenizer:
@@ -54,7 +69,7 @@ def load_tokenizer(folder: Path) -> CLIPTokenizer:
 
 
 def write_ids(folder: Path, tokenizer: CLIPTokenizer) -> None:
-    """Tokenize all captions of a training set, and write them as ``ids.npy``, (N, 4, 77) uint16."""
+    """Tokenize all captions of a training set, and write them as ``ids.npy``, (N, captions, 77) uint16."""
     captions = json.loads((folder / "captions.json").read_text())
     flat = [caption for texts in captions for caption in texts]
     ids = tokenizer(flat, padding="max_length", max_length=LENGTH, truncation=True).input_ids

@@ -6,11 +6,12 @@ The embedded model is trained on its images, and generated images are measured a
 from __future__ import annotations
 
 from .body import PARTS
-from .captions import caption, place, vocabulary, words
+from .captions import caption, place, subject, vocabulary, words
 from .identity import COLORS, PATTERNS, SPECIES, Identity, color_name, sample_identity
 from .kinds import KINDS
 from .pose import Pose, sample_pose
 from .render import HELD_OUT, TRAIN, VALIDATION, Rendering, Sample, render, sample
+from .rich_captions import rich_caption
 from .scene import SCENES, Scene, sample_scene
 
 __all__ = [
@@ -32,10 +33,12 @@ __all__ = [
     "color_name",
     "place",
     "render",
+    "rich_caption",
     "sample",
     "sample_identity",
     "sample_pose",
     "sample_scene",
+    "subject",
     "vocabulary",
     "words",
 ]

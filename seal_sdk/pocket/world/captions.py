@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -72,10 +73,10 @@ def caption(
     if kind != "photo":
         return f"{opening} a {identity.species}"
     say_color, say_pattern = chance(0.5), chance(0.4)
-    subject = _subject(identity, say_color if color is None else color, say_pattern if pattern is None else pattern)
+    who = subject(identity, say_color if color is None else color, say_pattern if pattern is None else pattern)
     if chance(0.08):
-        return f"{opening} {subject}"
-    return f"{opening} {subject}, {scene.name}" if chance(0.35) else f"{opening} {subject} {place(scene)}"
+        return f"{opening} {who}"
+    return f"{opening} {who}, {scene.name}" if chance(0.35) else f"{opening} {who} {place(scene)}"
 
 
 def place(scene: Scene) -> str:
@@ -83,14 +84,16 @@ def place(scene: Scene) -> str:
     return _PLACES[scene.name]
 
 
-def _subject(identity: Identity, color: bool, pattern: bool) -> str:
+def subject(identity: Identity, color: bool, pattern: bool) -> str:
+    """Who is shown, such as "a striped blue cat", with the main colour and the pattern if they are to be named."""
     looks = ([identity.pattern] if pattern else []) + ([color_name(identity.main)] if color else [])
     if identity.species != "person":
-        return _with_article([*looks, identity.species])
-    return f"a person in {_with_article([*looks, 'top'])}" if looks else "a person"
+        return with_article([*looks, identity.species])
+    return f"a person in {with_article([*looks, 'top'])}" if looks else "a person"
 
 
-def _with_article(phrase: list[str]) -> str:
+def with_article(phrase: Sequence[str]) -> str:
+    """Words behind "a" or "an"."""
     return f"{'an' if phrase[0][0] in 'aeiou' else 'a'} {' '.join(phrase)}"
 
 

@@ -54,6 +54,37 @@ def test_bench_quality_prints_one_json_document_and_goes_on(small, tmp_path):
     assert page.read_text().startswith("<!doctype html>") and Image.open(sheet).width == 5 * 132 - 4
 
 
+def test_bench_quality_asks_for_several_conflicts_in_several_wordings(small, tmp_path):
+    scores, page = tmp_path / "s.jsonl", tmp_path / "r.html"
+    arguments = ["quality", "--seeds", "400000", "--kinds", "mesh", "--methods", "structure", "--steps", "1"]
+    arguments += ["--boxes", "true", "--scores", str(scores), "--conflict", "two", "--conflict", "removal"]
+    arguments += ["--wording", "paraphrased", "--wording", "short"]
+    done = invoke(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    assert list(summary["wordings"]) == ["paraphrased", "short"]
+    for each in (summary, *summary["wordings"].values()):
+        assert list(each["conflict_kinds"]) == ["two", "removal"]
+        assert each["conflicts"] == each["conflict_kinds"]["two"]
+    assert "both_success" in summary["conflicts"]["methods"]["structure"]
+    kept = {row["question"] for row in map(json.loads, scores.read_text().splitlines())}
+    assert kept == {name + end for name in ("plain", "two", "removal") for end in ("", "-paraphrased")}
+    again = invoke(*arguments, "--report", str(page))
+    lines = again.stdout.splitlines()
+    assert len(scores.read_text().splitlines()) == 6 and "no pattern" in page.read_text()
+    assert lines[-3].split()[:2] == ["wording", "method"] and lines[-2].split()[:2] == ["paraphrased", "structure"]
+    assert "another scene" in lines[-8] and "another scene" not in lines[-3]
+
+
+def test_bench_quality_asks_for_colours_where_no_kind_is_named(small):
+    arguments = ["quality", "--seeds", "400000", "--kinds", "mesh", "--methods", "structure", "--steps", "1"]
+    done = invoke(*arguments, "--boxes", "true", "--conflicts", "--json")
+    summary = json.loads(done.stdout)
+    assert (
+        list(summary["conflict_kinds"]) == ["color"] and "color_success" in summary["conflicts"]["methods"]["structure"]
+    )
+
+
 def test_bench_ablations_prints_the_claims(small, tmp_path):
     page = tmp_path / "a.html"
     arguments = [

@@ -9,6 +9,8 @@ import pytest
 
 from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation import METHODS, ScoreBook, parse_methods, run, scorebook
+from seal_sdk.evaluation.questions.conflicts import conflicting
+from seal_sdk.evaluation.questions.wordings import reworded
 
 
 def draw(session, asked, names, book):
@@ -52,3 +54,15 @@ def test_scores_of_other_settings_or_measures_are_never_mixed(session, asked, tm
     path.write_text("something else\n")
     with pytest.raises(ConfigError, match="no file of scores"):
         ScoreBook(path, {"model": 1})
+
+
+def test_kinds_of_conflict_and_wordings_are_kept_apart(session, asked, tmp_path, monkeypatch):
+    path, first = tmp_path / "scores.jsonl", asked[:1]
+    questions = [*first, *(each for kind in ("color", "agree") for each in conflicting(first, kind))]
+    questions = [*questions, *reworded(questions, "paraphrased")]
+    drawn = draw(session, questions, "prompt", ScoreBook(path, {}))
+    assert len(path.read_text().splitlines()) == len(list((tmp_path / "scores.jsonl.pictures").iterdir())) == 6
+    monkeypatch.setattr(session, "generate", None)  # drawing anything now would fail
+    again = draw(session, questions, "prompt", ScoreBook(path, {}))
+    assert [each.values for each in again] == [each.values for each in drawn]
+    assert "color_change" in again[1].values and "scene_success" in again[2].values

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seal_sdk.cli.commands.bench.options import FILE, run_options, run_settings, writable
-from seal_sdk.cli.output import print_json
+from seal_sdk.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from seal_sdk.evaluation.statistics import Summary
 
 WORDINGS = ("short", "plain-reference", "decorated", "paraphrased", "long")
 """`seal_sdk.evaluation.questions.wordings.WORDINGS`; named here so that the help loads no torch."""
+CONFLICTS = ("color", "pattern", "part", "two", "agree", "removal")
+"""`seal_sdk.evaluation.questions.conflicts.CONFLICTS`, likewise."""
 
 
 class MethodsOption(click.Option):
@@ -29,8 +35,14 @@ class MethodsOption(click.Option):
 
 @click.command("quality")
 @click.option("--methods", cls=MethodsOption, default="prompt,structure,seal", show_default=True)
+@click.option("--conflicts", is_flag=True, help="Short for --conflict color.")
 @click.option(
-    "--conflicts", is_flag=True, help="Also ask for another colour than the reference's: as many pictures again."
+    "--conflict",
+    "kinds_of_conflict",
+    type=click.Choice(CONFLICTS),
+    multiple=True,
+    help="Also ask for another colour, pattern, top or both than the reference's, its own colour, or no pattern: as many "
+    "pictures again; repeatable.",
 )
 @click.option(
     "--wording",
@@ -48,6 +60,7 @@ def command(
     seeds: range,
     methods: str,
     conflicts: bool,
+    kinds_of_conflict: tuple[str, ...],
     wordings: tuple[str, ...],
     sheet: Path | None,
     sheet_rows: int,
@@ -56,27 +69,45 @@ def command(
     **options: Any,
 ) -> None:
     """Score methods: a table of means with 95 % intervals, or JSON; a report and a contact sheet where asked."""
-    from seal_sdk.evaluation import contact_sheet, measure_wordings, parse_methods, report, table
+    from seal_sdk.evaluation import contact_sheet, measure_wordings, parse_methods, report
 
     chosen = parse_methods(methods)  # mistakes are reported before a model is loaded
     names = tuple(dict.fromkeys(wordings)) or WORDINGS[:1]
+    asked = tuple(dict.fromkeys((*(("color",) if conflicts else ()), *kinds_of_conflict)))
     measured = measure_wordings(
-        seeds, chosen, names, conflict_methods=chosen if conflicts else (), **run_settings(options)
+        seeds, chosen, names, conflict_methods=chosen if asked else (), conflicts=asked, **run_settings(options)
     )
-    results = measured[names[0]]
-    summary = results.summary()
     by_wording = {name: each.summary() for name, each in measured.items()}
     if sheet:
-        contact_sheet(results.triples[:sheet_rows], results.scores).save(sheet, "PNG")
+        plain = measured[names[0]].plain
+        contact_sheet(plain.triples[:sheet_rows], plain.scores).save(sheet, "PNG")
     if report_file:
-        settings = {"seeds": f"{seeds.start}:{seeds.stop}", "methods": methods, **options}
-        report_file.write_text(report(results, settings, sheet_rows=sheet_rows), encoding="utf-8")
+        shown = {"methods": methods, "conflicts": ", ".join(asked), "wordings": ", ".join(names)}
+        settings = {"seeds": f"{seeds.start}:{seeds.stop}", **shown, **options}
+        report_file.write_text(report(measured, settings, sheet_rows=sheet_rows), encoding="utf-8")
     if as_json:
+        summary = by_wording[names[0]]
         print_json({**summary, "wordings": by_wording} if wordings else summary)
         return
-    for name, each in by_wording.items():
-        if wordings:
+    _print(by_wording)
+
+
+def _print(by_wording: Mapping[str, Summary]) -> None:
+    """Print a table for each wording and kind of question, and how often each method does what was asked."""
+    from seal_sdk.evaluation import table
+    from seal_sdk.evaluation.metrics.measures import FOLLOWED
+    from seal_sdk.evaluation.reports.successes import TITLES, successes
+
+    asked: Collection[str] = next(iter(by_wording.values())).get("conflict_kinds", {})
+    for name, summary in by_wording.items():
+        if len(by_wording) > 1:
             click.echo(f"\nwording: {name}")
-        click.echo(table(each))
-        if "conflicts" in each:
-            click.echo("\nprompts that name another colour\n" + table(each["conflicts"]))
+        click.echo(table(summary))
+        for kind, part in summary.get("conflict_kinds", {}).items():
+            click.echo(f"\nprompts that ask for {TITLES[kind]} ({kind})\n{table(part)}")
+    if asked or len(by_wording) > 1:
+        click.echo("\nhow often each does what was asked, and nothing else")
+        print_table(*successes(by_wording))
+    if set(asked) & set(FOLLOWED):
+        click.echo("\nhow often each shows what the prompt says")
+        print_table(*successes(by_wording, FOLLOWED))

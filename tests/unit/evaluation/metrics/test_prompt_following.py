@@ -16,9 +16,13 @@ def before(triple):
 def test_the_truth_follows_the_text_and_the_reference_does_not(conflicting):
     for triple in conflicting:
         followed = color_scores(triple.truth.image, triple.truth, before(triple))
-        assert followed == pytest.approx({"color_change": 1, "color_rest": 0, "color_success": 1}, abs=1e-9)
+        assert followed == pytest.approx(
+            {"color_change": 1, "color_rest": 0, "color_followed": 1, "color_success": 1}, abs=1e-9
+        )
         ignored = color_scores(before(triple).image, triple.truth, before(triple))
-        assert ignored == pytest.approx({"color_change": 0, "color_rest": 0, "color_success": 0}, abs=1e-9)
+        assert ignored == pytest.approx(
+            {"color_change": 0, "color_rest": 0, "color_followed": 0, "color_success": 0}, abs=1e-9
+        )
 
 
 def test_half_a_change_is_half_and_an_unasked_one_is_no_success(conflicting):

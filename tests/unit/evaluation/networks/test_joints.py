@@ -12,6 +12,7 @@ from seal_sdk.errors import WeightsNotFound
 from seal_sdk.evaluation import find_joints, load_joint_finder, measure, triples
 from seal_sdk.evaluation.metrics.joint_distance import joint_distances, keypoint_distance
 from seal_sdk.evaluation.networks.joints import CELL, CHANNELS, JOINTS, SKELETONS, WEIGHTS, JointFinder, decode
+from seal_sdk.evaluation.networks.seeing import Seen
 from seal_sdk.evaluation.networks.unet import to_input
 from seal_sdk.evaluation.tasks.scoring import render_exact
 from seal_sdk.evaluation.training.joints import accuracy, mirror, photos, targets, train
@@ -118,7 +119,9 @@ def test_the_distance_of_the_true_picture_is_the_networks_own_and_another_poses_
     for triple in triples(range(450_000, 450_008), ("mesh",)):
         other = world.render(triple.identity, world.sample(triple.seed).pose, triple.scene)
         exact, posed = (
-            measure(image, triple, triple.truth.mask, find_joints(finder, image, triple.identity.species).points)
+            measure(
+                image, triple, Seen(triple.truth.mask, find_joints(finder, image, triple.identity.species).points, "")
+            )
             for image in (render_exact(triple), other.image)
         )
         floors.append(exact["keypoint_distance"])

@@ -11,6 +11,7 @@ from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation import Results, Score
 from seal_sdk.evaluation.reports.ablations import ablation_report
 from seal_sdk.evaluation.tasks.ablations import ABLATIONS, choose, judge, methods, summarize_ablations, variant
+from seal_sdk.evaluation.tasks.quality import Answers
 
 
 def test_every_ablation_is_of_settings_that_exist():
@@ -46,7 +47,7 @@ def test_ablations_are_summed_up_and_shown():
         for seed in range(6)
         for method, value in values.items()
     ]
-    summary = summarize_ablations(Results([], scores, [], []), "seal", names)
+    summary = summarize_ablations(Results(Answers([], scores)), "seal", names)
     assert [claim["verdict"] for claim in summary["top_k"]["claims"]] == ["holds", "holds"]
     assert summary["top_k"]["claims"][0]["change"]["mean"] == pytest.approx(5)
     assert summary["top_k"]["variants"]["4"]["pattern_error"]["mean"] == pytest.approx(14.5)

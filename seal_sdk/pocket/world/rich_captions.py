@@ -1,0 +1,129 @@
+"""Richer captions for training: what people write, in many ways, and true of the image. Ours.
+
+They say what `caption` says and more: the second colour, which pattern is not there, photographic terms that change nothing.
+The benchmark's wordings "long" and "paraphrased" put their prompts in other words than any of these, so that they stay a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeVar
+
+import numpy as np
+
+from .captions import caption, place, with_article
+from .identity import Identity, color_name
+from .pose import Pose
+from .scene import Scene
+
+Value = TypeVar("Value")
+
+_OPENINGS = (
+    "a photo of",
+    "photo of",
+    "a picture of",
+    "an image of",
+    "a photograph of",
+    "a snapshot of",
+    "a close-up of",
+    "a portrait of",
+    "cinematic photo of",
+    "a sharp photo of",
+    "",
+)
+_TERMS = ("35mm", "50mm lens", "bokeh", "highly detailed", "sharp focus", "professional", "studio quality", "raw")
+_SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "cat": ("cat", "kitty"),
+        "dog": ("dog", "doggy"),
+        "horse": ("horse", "steed"),
+        "bird": ("bird", "birdie"),
+        "person": ("person", "human"),
+    }
+)
+_TOPS = ("top", "shirt", "jumper")
+_COLOR_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"grey": ("grey", "gray")})
+_PATTERN_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "plain": ("plain", "unpatterned"),
+        "striped": ("striped", "stripy"),
+        "spotted": ("spotted", "dotted"),
+        "patched": ("patched", "patchy"),
+        "two-tone": ("two-tone", "two-coloured"),
+    }
+)
+_MARKS: Mapping[str, str] = MappingProxyType({"striped": "stripes", "spotted": "spots", "patched": "patches"})
+_JOINED = (
+    "{who} {place}",
+    "{who} {place}",
+    "{place}, {who}",
+    "{who}, {place}",
+    "{who}, {scene}",
+    "{who}, standing {place}",
+    "{who}",
+)
+
+
+def rich_caption(identity: Identity, pose: Pose, scene: Scene, kind: str = "photo", *, rng: np.random.Generator) -> str:
+    """Describe a rendering in one of many ways; everything that it says is true of the image.
+
+    Args:
+        identity: Who is shown.
+        pose: Not used, as in `caption`.
+        scene: Where the subject stands.
+        kind: One of `KINDS`. Structure images show no looks, so their captions are those of `caption`.
+        rng: Draws the wording.
+
+    Raises:
+        ValueError: For an unknown kind.
+    """
+    if kind != "photo":
+        return caption(identity, pose, scene, kind, rng=rng)
+    terms = [str(term) for term in rng.permutation(_TERMS)[: _one(rng, (0, 0, 1, 2, 3))]]
+    joined = _one(rng, _JOINED)
+    openings = _OPENINGS if joined.startswith("{who}") else _OPENINGS[:-1]  # "on snow, a cat" is the benchmark's
+    who = f"{_one(rng, openings)} {_who(identity, rng)}".strip()
+    told = joined.format(who=who, place=place(scene), scene=scene.name)
+    return ", ".join([told, *_denied(identity, rng), *terms])
+
+
+def _who(identity: Identity, rng: np.random.Generator) -> str:
+    """The subject with some of its looks: none, in front ("a striped blue cat") or behind ("a cat with blue stripes")."""
+    noun, looks, marks = _one(rng, _SYNONYMS[identity.species]), _looks(identity, rng), _marks(identity, rng)
+    if identity.species != "person":
+        return with_article([*looks, noun]) + marks
+    if not looks and not marks:
+        return f"a {noun}"
+    return f"a {noun} {_one(rng, ('in', 'wearing'))} {with_article([*looks, _one(rng, _TOPS)])}{marks}"
+
+
+def _looks(identity: Identity, rng: np.random.Generator) -> list[str]:
+    """Words in front of the noun: pattern and main colour, each or neither, in either order."""
+    color, pattern = color_name(identity.main), identity.pattern
+    words = []
+    if rng.random() < 0.4:
+        words.append(_one(rng, _PATTERN_WORDS[pattern]))
+    if rng.random() < 0.5:
+        words.append(_one(rng, _COLOR_WORDS.get(color, (color,))) + ("-coloured" if rng.random() < 0.08 else ""))
+    return words if rng.random() < 0.7 else words[::-1]
+
+
+def _marks(identity: Identity, rng: np.random.Generator) -> str:
+    """Words behind the noun: the marks of its pattern, perhaps with their colour, or nothing."""
+    marks = _MARKS.get(identity.pattern)
+    if marks is None or rng.random() < 0.7:
+        return ""
+    return f" with {color_name(identity.second)} {marks}" if rng.random() < 0.6 else f" with {marks}"
+
+
+def _denied(identity: Identity, rng: np.random.Generator) -> list[str]:
+    """What the subject does not have, in words of its own, or nothing."""
+    if rng.random() < 0.85:
+        return []
+    pattern = _one(rng, [each for each in _MARKS if each != identity.pattern])
+    return [_one(rng, (f"no {_MARKS[pattern]}", f"without {_MARKS[pattern]}", f"not {pattern}"))]
+
+
+def _one(rng: np.random.Generator, choices: Sequence[Value]) -> Value:
+    return choices[int(rng.integers(len(choices)))]
