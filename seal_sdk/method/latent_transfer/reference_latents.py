@@ -43,8 +43,17 @@ class ReferenceLatents:
         """
         return extrapolate_appearance(self.latents, self.subject) if self.subject_only else self.latents
 
-    def reference_index(self, tokens: Tensor, grid: Grid) -> Tensor:
-        """For tokens (N,) of a grid over all references: the index of the reference each belongs to, (N,) from 0."""
-        rows = tokens // grid[1] * self.latent_size[0] // grid[0]
-        bottoms = torch.tensor(self.heights, device=tokens.device, dtype=tokens.dtype).cumsum(0)
-        return torch.bucketize(rows, bottoms, right=True)
+    def split_tokens(self, tokens: Tensor, grid: Grid) -> list[tuple[Tensor, Grid]]:
+        """Tokens (N,) of a grid over all references, sorted by reference: each one's, in its own grid of (rows, columns)."""
+        parts, top = [], 0
+        for height in self.heights or self.latent_size[:1]:
+            rows = height * grid[0] // self.latent_size[0]
+            row = tokens // grid[1]
+            parts.append((tokens[(row >= top) & (row < top + rows)] - top * grid[1], (rows, grid[1])))
+            top += rows
+        return parts
+
+    @property
+    def subjects(self) -> tuple[Tensor, ...]:
+        """(1, 1, h, w) of each reference: how much of each latent belongs to its subject."""
+        return torch.split(self.subject, list(self.heights or self.latent_size[:1]), dim=-2)
