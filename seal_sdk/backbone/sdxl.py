@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
 
-from seal_sdk.backbone.base import StructureLayers
+from seal_sdk.backbone.base import StructureDefaults
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, OWN_SIZE, SCORES, Ids, Pair, PromptOptions
 from seal_sdk.backbone.unet import UNetBackbone
@@ -38,9 +38,14 @@ class SDXLBackbone(UNetBackbone):
         return getattr(pipe.unet.config, "addition_embed_type", None) == "text_time"
 
     @property
-    def structure_layers(self) -> StructureLayers:
-        """Ctrl-X injects the first ResNet of ``up_blocks.0`` and Q and K there; the benchmark prefers two ResNets (ours)."""
-        return StructureLayers(features=("up_blocks.0.resnets.0", "up_blocks.0.resnets.1"), attention=("up0",))
+    def structure_defaults(self) -> StructureDefaults:
+        """Ctrl-X's: the first ResNet of ``up_blocks.0``, and Q and K there, for 60 % of the steps.
+
+        The embedded model's blocks are one layer shorter. There the benchmark prefers both ResNets, and all steps (ours).
+        """
+        if self._unet.config["layers_per_block"] == 1:
+            return StructureDefaults(("up_blocks.0.resnets.0", "up_blocks.0.resnets.1"), ("up0",), end=1.0)
+        return StructureDefaults(("up_blocks.0.resnets.0",), ("up0",), end=0.6)
 
     def encode_prompt(
         self, prompt: str | None, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS

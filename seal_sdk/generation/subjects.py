@@ -72,7 +72,7 @@ def merge_references(references: Sequence[SubjectInfusion]) -> SubjectInfusion:
 
 
 def _merge_latents(references: Sequence[ReferenceLatents]) -> ReferenceLatents:
-    width = max(each.latent_size[1] for each in references)
+    width = max(each.latents.shape[-1] for each in references)
 
     def below(parts: Sequence[Tensor]) -> Tensor:
         return torch.cat([F.pad(each, (0, width - each.shape[-1])) for each in parts], dim=-2)
@@ -81,7 +81,8 @@ def _merge_latents(references: Sequence[ReferenceLatents]) -> ReferenceLatents:
         references[0],
         latents=below([each.latents for each in references]),
         subject=below([each.subject for each in references]),
-        heights=tuple(each.latent_size[0] for each in references),
+        heights=tuple(each.latents.shape[-2] for each in references),
+        strides=tuple(stride for each in references for stride in each.strides),
     )
 
 

@@ -15,7 +15,7 @@ from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.networks.joints import WEIGHTS as JOINTS
 from seal_sdk.evaluation.networks.segmenter import WEIGHTS as SEGMENTER
 from seal_sdk.evaluation.questions.conflicts import recoloured
-from seal_sdk.evaluation.questions.triples import KINDS, SHORT, Triple, triples
+from seal_sdk.evaluation.questions.triples import KINDS, SHORT, Triple, check_kinds, triples
 from seal_sdk.evaluation.questions.wordings import reworded
 from seal_sdk.evaluation.score import Score
 from seal_sdk.evaluation.scorebook import ScoreBook
@@ -35,6 +35,7 @@ class Setup:
         subject: The session's subject segmenter.
         steps: Sampling steps; None for the model's default.
         guidance: Guidance scale; None for the model's default.
+        size: Pixels a side of all images, references among them; None for the side that the model was trained for.
     """
 
     boxes: str = "sam"
@@ -42,6 +43,7 @@ class Setup:
     subject: str = "pocket"
     steps: int | None = None
     guidance: float | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -100,30 +102,34 @@ def measure_wordings(
 
     Raises:
         ConfigError: If a kind is unknown or the file belongs to another setup.
+        SizeError: If the model cannot draw the size.
     """
-    plain = list(triples(seeds, tuple(kinds)))
-    recolored = list(recoloured(plain)) if conflict_methods else []
-    total = (len(plain) * len(methods) + len(recolored) * len(conflict_methods)) * len(wordings)
-    with _session(setup) as session, tqdm(total=total, unit="picture", disable=None) as bar:
+    check_kinds(kinds)
+    with _session(setup) as session:
+        side, _ = session.backbone.geometry.check_size(setup.size, setup.size)
+        plain = list(triples(seeds, tuple(kinds), side))
+        recolored = list(recoloured(plain)) if conflict_methods else []
+        total = (len(plain) * len(methods) + len(recolored) * len(conflict_methods)) * len(wordings)
         book = ScoreBook(scores, _facts(setup, session)) if scores else None
         sampling = {"num_inference_steps": setup.steps, "guidance_scale": setup.guidance}
+        with tqdm(total=total, unit="picture", disable=None) as bar:
 
-        def answers(questions: list[Triple], chosen: Sequence[Method]) -> list[Score]:
-            return run(
-                session,
-                questions,
-                chosen,
-                boxes=setup.boxes,
-                sampling=sampling,
-                book=book,
-                on_score=lambda triple, score: bar.update(),
-            )
+            def answers(questions: list[Triple], chosen: Sequence[Method]) -> list[Score]:
+                return run(
+                    session,
+                    questions,
+                    chosen,
+                    boxes=setup.boxes,
+                    sampling=sampling,
+                    book=book,
+                    on_score=lambda triple, score: bar.update(),
+                )
 
-        def results(wording: str) -> Results:
-            asked, conflicts = list(reworded(plain, wording)), list(reworded(recolored, wording))
-            return Results(asked, answers(asked, methods), conflicts, answers(conflicts, conflict_methods))
+            def results(wording: str) -> Results:
+                asked, conflicts = list(reworded(plain, wording)), list(reworded(recolored, wording))
+                return Results(asked, answers(asked, methods), conflicts, answers(conflicts, conflict_methods))
 
-        return {wording: results(wording) for wording in wordings}
+            return {wording: results(wording) for wording in wordings}
 
 
 def _facts(setup: Setup, session: IdentitySession) -> dict[str, Any]:

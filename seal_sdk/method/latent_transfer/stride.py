@@ -6,12 +6,13 @@ image may span several of the reference, or a part of one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from seal_sdk.method.token_masks import Grid
+MAX_DOUBLINGS = 2
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,14 @@ class Stride:
         """How many of the reference's tokens one token of the image spans, along a side."""
         return self.reference / self.image
 
+    @property
+    def doublings(self) -> int:
+        """How often a reference's sides are doubled, or halved if negative, to show the subject about as large as the image does.
+
+        From -2 to 2, since references are made of whole tokens of the coarsest grid.
+        """
+        return min(max(round(math.log2(self.image / self.reference)), -MAX_DOUBLINGS), MAX_DOUBLINGS)
+
     def times(self, factor: int) -> Stride:
         """The same scale, over a longer way."""
         return Stride(self.image * factor, self.reference * factor)
@@ -42,25 +51,21 @@ class Stride:
 SAME = Stride()
 
 
-def subject_scale(region: Tensor | None, subject: Tensor, grid: Grid, source_grid: Grid) -> float:
-    """How many of the reference's tokens one token of the image spans, along a side.
+def subject_scale(region: Tensor | None, subject: Tensor, size: tuple[int, int]) -> float:
+    """How many of the reference's latents one latent of the image spans, along a side; of tokens it is as many.
 
-    It is the ratio of the subject's heights on both grids, as in AnchorAlign. Without a known region, or without a subject, it is that of
-    the grids: the subject then fills the same share of both.
+    It is the ratio of the subject's heights, as in AnchorAlign. Without a known region, or without a subject, it is that of the images: the
+    subject then fills the same share of both.
 
     region: (1, 1, h, w), how much of each of the image's latents is the subject's; None if it is unknown. subject: (1, 1, H, W), the same
-    of the reference. grid, source_grid: (rows, columns) of the tokens of both.
+    of the reference. size: (h, w).
     """
-    grids = float((source_grid[0] * source_grid[1] / (grid[0] * grid[1])) ** 0.5)
-    if region is None:
-        return grids
-    height, reference_height = (_height(each) for each in (region, subject))
-    if not height or not reference_height:
-        return grids
-    return (reference_height * source_grid[0]) / (height * grid[0])
+    height, width = subject.shape[-2:]
+    own, theirs = (0 if each is None else _height(each) for each in (region, subject))
+    return theirs / own if own and theirs else ((height * width) / (size[0] * size[1])) ** 0.5
 
 
-def _height(subject: Tensor) -> float:
-    """Share of the rows, in [0, 1], from the subject's first to its last."""
-    rows = torch.nonzero(subject[0, 0].amax(-1) > 0).flatten()
-    return float(rows[-1] - rows[0] + 1) / subject.shape[-2] if len(rows) else 0.0
+def _height(subject: Tensor) -> int:
+    """Rows from the subject's first to its last."""
+    rows = torch.nonzero(subject[0, 0].amax(-1)).flatten()
+    return int(rows[-1] - rows[0]) + 1 if len(rows) else 0

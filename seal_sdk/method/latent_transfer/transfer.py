@@ -15,7 +15,6 @@ from seal_sdk.method.latent_transfer.consensus import neighbourhood_consensus, r
 from seal_sdk.method.latent_transfer.correspondence import Correspondence
 from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
 from seal_sdk.method.latent_transfer.similarity import upsample, z_score
-from seal_sdk.method.latent_transfer.stride import Stride, subject_scale
 from seal_sdk.method.latent_transfer.warp import interpolate_warp, subtoken_argmax, warp_latents
 from seal_sdk.method.noise_level import NoiseLevel
 from seal_sdk.method.region_mean import region_mean
@@ -102,20 +101,15 @@ def _agreement(
 
     The latter is (Nk, 2): how many of its rows and columns one token of the image spans, columns negative where it is mirrored.
     """
-    grid, source_grid = grids
-    parts = reference.split_tokens(finest.sources, source_grid)
-    columns = torch.split(similarity, [len(tokens) for tokens, _ in parts], dim=1)
+    parts = reference.split_tokens(finest.sources, grids[1])
+    counts = [len(tokens) for tokens, *_ in parts]
     found, steps = [], []
-    for own, (tokens, own_grid), subject in zip(columns, parts, reference.subjects, strict=True):
-        stride = Stride.of_scale(subject_scale(reference.region, subject, grid, own_grid))
-        agreed, mirrored = neighbourhood_consensus(
-            own, finest.targets, tokens, grid, own_grid, round_strides(grid, stride)
-        )
+    for own, (tokens, grid, stride) in zip(torch.split(similarity, counts, dim=1), parts, strict=True):
+        strides = round_strides(grids[0], stride)
+        agreed, mirrored = neighbourhood_consensus(own, finest.targets, tokens, grids[0], grid, strides)
         found.append(agreed)
-        steps.append(similarity.new_tensor([stride.scale, -stride.scale if mirrored else stride.scale]))
-    laid_out = torch.stack(steps).repeat_interleave(
-        torch.tensor([each.shape[1] for each in found], device=similarity.device), dim=0
-    )
+        steps.append(similarity.new_tensor([[stride.scale, -stride.scale if mirrored else stride.scale]]))
+    laid_out = torch.cat([each.expand(count, 2) for each, count in zip(steps, counts, strict=True)])
     return found[0] if len(found) == 1 else torch.cat(found, dim=1), laid_out
 
 
