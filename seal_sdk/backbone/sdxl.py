@@ -15,6 +15,8 @@ from seal_sdk.backbone.prompt_options import NO_OPTIONS, OWN_SIZE, SCORES, Ids, 
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.errors import InputError
 
+SMALL = 32  # latents a side that a model was trained for, up to which it is as small as the embedded one
+
 
 class SDXLBackbone(UNetBackbone):
     """A ``StableDiffusionXLPipeline``, or another pipeline with the same parts."""
@@ -41,9 +43,9 @@ class SDXLBackbone(UNetBackbone):
     def structure_defaults(self) -> StructureDefaults:
         """Ctrl-X's: the first ResNet of ``up_blocks.0``, and Q and K there, for 60 % of the steps.
 
-        The embedded model's blocks are one layer shorter. There the benchmark prefers both ResNets, and all steps (ours).
+        Models as small as the embedded one: both ResNets of that block, for all steps, as the benchmark prefers (ours).
         """
-        if self._unet.config["layers_per_block"] == 1:
+        if self._unet.config["sample_size"] <= SMALL:
             return StructureDefaults(("up_blocks.0.resnets.0", "up_blocks.0.resnets.1"), ("up0",), end=1.0)
         return StructureDefaults(("up_blocks.0.resnets.0",), ("up0",), end=0.6)
 

@@ -35,7 +35,7 @@ class ReferenceTokens:
 
     @cached_property
     def unit_key(self) -> Tensor:
-        """(Nk, C) fp32: the keys with length 1."""
+        """(Nk, C): the keys with length 1."""
         return unit(self.key)
 
     def to(self, dtype: torch.dtype) -> ReferenceTokens:
@@ -69,16 +69,16 @@ class InfusionSettings:
 
 
 def unit(tokens: Tensor) -> Tensor:
-    """Tokens (N, C) with length 1, in fp32; zeros stay zeros."""
-    return F.normalize(tokens.float(), dim=-1)
+    """Tokens (N, C) with length 1, in their own dtype; zeros stay zeros."""
+    return F.normalize(tokens.float(), dim=-1).to(tokens.dtype)
 
 
 def cosine_similarity(query: Tensor, key: Tensor) -> Tensor:
-    """Cosine of every query (Nq, C) with every key (Nk, C). Returns (Nq, Nk) in fp32.
+    """Cosine of every query (Nq, C) with every key (Nk, C). Returns (Nq, Nk) in fp32, of products in the tokens' dtype.
 
     The channels of all heads are compared together, so that a token has one match (ours).
     """
-    return unit(query) @ unit(key).T
+    return (unit(query) @ unit(key).T).float()
 
 
 def match(similarity: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
@@ -93,12 +93,10 @@ def match(similarity: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
 
 
 def best_matches(query: Tensor, unit_key: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
-    """`match` of queries (Nq, C) with keys of length 1, (Nk, C). It holds only a tile of their similarities at a time."""
+    """`match` of queries (Nq, C) with keys of length 1, (Nk, C); cosines in fp32. It holds only a tile of the matrix at a time."""
     found = [match(unit(query[tile]) @ unit_key.T, top_k) for tile in tiles(len(query), len(unit_key))]
-    if len(found) == 1:
-        return found[0]
     best, index = zip(*found, strict=True)
-    return torch.cat(best), torch.cat(index)
+    return (best[0] if len(best) == 1 else torch.cat(best)).float(), index[0] if len(index) == 1 else torch.cat(index)
 
 
 def subject_targets(query: Tensor, key: Tensor, sources: Tensor) -> Tensor:

@@ -14,12 +14,12 @@ from seal_sdk.method.token_masks import Grid
 
 
 def similarity(own: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
-    """Z-score of the cosine similarity of every image token with every reference token, (Nq, Nk).
+    """Z-score of the cosine similarity of every image token with every reference token, (Nq, Nk) in fp32.
 
     own, theirs: features of length 1 (`infusion.unit`), of the same kinds in the same order, (Nq, C) and (Nk, C) each, such
     as keys and values. Their cosines are averaged.
     """
-    cosines = own[0] @ theirs[0].T
+    cosines = (own[0] @ theirs[0].T).float()
     for mine, others in zip(own[1:], theirs[1:], strict=True):
         cosines.add_(mine @ others.T)
     return z_score(cosines.div_(len(own)))
