@@ -11,7 +11,7 @@ from seal_sdk.config import Appearance
 from seal_sdk.images import pixels_digest
 from seal_sdk.registration.reference import Reference
 
-METHOD_VERSION = 2  # raised whenever the same recipe would give other K/V
+METHOD_VERSION = 1  # raised whenever the same recipe would give other K/V
 
 
 @dataclass(frozen=True, eq=False)
