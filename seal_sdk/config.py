@@ -84,8 +84,8 @@ class Appearance:
     per_head: every attention head finds matches of its own, instead of one match for all heads (ours).
     rows: "all" rows of the guided batch are infused, or only the "cond" ones (ours).
     gating: "subject" adds the masks of both sides to tau (ours); "none" is the paper's reading, tau alone.
-    tokens: which reference tokens are stored: "all", or those of the "subject" and one token around it (ours; a third of the bytes
-    where the subject fills a quarter of the image). Without gating by the subject all are stored.
+    tokens: which reference tokens are stored: "all", or those of the "subject" and a sixteenth of the side around it (ours; four tenths of
+    the bytes where the subject fills a quarter of the image). Without gating by the subject all are stored.
     quantization: "none" stores numbers as the model has them, "int8" eight bits of each (ours).
     detail: strength of latent transfer, from 0 to 1: how far the subject's predicted latents move to the reference latents that belong
     there, between 10 and 90 % of sampling (ours; the paper has none, 0). See `seal_sdk.method.latent_transfer`.
@@ -142,7 +142,8 @@ class DeltaBridge:
     region: where the delta is added. "image" is everywhere (paper). "subject" is the structure image's subject alone, since the prompt
     asks for the scene anyway (ours); without a structure image it is everywhere.
     end: progress in [0, 1] at which lambda has decayed to zero (ours).
-    low_pass: how often the 3x3 average pooling is applied (ours: the paper says "iterative").
+    low_pass: how often latents are averaged over squares (ours: the paper says "iterative"), of 3x3 for latents of 32x32 and as much wider
+    for larger ones.
     quality: words appended to the generation prompt only, while the bridge is on (paper).
     override: weight of prompt edits: where the prompt says of the subject what the reference does not show, the transferred latents change
     by this many times what the model reads in the reference (ours). 0 switches prompt edits off, and so does strength 0.
@@ -175,22 +176,24 @@ class Structure:
 
     control: "inject" (features and self-attention of a structure row), "controlnet" (also ControlNet-Union and T2I-Adapters; needs
     ``controlnet=`` at the session), or "none".
-    end: progress in [0, 1] at which control stops. Ctrl-X: 0.6; ours is what the benchmark prefers.
+    end: progress in [0, 1] at which control stops. None: what suits the model. Injection stops at 0.6 with SDXL (Ctrl-X) and never with the
+    embedded model (what its benchmark prefers); a ControlNet never stops.
     scale: strength from 0 to 1 for "inject" (share of the injected feature), any number >= 0 for "controlnet".
     features: the model's modules whose output is injected. attention: blocks ("mid", "up0", "up1", ...) of which Q and K of every
-    self-attention are injected. None: what suits the model. For SDXL these are "up0" (Ctrl-X) and the first two ResNets of
-    ``up_blocks.0`` (Ctrl-X: the first; two are what the benchmark prefers).
+    self-attention are injected. None: what suits the model. For SDXL these are the first ResNet of ``up_blocks.0`` and "up0" (Ctrl-X), for
+    the embedded model both ResNets of that block and "up0" (what its benchmark prefers).
     """
 
     control: str = "inject"
-    end: float = 1.0
+    end: float | None = None
     scale: float = 1.0
     features: tuple[str, ...] | None = None
     attention: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         _require_one_of("control", self.control, tuple(CONTROLS))
-        _require_fraction("end", self.end)
+        if self.end is not None:
+            _require_fraction("end", self.end)
         top = 1.0 if self.control == "inject" else float("inf")
         ok = _is_number(self.scale) and 0 <= self.scale <= top and self.scale != float("inf")
         _require(ok, "scale", self.scale, f"a number from 0 to {top:g}")

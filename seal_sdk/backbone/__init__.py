@@ -12,7 +12,7 @@ from seal_sdk.backbone.base import (
     Sampler,
     SamplingState,
     SelfAttention,
-    StructureLayers,
+    StructureDefaults,
 )
 from seal_sdk.backbone.conditioning import Conditioning, PromptTruncated, stack
 from seal_sdk.backbone.geometry import LatentGeometry, Size
@@ -28,6 +28,6 @@ __all__ = [
     "SamplingState",
     "SelfAttention",
     "Size",
-    "StructureLayers",
+    "StructureDefaults",
     "stack",
 ]

@@ -72,11 +72,12 @@ class SelfAttention(Protocol):
 
 
 @dataclass(frozen=True)
-class StructureLayers:
-    """Where structure is injected: names of modules whose output is, and groups of layers whose Q and K are."""
+class StructureDefaults:
+    """How structure is injected: modules whose output is, groups of layers whose Q and K are, and the progress at which it ends."""
 
     features: tuple[str, ...]
     attention: tuple[str, ...]
+    end: float
 
 
 class Sampler(Protocol):
@@ -151,8 +152,8 @@ class Backbone(Protocol):
         """Length of the training schedule: timesteps are from 0 to this - 1."""
 
     @property
-    def structure_layers(self) -> StructureLayers:
-        """Where structure is injected unless the caller says otherwise."""
+    def structure_defaults(self) -> StructureDefaults:
+        """How structure is injected unless the caller says otherwise."""
 
     @property
     def ip_adapters(self) -> IPAdapters:

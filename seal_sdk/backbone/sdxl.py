@@ -9,11 +9,13 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
 
-from seal_sdk.backbone.base import StructureLayers
+from seal_sdk.backbone.base import StructureDefaults
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, OWN_SIZE, SCORES, Ids, Pair, PromptOptions
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.errors import InputError
+
+SMALL = 32  # latents a side that a model was trained for, up to which it is as small as the embedded one
 
 
 class SDXLBackbone(UNetBackbone):
@@ -38,9 +40,14 @@ class SDXLBackbone(UNetBackbone):
         return getattr(pipe.unet.config, "addition_embed_type", None) == "text_time"
 
     @property
-    def structure_layers(self) -> StructureLayers:
-        """Ctrl-X injects the first ResNet of ``up_blocks.0`` and Q and K there; the benchmark prefers two ResNets (ours)."""
-        return StructureLayers(features=("up_blocks.0.resnets.0", "up_blocks.0.resnets.1"), attention=("up0",))
+    def structure_defaults(self) -> StructureDefaults:
+        """Ctrl-X's: the first ResNet of ``up_blocks.0``, and Q and K there, for 60 % of the steps.
+
+        Models as small as the embedded one: both ResNets of that block, for all steps, as the benchmark prefers (ours).
+        """
+        if self._unet.config["sample_size"] <= SMALL:
+            return StructureDefaults(("up_blocks.0.resnets.0", "up_blocks.0.resnets.1"), ("up0",), end=1.0)
+        return StructureDefaults(("up_blocks.0.resnets.0",), ("up0",), end=0.6)
 
     def encode_prompt(
         self, prompt: str | None, size: Pair, *, clip_skip: int | None = None, options: PromptOptions = NO_OPTIONS

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from seal_sdk.backbone.adapters import active_adapters, kept_scales
 from seal_sdk.backbone.attention import UNetSelfAttention, attention_layers, self_attention_layers
-from seal_sdk.backbone.base import StructureLayers
+from seal_sdk.backbone.base import StructureDefaults
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.control import ActiveControl, ControlModel, Host, control_model, nets_of
 from seal_sdk.backbone.cross_attention import check_cross_attention, check_lora_scale
@@ -96,8 +96,8 @@ class UNetBackbone(ABC):
 
     @property
     @abstractmethod
-    def structure_layers(self) -> StructureLayers:
-        """Where structure is injected unless the caller says otherwise."""
+    def structure_defaults(self) -> StructureDefaults:
+        """How structure is injected unless the caller says otherwise."""
 
     def conditioning_recipe(self, size: tuple[int, int]) -> Mapping[str, Any]:
         """What the conditioning of an image of (height, width) says beside its prompt."""

@@ -113,7 +113,7 @@ class DenoisingLoop:
             rows[GENERATION] = plan.generation
         if plan.appearance is not None and APPEARANCE in used:
             rows[APPEARANCE] = plan.appearance
-        if plan.structure.row is not None and active(gamma, self.call.settings.structure.end):
+        if plan.structure.row is not None and active(gamma, self.call.settings.structure_end):
             rows[STRUCTURE] = plan.structure.row.conditioning
         return rows
 
@@ -152,7 +152,7 @@ class DenoisingLoop:
 
     def _control(self, plan: ImagePlan, rows: Mapping[str, Conditioning], step: Step) -> ActiveControl | None:
         control, settings = plan.structure.control, self.call.settings
-        if control is None or not (settings.control.say_the_end or active(step.gamma, settings.structure.end)):
+        if control is None or not (settings.control.say_the_end or active(step.gamma, settings.structure_end)):
             return None
         guessed = tuple(index for index, name in enumerate(rows) if name != UNCOND)
         steps = len(self.sampler.timesteps), settings.sampling.num_inference_steps

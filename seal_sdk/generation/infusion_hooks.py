@@ -64,7 +64,7 @@ class _LayerHooks:
     def _blend_subject(
         self, forward: Forward, base: Tensor, own: Projections, number: int, given: LayerInfusion
     ) -> Tensor:
-        tokens, appearance = _subject_tokens(given), self.appearance
+        tokens, appearance = _subject_tokens(given).to(own.query.dtype), self.appearance
         targets = _targets(forward, own, given)
         recorder = MatchRecorder(forward, self.layer.name, number, given, targets)
         blended, coverage = infuse(
@@ -74,7 +74,7 @@ class _LayerHooks:
             InfusionSettings(self.layer.heads, forward.tau, forward.delta, appearance.top_k, appearance.per_head),
             rows=forward.indices(*ROWS[appearance.rows]),
             targets=targets,
-            on_match=recorder.listener(own, (tokens.key, tokens.value)),
+            on_match=recorder.listener(own, tokens),
         )
         forward.coverage.append(coverage)
         return blended

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seal_sdk.backbone.base import KeyValue
 from seal_sdk.generation.forward import Forward, LayerInfusion, Projections, TokenMatches
-from seal_sdk.method.infusion import OnMatch, match
+from seal_sdk.method.infusion import OnMatch, ReferenceTokens, unit
 from seal_sdk.method.latent_transfer.correspondence import Correspondence
 from seal_sdk.method.latent_transfer.similarity import similarity as token_similarity
 
@@ -20,10 +19,10 @@ class MatchRecorder:
     ) -> None:
         self.forward, self.layer, self.subject, self.given, self.targets = forward, layer, subject, given, targets
 
-    def listener(self, own: Projections, theirs: KeyValue) -> OnMatch | None:
-        """What `infuse` calls with each row's similarities; None where the forward asks for nothing.
+    def listener(self, own: Projections, theirs: ReferenceTokens) -> OnMatch | None:
+        """What `infuse` calls with each row's matches; None where the forward asks for nothing.
 
-        own: the layer's projections of the image's rows. theirs: keys and values (Nk, C) that are matched with.
+        own: the layer's projections of the image's rows. theirs: the reference's tokens that are matched with.
         """
         forward, tokens = self.forward, own.query.shape[1]
         if forward.matches is None and not forward.detail:
@@ -34,16 +33,13 @@ class MatchRecorder:
         transferred = forward.detail and len(targets) and len(sources)
         similarities = self._similarities(own, targets, theirs) if transferred else None
 
-        def on_match(row: int, head: int, similarity: Tensor) -> None:
+        def on_match(row: int, head: int, best: Tensor, index: Tensor) -> None:
             if row != image_row:
                 return
-            best, index = match(similarity, 1)
             if forward.matches is not None:
-                self._record_matches(targets, sources[index[:, 0]], best[:, 0], tokens)
+                self._record_matches(targets, sources[index], best, tokens)
             if similarities is not None:  # a head that matches on its own counts as a layer
-                zeros = best.new_zeros(tokens)
-                best_cosine, count = zeros.index_copy(0, targets, best[:, 0]), zeros.index_fill(0, targets, 1.0)
-                self._add(Correspondence(similarities, best_cosine, count, sources, self._source_tokens))
+                self._correspondence(tokens, sources).add(targets, similarities, best)
 
         return on_match
 
@@ -58,11 +54,12 @@ class MatchRecorder:
         stored = torch.arange(self._source_tokens, device=device) if given.positions is None else given.positions
         return stored if given.sources is None else stored[given.sources]
 
-    def _similarities(self, own: Projections, targets: Tensor, theirs: KeyValue) -> Tensor:
-        """(tokens, Nk): of the targets with the reference's tokens, zero elsewhere."""
+    def _similarities(self, own: Projections, targets: Tensor, theirs: ReferenceTokens) -> Tensor:
+        """(Nt, Nk): of the targets with the reference's tokens."""
         row = self.forward.image_row
-        found = token_similarity((own.key[row, targets], own.value[row, targets]), theirs)
-        return found.new_zeros(own.key.shape[1], len(theirs[0])).index_copy(0, targets, found)
+        return token_similarity(
+            (unit(own.key[row, targets]), unit(own.value[row, targets])), (theirs.unit_key, unit(theirs.value))
+        )
 
     def _record_matches(self, targets: Tensor, sources: Tensor, cosines: Tensor, tokens: int) -> None:
         assert self.forward.matches is not None
@@ -70,8 +67,9 @@ class MatchRecorder:
             TokenMatches(self.layer, self.subject, targets, sources, cosines, tokens, self.given.grid)
         )
 
-    def _add(self, found: Correspondence) -> None:
-        """Add one layer's to those of its grid."""
+    def _correspondence(self, tokens: int, sources: Tensor) -> Correspondence:
+        """What the layers of this grid have found so far."""
         grids = self.forward.correspondences.setdefault(self.subject, {})
-        known = grids.get(found.tokens)
-        grids[found.tokens] = found if known is None else known + found
+        if tokens not in grids:
+            grids[tokens] = Correspondence.empty(tokens, sources, self._source_tokens)
+        return grids[tokens]

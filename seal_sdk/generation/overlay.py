@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-RAMP = 4  # pixels from the edge of a hard mask inwards over which what was drawn takes over
 
-
-def overlay_alpha(mask: Image.Image, levels: NDArray[np.float32], region: NDArray[np.bool_]) -> NDArray[np.float32]:
+def overlay_alpha(
+    mask: Image.Image, levels: NDArray[np.float32], region: NDArray[np.bool_], ramp: int
+) -> NDArray[np.float32]:
     """(H, W) in [0, 1]: how much of what was drawn shows. It is 0 outside of the mask.
 
     mask: grey, as given. levels: (H, W) in [0, 1], its values on the canvas. region: (H, W), where it is half white or more. A soft mask
-    counts with its own values, and a hard one gets a short ramp within.
+    counts with its own values, and a hard one gets a ramp of so many pixels within.
     """
     if set(np.unique(np.asarray(mask))) - {0, 255}:
         return levels
     inner = Image.fromarray(region.astype(np.uint8) * 255)
     depth = np.zeros(region.shape, np.float32)
-    for _ in range(RAMP):
+    for _ in range(ramp):
         depth += np.asarray(inner, np.float32) / 255
         inner = inner.filter(ImageFilter.MinFilter(3))
     return depth / max(float(depth.max()), 1.0)

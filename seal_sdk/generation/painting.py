@@ -94,7 +94,8 @@ class Painting:
     @cached_property
     def _alpha(self) -> NDArray[np.float32]:
         assert self.given.mask is not None and self.region is not None
-        return overlay_alpha(self.given.mask, self.pictures.levels(self.given.mask, self.size), self.region)
+        levels, ramp = self.pictures.levels(self.given.mask, self.size), self.pictures.pixels_per_latent
+        return overlay_alpha(self.given.mask, levels, self.region, ramp)
 
 
 def place_picture(backbone: Backbone, given: PictureInput, size: tuple[int, int]) -> Painting:

@@ -79,6 +79,11 @@ class Settings:
         return infused or (self.delta_bridge.strength > 0 and self.delta_bridge.region == "subject")
 
     @property
+    def structure_end(self) -> float:
+        """Progress in [0, 1] at which structure control stops."""
+        return 1.0 if self.structure.end is None else self.structure.end
+
+    @property
     def needs_identity(self) -> bool:
         """Whether something is taken from a reference."""
         return self.appearance.delta > 0 or self.delta_bridge.strength > 0
@@ -174,14 +179,16 @@ def make_settings(
 
 
 def structure_for(backbone: Backbone, structure: Structure) -> Structure:
-    """The structure settings with the model's own layers where none are named.
+    """The structure settings with the model's own layers and end where none are given. A ControlNet is on until the end.
 
     Raises ConfigError for a source of structure that the model lacks.
     """
     structure_source(structure.control).check(backbone)
-    own = backbone.structure_layers
+    own = backbone.structure_defaults
+    end = own.end if structure.control == "inject" else 1.0
     return replace(
         structure,
+        end=end if structure.end is None else structure.end,
         features=own.features if structure.features is None else structure.features,
         attention=own.attention if structure.attention is None else structure.attention,
     )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
@@ -19,6 +20,7 @@ from seal_sdk.generation.regions import SubjectBinding
 from seal_sdk.generation.subjects import KeyValues, SubjectInfusion, merge_references
 from seal_sdk.identity import Identity
 from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
+from seal_sdk.method.latent_transfer.stride import Stride, subject_scale
 from seal_sdk.method.prompt_edit.retention import token_retention
 from seal_sdk.method.token_masks import token_mask
 from store import StoreCorruption
@@ -59,6 +61,7 @@ class SubjectPlanner:
         # Cached functions hold no reference to the planner: K/V are freed with the call, not by the garbage collector.
         latents = cache(partial(_read_latents, call))
         self._edited = cache(partial(_edit, call, latents))
+        self._resized = cache(partial(_resize, call, latents, self._edited))
         self._retention = cache(partial(_retention, call, self._edited))
 
     def plan(
@@ -71,10 +74,13 @@ class SubjectPlanner:
         """
         if subject.prompt is not None:
             others, prompt = (), subject.prompt
-        return merge_references([self._plan_reference(each, place, others, prompt) for each in subject.references])
+        doublings = _stride(self.call, subject.identity, _region(self.call, place)).doublings
+        return merge_references(
+            [self._plan_reference(each, place, others, prompt, doublings) for each in subject.references]
+        )
 
     def _plan_reference(
-        self, identity: Identity, place: Place, others: tuple[str, ...], prompt: str | None
+        self, identity: Identity, place: Place, others: tuple[str, ...], prompt: str | None, doublings: int
     ) -> SubjectInfusion:
         mask, bounds = place.mask, place.bounds
         call, size, positions = self.call, _latent_size(self.call, identity), _positions(self.call, identity)
@@ -83,13 +89,19 @@ class SubjectPlanner:
         if sources is not None and positions is not None:
             sources = {name: tokens[positions[name]] for name, tokens in sources.items()}
         targets = _token_masks(call, mask, call.latent_size) if gated and mask is not None else None
-        edited = self._edited(identity, others, prompt)
-        region = None if mask is None else latent_coverage(call.backbone, mask, call.latent_size)
-        subject_only = sources is not None and targets is not None
+        edited, region = self._resized(identity, others, prompt, doublings), _region(call, place)
         return SubjectInfusion(
             identity.name,
             self.readers[identity.digest],
-            ReferenceLatents(edited.latents, _subject(call, identity), region, (), subject_only, edited.redrawn),
+            ReferenceLatents(
+                edited.latents,
+                _subject(call, identity, (edited.latents.shape[-2], edited.latents.shape[-1])),
+                region,
+                subject_only=sources is not None and targets is not None,
+                strides=(_stride(call, identity, region),),
+                doublings=doublings,
+                redrawn=edited.redrawn,
+            ),
             {layer.name: layer.grid(size) for layer in call.layers},
             positions,
             sources,
@@ -103,9 +115,19 @@ def _latent_size(call: Call, identity: Identity) -> tuple[int, int]:
     return call.backbone.geometry.latent_size(identity.size[::-1])
 
 
-def _subject(call: Call, identity: Identity) -> Tensor:
-    """(1, 1, h, w) in [0, 1]: how much of each latent of the reference is its subject's."""
-    return latent_coverage(call.backbone, _mask(call, identity), _latent_size(call, identity))
+def _subject(call: Call, identity: Identity, latent_size: tuple[int, int] | None = None) -> Tensor:
+    """(1, 1, h, w) in [0, 1]: how much of each latent of the reference is its subject's, at its own size unless another is given."""
+    return latent_coverage(call.backbone, _mask(call, identity), latent_size or _latent_size(call, identity))
+
+
+def _region(call: Call, place: Place) -> Tensor | None:
+    """(1, 1, h, w) in [0, 1]: how much of each of the image's latents is the subject's; None where nobody knows."""
+    return None if place.mask is None else latent_coverage(call.backbone, place.mask, call.latent_size)
+
+
+def _stride(call: Call, identity: Identity, region: Tensor | None) -> Stride:
+    """How large the reference's subject is, compared with the image's."""
+    return Stride.of_scale(subject_scale(region, _subject(call, identity), call.latent_size))
 
 
 def _mask(call: Call, identity: Identity) -> Mask:
@@ -141,6 +163,30 @@ def _read_latents(call: Call, identity: Identity) -> Tensor:
     if latents is None:
         return call.backbone.encode_image(identity.image)
     return torch.from_numpy(latents).to(call.backbone.device, call.backbone.dtype)
+
+
+def _resize(
+    call: Call,
+    read_latents: Callable[[Identity], Tensor],
+    edited: Callable[[Identity, tuple[str, ...], str | None], EditedReference],
+    identity: Identity,
+    others: tuple[str, ...],
+    prompt: str | None,
+    doublings: int,
+) -> EditedReference:
+    """The edited reference, of the reference image with its sides doubled or halved so often: latents cannot be resized."""
+    edit = edited(identity, others, prompt)
+    if not doublings:
+        return edit
+    size = [int(side * 2.0**doublings) for side in identity.size]
+    resized = call.backbone.encode_image(identity.image.resize(size, Image.Resampling.LANCZOS))
+
+    def stretch(field: Tensor) -> Tensor:
+        return F.interpolate(field, resized.shape[-2:], mode="bilinear")
+
+    if edit.mask is not None:
+        resized = resized + stretch(edit.latents - read_latents(identity))
+    return EditedReference(resized, edit.mask, None if edit.redrawn is None else stretch(edit.redrawn))
 
 
 def _edit(

@@ -67,12 +67,12 @@ def merge_references(references: Sequence[SubjectInfusion]) -> SubjectInfusion:
         grids={name: _merge_grids([each.grids[name] for each in references]) for name in first.grids},
         positions={name: _merge_positions(references, name) for name in first.grids},
         sources=_concatenate([each.sources for each in references], first.grids),
-        retention=_concatenate([each.retention for each in references], first.grids),
+        retention=_merge_retention(references),
     )
 
 
 def _merge_latents(references: Sequence[ReferenceLatents]) -> ReferenceLatents:
-    width = max(each.latent_size[1] for each in references)
+    width = max(each.latents.shape[-1] for each in references)
 
     def below(parts: Sequence[Tensor]) -> Tensor:
         return torch.cat([F.pad(each, (0, width - each.shape[-1])) for each in parts], dim=-2)
@@ -81,7 +81,8 @@ def _merge_latents(references: Sequence[ReferenceLatents]) -> ReferenceLatents:
         references[0],
         latents=below([each.latents for each in references]),
         subject=below([each.subject for each in references]),
-        heights=tuple(each.latent_size[0] for each in references),
+        heights=tuple(each.latents.shape[-2] for each in references),
+        strides=tuple(stride for each in references for stride in each.strides),
         redrawn=_merge_redrawn(references, below),
     )
 
@@ -112,7 +113,22 @@ def _merge_positions(references: Sequence[SubjectInfusion], layer: str) -> Tenso
     return torch.cat(found)
 
 
+def _merge_retention(references: Sequence[SubjectInfusion]) -> LayerTokens:
+    """1 for the references that the prompt leaves as they are; None where it leaves all."""
+    if all(each.retention is None for each in references):
+        return None
+    return _concatenate([each.retention or _unedited(each) for each in references], references[0].grids)
+
+
+def _unedited(reference: SubjectInfusion) -> dict[str, Tensor]:
+    """Layer name -> a retention of 1 for each stored token."""
+    counts = {name: rows * columns for name, (rows, columns) in reference.grids.items()}
+    if reference.positions is not None:
+        counts = {name: len(stored) for name, stored in reference.positions.items()}
+    return {name: reference.reference.latents.new_ones(count) for name, count in counts.items()}
+
+
 def _concatenate(parts: Sequence[LayerTokens], layers: Mapping[str, Grid]) -> LayerTokens:
-    """Layer by layer; None where no part is known. Either all references have sources, or none has."""
+    """Layer by layer; None where no part is known. Either all are, or none is."""
     known = [each for each in parts if each is not None]
     return {name: torch.cat([each[name] for each in known]) for name in layers} if known else None

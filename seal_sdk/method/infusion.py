@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-OnMatch = Callable[[int, int, Tensor], None]  # called with row, head and the similarities (Nt, Nk)
+from seal_sdk.method.tiles import tiles
+
+OnMatch = Callable[
+    [int, int, Tensor, Tensor], None
+]  # called with row, head, best cosines and their keys' indices, (Nt,)
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,24 @@ class ReferenceTokens:
     key: Tensor
     value: Tensor
     retention: Tensor | None = None
+
+    @cached_property
+    def unit_key(self) -> Tensor:
+        """(Nk, C): the keys with length 1."""
+        return unit(self.key)
+
+    def to(self, dtype: torch.dtype) -> ReferenceTokens:
+        """Keys and values in a dtype; itself if they are already."""
+        if self.key.dtype == self.value.dtype == dtype:
+            return self
+        return ReferenceTokens(self.key.to(dtype), self.value.to(dtype), self.retention)
+
+    def split(self, heads: int) -> tuple[ReferenceTokens, ...]:
+        """The tokens of each of so many heads; itself for one."""
+        if heads == 1:
+            return (self,)
+        pairs = zip(self.key.chunk(heads, -1), self.value.chunk(heads, -1), strict=True)
+        return tuple(ReferenceTokens(key, value, self.retention) for key, value in pairs)
 
 
 @dataclass(frozen=True)
@@ -46,12 +68,17 @@ class InfusionSettings:
     per_head: bool = False
 
 
+def unit(tokens: Tensor) -> Tensor:
+    """Tokens (N, C) with length 1, in their own dtype; zeros stay zeros."""
+    return F.normalize(tokens.float(), dim=-1).to(tokens.dtype)
+
+
 def cosine_similarity(query: Tensor, key: Tensor) -> Tensor:
-    """Cosine of every query (Nq, C) with every key (Nk, C). Returns (Nq, Nk) in fp32.
+    """Cosine of every query (Nq, C) with every key (Nk, C). Returns (Nq, Nk) in fp32, of products in the tokens' dtype.
 
     The channels of all heads are compared together, so that a token has one match (ours).
     """
-    return F.normalize(query.float(), dim=-1) @ F.normalize(key.float(), dim=-1).T
+    return (unit(query) @ unit(key).T).float()
 
 
 def match(similarity: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
@@ -65,6 +92,13 @@ def match(similarity: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
     return torch.topk(similarity, min(top_k, similarity.shape[1]), dim=-1)
 
 
+def best_matches(query: Tensor, unit_key: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+    """`match` of queries (Nq, C) with keys of length 1, (Nk, C); cosines in fp32. It holds only a tile of the matrix at a time."""
+    found = [match(unit(query[tile]) @ unit_key.T, top_k) for tile in tiles(len(query), len(unit_key))]
+    best, index = zip(*found, strict=True)
+    return (best[0] if len(best) == 1 else torch.cat(best)).float(), index[0] if len(index) == 1 else torch.cat(index)
+
+
 def subject_targets(query: Tensor, key: Tensor, sources: Tensor) -> Tensor:
     """Mark the image tokens that look more like the reference's subject than like its background (ours).
 
@@ -74,7 +108,7 @@ def subject_targets(query: Tensor, key: Tensor, sources: Tensor) -> Tensor:
     query: (Nq, C). key: (Nk, C), keys of the whole reference. sources: (Nk,) bool, True on the subject. Returns
     (Nq,) bool.
     """
-    return sources[cosine_similarity(query, key).argmax(dim=-1)]
+    return sources[best_matches(query, unit(key), 1)[1][:, 0]]
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, index: Tensor | None, heads: int) -> Tensor:
@@ -89,9 +123,13 @@ def attend(query: Tensor, key: Tensor, value: Tensor, index: Tensor | None, head
         return F.scaled_dot_product_attention(q, k, v).transpose(0, 1).reshape(count, channels)
     if index.shape[1] == 1:
         return value[index[:, 0]]
-    q = query.view(count, 1, heads, -1).transpose(1, 2)  # (Nq, heads, 1, d)
-    k, v = (t[index].view(count, index.shape[1], heads, -1).transpose(1, 2) for t in (key, value))  # (Nq, heads, k, d)
-    return F.scaled_dot_product_attention(q, k, v).reshape(count, channels)
+    attended = torch.empty_like(query)
+    for tile in tiles(count, index.shape[1] * channels):
+        q, matches = query[tile], index[tile]
+        q = q.view(len(q), 1, heads, -1).transpose(1, 2)  # (tile, heads, 1, d)
+        k, v = (t[matches].view(*matches.shape, heads, -1).transpose(1, 2) for t in (key, value))  # (tile, heads, k, d)
+        attended[tile] = F.scaled_dot_product_attention(q, k, v).reshape(-1, channels)
+    return attended
 
 
 def infuse(
@@ -113,7 +151,7 @@ def infuse(
         settings: thresholds and strengths.
         rows: batch rows to infuse.
         targets: (Nt,), indices of the tokens that may be infused; None for all.
-        on_match: called with row, head (0 unless ``per_head``) and the similarities (Nt, Nk).
+        on_match: called with row, head (0 unless ``per_head``), and each target's best cosine and its key's index, (Nt,).
 
     Returns:
         The blended (B, N, C), and the share of the target tokens that were infused, a scalar tensor in [0, 1]. All
@@ -121,13 +159,12 @@ def infuse(
     """
     if not len(reference.key) or not len(rows) or (targets is not None and not len(targets)):
         return base, torch.zeros((), device=base.device)
-    key, value = reference.key.to(query.dtype), reference.value.to(query.dtype)
-    reference = ReferenceTokens(key, value, reference.retention)
+    parts = reference.to(query.dtype).split(settings.heads if settings.per_head else 1)
     blended, coverage = base.clone(), []
     for row in rows:
         at = row if targets is None else (row, targets)
         observe = None if on_match is None else partial(on_match, row)
-        blended[at], shares = _infuse_row(base[at], query[at], reference, settings, observe)
+        blended[at], shares = _infuse_row(base[at], query[at], parts, settings, observe)
         coverage += shares
     return blended, torch.stack(coverage).mean()
 
@@ -135,32 +172,33 @@ def infuse(
 def _infuse_row(
     base: Tensor,
     query: Tensor,
-    reference: ReferenceTokens,
+    parts: Sequence[ReferenceTokens],
     settings: InfusionSettings,
-    on_match: Callable[[int, Tensor], None] | None,
+    on_match: Callable[[int, Tensor, Tensor], None] | None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Infuse the tokens (Nt, C) of one row, in one part or head by head. Returns them and each part's coverage."""
-    parts = settings.heads if settings.per_head else 1
-    split = (t.chunk(parts, -1) for t in (base, query, reference.key, reference.value))
+    split = (tokens.chunk(len(parts), -1) for tokens in (base, query))
     blended, coverage = [], []
-    for head, (before, q, k, v) in enumerate(zip(*split, strict=True)):
-        similarity = cosine_similarity(q, k)
-        if on_match is not None:
-            on_match(head, similarity)
-        part = ReferenceTokens(k, v, reference.retention)
-        after, valid = _infuse_part(before, q, part, settings, similarity)
+    for head, (before, q, part) in enumerate(zip(*split, parts, strict=True)):
+        after, valid = _infuse_part(before, q, part, settings, None if on_match is None else partial(on_match, head))
         blended.append(after)
         coverage.append(valid.float().mean())
     return torch.cat(blended, -1), coverage
 
 
 def _infuse_part(
-    base: Tensor, query: Tensor, reference: ReferenceTokens, settings: InfusionSettings, similarity: Tensor
+    base: Tensor,
+    query: Tensor,
+    reference: ReferenceTokens,
+    settings: InfusionSettings,
+    on_match: Callable[[Tensor, Tensor], None] | None,
 ) -> tuple[Tensor, Tensor]:
     """Returns the blended (Nt, C) and the gate, (Nt, 1) bool."""
     top_k = settings.top_k or len(reference.key)
     attend_all = top_k >= len(reference.key) > 1
-    best, index = match(similarity, 1 if attend_all else top_k)
+    best, index = best_matches(query, reference.unit_key, 1 if attend_all else top_k)
+    if on_match is not None:
+        on_match(best[:, 0], index[:, 0])
     valid = best[:, :1] > settings.tau
     share: float | Tensor = settings.delta / (1 + settings.delta)
     if reference.retention is not None:

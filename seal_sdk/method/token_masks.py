@@ -11,6 +11,9 @@ from seal_sdk.errors import UnsupportedModel
 
 Grid = tuple[int, int]  # (rows, columns)
 SUBJECT_COVERAGE = 0.15  # share of a token's area from which on it belongs to the subject (ours)
+SURROUNDINGS = (
+    1 / 16
+)  # of a grid's side: how far around a subject its scene is kept, which it is told apart from (ours)
 
 
 def token_grid(tokens: int, latent_size: tuple[int, int]) -> Grid:
@@ -39,7 +42,8 @@ def token_mask(mask: np.ndarray, grid: Grid, coverage: float = SUBJECT_COVERAGE)
     return share > min(coverage, max(float(share.max()) * 0.999, 0.0))
 
 
-def dilate(tokens: Tensor, grid: Grid) -> Tensor:
-    """Grow a token mask (rows * columns,) bool by one token in all eight directions."""
+def surround(tokens: Tensor, grid: Grid) -> Tensor:
+    """Grow a token mask (rows * columns,) bool in all eight directions, by `SURROUNDINGS` of the grid's side and at least one token."""
+    reach = max(round(SURROUNDINGS * (grid[0] * grid[1]) ** 0.5), 1)
     picture = tokens.view(1, 1, *grid).float()
-    return F.max_pool2d(picture, 3, stride=1, padding=1).flatten() > 0
+    return F.max_pool2d(picture, 2 * reach + 1, stride=1, padding=reach).flatten() > 0

@@ -17,7 +17,7 @@ from PIL import Image
 from seal_sdk.backbone.base import Backbone, KeyValue, SelfAttention
 from seal_sdk.backbone.capture import capture, kv_shapes
 from seal_sdk.kv_cache.encoding import array_specs, to_arrays
-from seal_sdk.method.token_masks import dilate, token_mask
+from seal_sdk.method.token_masks import surround, token_mask
 from seal_sdk.registration.recipe import CaptureSettings, build_recipe
 from seal_sdk.registration.reference import Reference
 from seal_sdk.segmentation import Subject, SubjectSegmenter
@@ -150,7 +150,7 @@ class Registrar:
         """The tokens of the subject and around it."""
         grids = {layer.group: layer.grid(self._latent_size(reference)) for layer in layers}
         return {
-            group: torch.nonzero(dilate(token_mask(subject.mask, grid), grid)).flatten().tolist()
+            group: torch.nonzero(surround(token_mask(subject.mask, grid), grid)).flatten().tolist()
             for group, grid in grids.items()
         }
 

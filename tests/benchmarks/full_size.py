@@ -63,10 +63,10 @@ class Setup:
             torch.cuda.synchronize()
 
 
-def random_unet(setup: Setup) -> UNet2DConditionModel:
-    """SDXL's UNet, 2.57 B parameters, small random weights."""
+def random_unet(setup: Setup, blocks: dict = BLOCKS) -> UNet2DConditionModel:
+    """SDXL's UNet, 2.57 B parameters, or one of other blocks; small random weights."""
     with torch.device("meta"):
-        unet = UNet2DConditionModel(sample_size=setup.side // 8, **BLOCKS).to(setup.dtype)
+        unet = UNet2DConditionModel(sample_size=setup.side // 8, **blocks).to(setup.dtype)
     unet = unet.to_empty(device=setup.device)
     torch.manual_seed(0)
     for parameter in unet.parameters():

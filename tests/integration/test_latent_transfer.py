@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from seal_sdk import Appearance, IdentitySession
+from seal_sdk.generation import infusion_step, subject_planner
 from seal_sdk.identity import Identity
+from seal_sdk.method.latent_transfer.stride import Stride
 
 BOX = (20.0, 20.0, 100.0, 110.0)
 FAST = dict(seed=3, num_inference_steps=6)
@@ -42,3 +45,42 @@ def test_identities_without_stored_latents_draw_the_same(session, reference_imag
 def test_latents_are_stored_with_the_identity(session):
     latents = session.identities["one"].latents
     assert latents.dtype == np.float32 and latents.shape == (1, 4, 32, 32)
+
+
+@pytest.fixture
+def transferred(monkeypatch):
+    """The references whose latents are transferred, of each step."""
+    seen, transfer = [], infusion_step.transfer_latents
+
+    def watched(guided, noisy, matched, **given):
+        seen.extend(reference for _, reference in matched)
+        return transfer(guided, noisy, matched, **given)
+
+    monkeypatch.setattr(infusion_step, "transfer_latents", watched)
+    return seen
+
+
+@pytest.mark.parametrize(("side", "doublings", "stride"), [(128, 0, (1, 1)), (256, 1, (2, 1)), (64, -1, (1, 2))])
+@pytest.mark.parametrize("edit", [0.0, 0.5])
+def test_a_reference_is_encoded_at_the_pictures_scale(
+    session, reference_image, transferred, monkeypatch, side, doublings, stride, edit
+):
+    """With what the prompt changes in it, and the mask of its subject."""
+    if edit:
+        own = session.identities["one"].latents
+        mask = torch.ones(1, 1, 32, 32)
+        monkeypatch.setattr(subject_planner, "_edit", lambda *_: (torch.from_numpy(own) + edit, mask))
+    given = dict(height=side, width=side, seed=3, num_inference_steps=3, appearance=Appearance(tau=-1.0))
+    session.generate(reference_image, "a photo", structure_box=BOX, **given)
+    resized = reference_image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+    expected = session.backbone.encode_image(resized)
+    assert torch.allclose(transferred[0].latents, expected + edit, atol=1e-5)
+    assert transferred[0].subject.shape[-2:] == (side // 4, side // 4)
+    assert transferred[0].strides == (Stride(*stride),) and transferred[0].doublings == doublings
+    assert transferred[0].latent_size == (32, 32)
+
+
+def test_a_subject_in_a_small_region_takes_a_smaller_reference(session, transferred):
+    given = dict(seed=3, num_inference_steps=3, appearance=Appearance(tau=-1.0))
+    session.generate(None, "a photo", identity={"one": (10, 70, 60, 110)}, **given)
+    assert transferred[0].strides == (Stride(1, 2),) and transferred[0].latents.shape == (1, 4, 16, 16)

@@ -115,8 +115,15 @@ def test_tokens_keep_their_places_below_each_other():
     left = [{"up": torch.rand(8)}, {"up": torch.rand(2)}]
     changed = merge_references([infusion((8, 4), left=left[0]), infusion((4, 6), stored=[1, 5], left=left[1])])
     assert torch.equal(changed.retention["up"], torch.cat([each["up"] for each in left]))
-    assert both.reference.reference_index(both.positions["up"], (6, 3)).tolist() == [0] * 8 + [1] * 2
-    assert second.reference.reference_index(torch.tensor([0, 5]), (2, 3)).tolist() == [0, 0]
+    half = merge_references([infusion((8, 4)), infusion((4, 6), stored=[1, 5], left=left[1])])
+    assert torch.equal(
+        half.retention["up"], torch.cat([torch.ones(8), left[1]["up"]])
+    )  # the prompt leaves the first as it is
+    parts = both.reference.split_tokens(both.positions["up"], (6, 3))
+    assert [(tokens.tolist(), grid) for tokens, grid, _ in parts] == [
+        ([0, 1, 3, 4, 6, 7, 9, 10], (4, 3)),
+        ([1, 5], (2, 3)),
+    ]
 
 
 def test_such_an_image_can_be_explained(session, tmp_path, structure_image, monkeypatch):

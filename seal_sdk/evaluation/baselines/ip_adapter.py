@@ -123,7 +123,7 @@ class IpAdapter:
                 num_inference_steps=question.steps,
                 guidance_scale=question.guidance_scale,
                 controlnet_conditioning_scale=float(question.control.scale),
-                control_guidance_end=float(question.control.end),
+                control_guidance_end=1.0 if question.control.end is None else float(question.control.end),
                 generator=torch.Generator("cpu").manual_seed(question.seed),
             )
         return np.asarray(drawn.images[0].convert("RGB"))

@@ -7,7 +7,7 @@ image's do. With the base `Baseline`, which reads nothing of them, it draws what
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,10 +69,11 @@ def draw(
     backbone: UNetBackbone, baseline: Baseline, question: Question, segmenter: Callable[[], SubjectSegmenter]
 ) -> NDArray[np.uint8]:
     """The picture, uint8 (H, W, 3). Raises SubjectNotFound as ``session.generate`` does."""
+    question = replace(question, control=structure_for(backbone, question.control))
     with backbone.lock:
         loop = _Loop(backbone, baseline, question, segmenter)
         with backbone.hooks() as hooks:
-            install_injection(hooks, backbone, loop.current, structure_for(backbone, question.control))
+            install_injection(hooks, backbone, loop.current, question.control)
             baseline.install(hooks, backbone, loop.current)
             latents = loop.run()
         check_finite(latents, "the denoised latents")
@@ -155,7 +156,9 @@ class _Loop:
         return (latents, scaled) if settled is None else (settled * (latents.norm() / scaled.norm()), settled)
 
     def _predict(self, scaled: Tensor, timestep: Tensor, gamma: float, done: float) -> Tensor:
-        rows = [row for row in self.conditioning if row != STRUCTURE or active(gamma, self.question.control.end)]
+        end = self.question.control.end
+        steered = end is None or active(gamma, end)
+        rows = [row for row in self.conditioning if row != STRUCTURE or steered]
         sample = torch.cat([self._at(row, timestep) if row in self.companions else scaled for row in rows])
         inject = self.question.control.scale if STRUCTURE in rows else 0.0
         pairs = {rows.index(row): rows.index(read) for row, read in self.baseline.readers.items() if row in rows}

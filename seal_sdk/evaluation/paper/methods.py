@@ -18,7 +18,7 @@ def parse_paper_methods(text: str) -> list[Method]:
     methods = parse_methods(text, PAPER_METHODS)
     for method in methods:
         control = method.structure
-        if method.baseline == NAME and (control.control != "controlnet" or not control.end):
+        if method.baseline == NAME and (control.control != "controlnet" or control.end == 0):
             raise ConfigError(
                 f"{method.name!r}: {NAME} has a ControlNet; leave structure.control, and structure.end above 0."
             )

@@ -87,13 +87,18 @@ def triples(
     Raises:
         ConfigError: If a kind is unknown or none is given.
     """
+    check_kinds(kinds)
+    for seed in seeds:
+        yield from triples_about(world.sample(seed), seed, kinds, size)
+
+
+def check_kinds(kinds: Sequence[str]) -> None:
+    """Raise ConfigError if a kind of structure image is unknown or none is given."""
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not kinds:
         raise ConfigError(
             f"kind {unknown[0] if unknown else ''!r} is no structure kind; choose from {', '.join(KINDS)}"
         )
-    for seed in seeds:
-        yield from triples_about(world.sample(seed), seed, kinds, size)
 
 
 def triple(seed: int, kind: str, draw: int = 1, size: int = 128) -> Triple:

@@ -16,7 +16,7 @@ from seal_sdk.evaluation.networks.joints import WEIGHTS as JOINTS
 from seal_sdk.evaluation.networks.patterns import WEIGHTS as PATTERNS
 from seal_sdk.evaluation.networks.segmenter import WEIGHTS as SEGMENTER
 from seal_sdk.evaluation.questions.conflicts import conflicting
-from seal_sdk.evaluation.questions.triples import COLOR, KINDS, PLAIN, SHORT, Triple, triples
+from seal_sdk.evaluation.questions.triples import COLOR, KINDS, PLAIN, SHORT, Triple, check_kinds, triples
 from seal_sdk.evaluation.questions.wordings import reworded
 from seal_sdk.evaluation.score import Score
 from seal_sdk.evaluation.scorebook import ScoreBook
@@ -36,6 +36,7 @@ class Setup:
         subject: The session's subject segmenter.
         steps: Sampling steps; None for the model's default.
         guidance: Guidance scale; None for the model's default.
+        size: Pixels a side of all images, references among them; None for the side that the model was trained for.
     """
 
     boxes: str = "sam"
@@ -43,6 +44,7 @@ class Setup:
     subject: str = "pocket"
     steps: int | None = None
     guidance: float | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -127,34 +129,38 @@ def measure_wordings(
 
     Raises:
         ConfigError: If a kind is unknown, or the file belongs to another setup.
+        SizeError: If the model cannot draw the size.
     """
-    plain = list(triples(seeds, tuple(kinds)))
-    asked = {kind: list(conflicting(plain, kind)) for kind in conflicts} if conflict_methods else {}
-    total = len(plain) * (len(methods) + len(asked) * len(conflict_methods)) * len(wordings)
-    with _session(setup) as session, tqdm(total=total, unit="picture", disable=None) as bar:
+    check_kinds(kinds)
+    with _session(setup) as session:
+        side, _ = session.backbone.geometry.check_size(setup.size, setup.size)
+        plain = list(triples(seeds, tuple(kinds), side))
+        asked = {kind: list(conflicting(plain, kind)) for kind in conflicts} if conflict_methods else {}
+        total = len(plain) * (len(methods) + len(asked) * len(conflict_methods)) * len(wordings)
         book = ScoreBook(scores, _facts(setup, session)) if scores else None
         sampling = {"num_inference_steps": setup.steps, "guidance_scale": setup.guidance}
+        with tqdm(total=total, unit="picture", disable=None) as bar:
 
-        def answers(questions: list[Triple], wording: str, chosen: Sequence[Method]) -> Answers:
-            worded = list(reworded(questions, wording))
-            drawn = run(
-                session,
-                worded,
-                chosen,
-                boxes=setup.boxes,
-                sampling=sampling,
-                book=book,
-                on_score=lambda triple, score: bar.update(),
-            )
-            return Answers(worded, drawn)
+            def answers(questions: list[Triple], wording: str, chosen: Sequence[Method]) -> Answers:
+                worded = list(reworded(questions, wording))
+                drawn = run(
+                    session,
+                    worded,
+                    chosen,
+                    boxes=setup.boxes,
+                    sampling=sampling,
+                    book=book,
+                    on_score=lambda triple, score: bar.update(),
+                )
+                return Answers(worded, drawn)
 
-        def results(wording: str) -> Results:
-            return Results(
-                answers(plain, wording, methods),
-                {kind: answers(each, wording, conflict_methods) for kind, each in asked.items()},
-            )
+            def results(wording: str) -> Results:
+                return Results(
+                    answers(plain, wording, methods),
+                    {kind: answers(each, wording, conflict_methods) for kind, each in asked.items()},
+                )
 
-        return {wording: results(wording) for wording in wordings}
+            return {wording: results(wording) for wording in wordings}
 
 
 def _facts(setup: Setup, session: IdentitySession) -> dict[str, Any]:

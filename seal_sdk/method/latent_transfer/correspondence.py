@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -39,20 +39,23 @@ class Correspondence:
         count = self.layer_count
         return torch.nonzero((count > 0) & (count == count.max())).squeeze(1)
 
-    @property
-    def mean_similarity(self) -> Tensor:
-        """(Nq, Nk): similarity per layer; 0 where no layer took the token for the subject."""
-        return self.similarity / self.layer_count.clamp(min=1)[:, None]
+    def mean_similarity(self, tokens: Tensor | slice = slice(None)) -> Tensor:
+        """(N, Nk): similarity per layer of some of the image's tokens, or of all; 0 where no layer took them for the subject."""
+        return self.similarity[tokens] / self.layer_count[tokens].clamp(min=1)[:, None]
 
     @property
     def mean_best_cosine(self) -> Tensor:
         """(Nq,): best cosine per layer; NaN where no layer took the token for the subject."""
         return self.best_cosine / self.layer_count
 
-    def __add__(self, other: Correspondence) -> Correspondence:
-        return replace(
-            self,
-            similarity=self.similarity + other.similarity,
-            best_cosine=self.best_cosine + other.best_cosine,
-            layer_count=self.layer_count + other.layer_count,
-        )
+    @classmethod
+    def empty(cls, tokens: int, sources: Tensor, source_tokens: int) -> Correspondence:
+        """No layer yet, for an image grid of so many tokens."""
+        zeros = torch.zeros(tokens, device=sources.device)
+        return cls(zeros.new_zeros(tokens, len(sources)), zeros, zeros.clone(), sources, source_tokens)
+
+    def add(self, targets: Tensor, similarity: Tensor, best_cosine: Tensor) -> None:
+        """Add what one layer found for the tokens (Nt,) that it took for the subject: (Nt, Nk) and (Nt,). In place: matrices are large."""
+        self.similarity.index_add_(0, targets, similarity)
+        self.best_cosine.index_add_(0, targets, best_cosine)
+        self.layer_count.index_add_(0, targets, torch.ones_like(best_cosine))

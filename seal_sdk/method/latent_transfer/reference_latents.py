@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
+from seal_sdk.method.latent_transfer.stride import SAME, Stride
 from seal_sdk.method.latent_transfer.warp import extrapolate_appearance
 from seal_sdk.method.token_masks import Grid
 
@@ -21,6 +21,9 @@ class ReferenceLatents:
     region: the same for the subject in the image, at the image's latent size; None if it is unknown.
     heights: rows of latents of each of several references; empty for one.
     subject_only: whether only the reference's subject is matched, and only with a known subject in the image.
+    strides: how large the subject is in each of several references, compared with the image; empty for one as large.
+    doublings: how often the latents' sides were doubled, or halved if negative, from the size at which K/V were captured: latents of
+        one scale do not show the same when they are stretched to another.
     redrawn: (1, 1, h, w) in [0, 1], how much of each latent's pattern the prompt has drawn anew, in the reference's colours; None: nothing.
     """
 
@@ -29,12 +32,15 @@ class ReferenceLatents:
     region: Tensor | None = None
     heights: tuple[int, ...] = ()
     subject_only: bool = False
+    strides: tuple[Stride, ...] = ()
+    doublings: int = 0
     redrawn: Tensor | None = None
 
     @property
     def latent_size(self) -> tuple[int, int]:
-        """(height, width) of the latents."""
-        return self.latents.shape[-2], self.latents.shape[-1]
+        """(height, width) of the latents with which K/V were captured."""
+        height, width = self.latents.shape[-2:]
+        return int(height * 2.0**-self.doublings), int(width * 2.0**-self.doublings)
 
     @cached_property
     def appearance(self) -> Tensor:
@@ -52,8 +58,12 @@ class ReferenceLatents:
             return self.redrawn
         return extrapolate_appearance(self.redrawn, self.subject)
 
-    def reference_index(self, tokens: Tensor, grid: Grid) -> Tensor:
-        """For tokens (N,) of a grid over all references: the index of the reference each belongs to, (N,) from 0."""
-        rows = tokens // grid[1] * self.latent_size[0] // grid[0]
-        bottoms = torch.tensor(self.heights, device=tokens.device, dtype=tokens.dtype).cumsum(0)
-        return torch.bucketize(rows, bottoms, right=True)
+    def split_tokens(self, tokens: Tensor, grid: Grid) -> list[tuple[Tensor, Grid, Stride]]:
+        """Tokens (N,) of a grid over all references, sorted by reference: each one's in its own grid, that grid, and the stride."""
+        heights = self.heights or (self.latents.shape[-2],)
+        row, top, parts = tokens // grid[1], 0, []
+        for height, stride in zip(heights, self.strides or (SAME,) * len(heights), strict=True):
+            rows = height * grid[0] // self.latents.shape[-2]
+            parts.append((tokens[(row >= top) & (row < top + rows)] - top * grid[1], (rows, grid[1]), stride))
+            top += rows
+        return parts

@@ -8,26 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from seal_sdk.method.infusion import cosine_similarity
 from seal_sdk.method.token_masks import Grid
 
 
 def similarity(own: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
-    """Z-score of the cosine similarity of every image token with every reference token, (Nq, Nk).
+    """Z-score of the cosine similarity of every image token with every reference token, (Nq, Nk) in fp32.
 
-    own, theirs: features of the same kinds in the same order, (Nq, C) and (Nk, C) each, such as keys and values. Their
-    cosines are averaged.
+    own, theirs: features of length 1 (`infusion.unit`), of the same kinds in the same order, (Nq, C) and (Nk, C) each, such
+    as keys and values. Their cosines are averaged.
     """
-    cosines = torch.stack([cosine_similarity(*pair) for pair in zip(own, theirs, strict=True)]).mean(0)
-    return z_score(cosines)
+    cosines = (own[0] @ theirs[0].T).float()
+    for mine, others in zip(own[1:], theirs[1:], strict=True):
+        cosines.add_(mine @ others.T)
+    return z_score(cosines.div_(len(own)))
 
 
 def z_score(values: Tensor) -> Tensor:
     """Shift and scale values to mean 0 and standard deviation 1; zeros if all are equal."""
-    return (values - values.mean()) / values.std(correction=0).clamp(min=1e-6)
+    return (values - values.mean()).div_(values.std(correction=0).clamp(min=1e-6))
 
 
 def upsample(

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from seal_sdk.method.latent_transfer.consensus import neighbourhood_consensus
+from seal_sdk.method.latent_transfer.consensus import neighbourhood_consensus, round_strides
 from seal_sdk.method.latent_transfer.correspondence import Correspondence
 from seal_sdk.method.latent_transfer.palette import match_palette
 from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
@@ -19,6 +19,7 @@ from seal_sdk.method.latent_transfer.similarity import upsample, z_score
 from seal_sdk.method.latent_transfer.warp import interpolate_warp, subtoken_argmax, warp_latents
 from seal_sdk.method.noise_level import NoiseLevel
 from seal_sdk.method.region_mean import region_mean
+from seal_sdk.method.tiles import tiles
 from seal_sdk.method.token_masks import Grid, token_grid
 
 COARSE_WEIGHT = 0.5  # of similarities on coarser grids, beside 1 for the finest; best on the benchmark (ours)
@@ -94,21 +95,33 @@ def _find_warp(
     """
     finest = correspondences[max(correspondences)]
     sizes = latent_size, reference.latent_size
-    grid, source_grid = _grids(finest, sizes)
-    targets, sources = finest.targets, finest.sources
-    similarity, mirrored = neighbourhood_consensus(
-        _multiscale_similarity(correspondences, targets, sizes),
-        targets,
-        sources,
-        grid,
-        source_grid,
-        reference.reference_index(sources, source_grid),
-    )
+    grids = _grids(finest, sizes)
+    targets = finest.targets
+    similarity, steps = _agreement(_multiscale_similarity(correspondences, targets, sizes), finest, reference, grids)
     infused = finest.mean_best_cosine[targets] > tau
     similarity = similarity[infused]
-    positions = subtoken_argmax(similarity, sources, source_grid)
-    warp = interpolate_warp(positions, targets[infused], grid, latent_size, mirrored[similarity.argmax(-1)])
-    return warp, source_grid
+    positions = subtoken_argmax(similarity, finest.sources, grids[1])
+    warp = interpolate_warp(positions, targets[infused], grids[0], latent_size, steps[similarity.argmax(-1)])
+    return warp, grids[1]
+
+
+def _agreement(
+    similarity: Tensor, finest: Correspondence, reference: ReferenceLatents, grids: tuple[Grid, Grid]
+) -> tuple[Tensor, Tensor]:
+    """`neighbourhood_consensus` with each reference, by itself: (Nt, Nk), and for each source how its reference is laid out.
+
+    The latter is (Nk, 2): how many of its rows and columns one token of the image spans, columns negative where it is mirrored.
+    """
+    parts = reference.split_tokens(finest.sources, grids[1])
+    counts = [len(tokens) for tokens, *_ in parts]
+    found, steps = [], []
+    for own, (tokens, grid, stride) in zip(torch.split(similarity, counts, dim=1), parts, strict=True):
+        strides = round_strides(grids[0], stride)
+        agreed, mirrored = neighbourhood_consensus(own, finest.targets, tokens, grids[0], grid, strides)
+        found.append(agreed)
+        steps.append(similarity.new_tensor([[stride.scale, -stride.scale if mirrored else stride.scale]]))
+    laid_out = torch.cat([each.expand(count, 2) for each, count in zip(steps, counts, strict=True)])
+    return found[0] if len(found) == 1 else torch.cat(found, dim=1), laid_out
 
 
 def _multiscale_similarity(
@@ -116,13 +129,14 @@ def _multiscale_similarity(
 ) -> Tensor:
     """(Nt, Nk): similarity of targets and sources of the finest grid, plus that of the coarser tokens around them."""
     finest = correspondences[max(correspondences)]
-    similarity = z_score(finest.mean_similarity[targets])
+    similarity = z_score(finest.mean_similarity(targets))
     for coarse in correspondences.values():
         if coarse is not finest:
             whole = torch.zeros(coarse.tokens, coarse.source_tokens, device=similarity.device)
-            whole.index_copy_(1, coarse.sources, coarse.mean_similarity)
-            grids, coarse_grids = _grids(finest, sizes), _grids(coarse, sizes)
-            similarity = similarity + COARSE_WEIGHT * upsample(whole, targets, finest.sources, grids, coarse_grids)
+            whole.index_copy_(1, coarse.sources, coarse.mean_similarity())
+            grids = _grids(finest, sizes), _grids(coarse, sizes)
+            for tile in tiles(len(targets), max(len(finest.sources), coarse.source_tokens)):
+                similarity[tile] += COARSE_WEIGHT * upsample(whole, targets[tile], finest.sources, *grids)
     return similarity
 
 

@@ -15,7 +15,9 @@ from torch import Tensor
 from seal_sdk.method.delta_bridge import low_pass
 from seal_sdk.method.token_masks import Grid
 
-MAX_DISTANCE = 2.0  # tokens; matches of neighbours that are further apart belong to different parts (ours)
+MAX_DISTANCE = (
+    2.0  # of the larger tokens; matches of neighbours that are further apart belong to different parts (ours)
+)
 FULL_COVERAGE = 0.9  # a latent of which the subject covers more is the subject's alone (ours)
 EXTRAPOLATION_RINGS = 4  # latents; two tokens of the finest grid (ours)
 
@@ -26,13 +28,14 @@ def subtoken_argmax(similarity: Tensor, sources: Tensor, grid: Grid) -> Tensor:
     similarity: (Nt, Nk) with the tokens ``sources``, (Nk,), of a (rows, columns) grid. Along each axis, the peak of the
     parabola through the best source and its two neighbours is taken. If a neighbour is missing, it is the source itself.
     """
-    whole = similarity.new_full((len(similarity), grid[0] + 2, grid[1] + 2), float("nan"))
-    whole[:, sources // grid[1] + 1, sources % grid[1] + 1] = similarity
+    index = torch.full((grid[0] + 2, grid[1] + 2), -1, device=sources.device)
+    index[sources // grid[1] + 1, sources % grid[1] + 1] = torch.arange(len(sources), device=sources.device)
     best = sources[similarity.argmax(-1)]
     row, column, number = best // grid[1], best % grid[1], torch.arange(len(best), device=best.device)
 
     def at(down: int, right: int) -> Tensor:
-        return whole[number, row + 1 + down, column + 1 + right]
+        source = index[row + 1 + down, column + 1 + right]
+        return torch.where(source < 0, float("nan"), similarity[number, source])
 
     offsets = [_parabola_peak(at(-1, 0), at(0, 0), at(1, 0)), _parabola_peak(at(0, -1), at(0, 0), at(0, 1))]
     return torch.stack([row, column], -1) + torch.stack(offsets, -1)
@@ -44,19 +47,20 @@ def _parabola_peak(before: Tensor, middle: Tensor, after: Tensor) -> Tensor:
 
 
 def interpolate_warp(
-    positions: Tensor, targets: Tensor, grid: Grid, size: tuple[int, int], mirrored: Tensor | None = None
+    positions: Tensor, targets: Tensor, grid: Grid, size: tuple[int, int], steps: Tensor | None = None
 ) -> Tensor:
     """Interpolate matches of tokens to a warp field of latents, bilinearly.
 
-    A neighbour without a match, or whose match lies in another part, is replaced by an extrapolation: one token beside
-    the token's own match, on the other side if the match is mirrored.
+    A neighbour without a match, or whose match lies in another part, is replaced by an extrapolation: one token of the
+    image beside the token's own match, on the other side if the match is mirrored.
 
     Args:
         positions: (Nt, 2), row and column of each match, in tokens of the reference's grid.
         targets: (Nt,), the matched tokens of the image.
         grid: (rows, columns) of the image's tokens.
         size: (h, w) of the image's latents.
-        mirrored: (Nt,) bool, whether each match lies on a mirrored reference; None for no.
+        steps: (Nt, 2), rows and columns of the reference's grid that one token of the image spans at each match, columns
+            negative where the reference is mirrored; None for 1.
 
     Returns:
         (h, w, 2), rows and columns in tokens of the reference's grid; NaN where the token has no match.
@@ -67,16 +71,17 @@ def interpolate_warp(
     row, down = _nearest(size[0], grid[0], positions)
     column, right = _nearest(size[1], grid[1], positions)
     own = field[row[:, None] + 1, column + 1]
-    sides = positions.new_ones(grid[0] * grid[1])
-    if mirrored is not None:
-        sides[targets] = torch.where(mirrored, -1.0, 1.0).to(sides)
-    side = sides.view(grid)[row[:, None], column]
+    spans = positions.new_ones(grid[0] * grid[1], 2)
+    if steps is not None:
+        spans[targets] = steps.to(spans)
+    span = spans.view(*grid, 2)[row[:, None], column]
+    farthest = MAX_DISTANCE * span[..., :1].clamp(min=1.0)
     warp = torch.zeros_like(own)
     for beside, below in product((0, 1), repeat=2):
         step_down, step_right = (below * down.sign()).long(), (beside * right.sign()).long()
         found = field[(row + step_down)[:, None] + 1, column + step_right + 1]
-        step = torch.stack([step_down[:, None].expand_as(side), side * step_right], -1)
-        near = (found - own).norm(dim=-1, keepdim=True) < MAX_DISTANCE  # False for NaN
+        step = torch.stack([span[..., 0] * step_down[:, None], span[..., 1] * step_right], -1)
+        near = (found - own).norm(dim=-1, keepdim=True) < farthest  # False for NaN
         weight = _bilinear_weight(down, below)[:, None] * _bilinear_weight(right, beside)
         warp = warp + weight[..., None] * torch.where(near, found, own + step)
     return warp

@@ -7,9 +7,11 @@ from torch import Tensor
 
 from seal_sdk.method.prompt_edit.confidence import TINY, vector_length
 from seal_sdk.method.region_mean import region_mean
+from seal_sdk.method.tiles import tiles
 
 BANDWIDTH = 0.1  # of the latents' variance: squared distance up to which latents share what was found (ours)
 MAX_SAMPLES = 1024  # latents of the subject that others are compared with, evenly spread (ours)
+BY_PRODUCT = "use_mm_for_euclid_dist"  # as for many latents, so that few get the same distances
 FLOOR = 0.6  # of the mask before it is stretched to [0, 1]: looks that respond less are left alone (ours)
 
 
@@ -41,7 +43,7 @@ def colour_response(change: Tensor, subject: Tensor) -> Tensor:
 
 
 def _smoothed(field: Tensor, latents: Tensor, subject: Tensor) -> Tensor:
-    """Average a field (1, 1, h, w) over the subject's latents that look alike. It keeps the borders between colours."""
+    """Average a field (1, 1, h, w) over the subject's latents that look alike. It keeps the borders between colours. Zero elsewhere."""
     places = torch.nonzero(subject.flatten()).squeeze(1)
     if not len(places):
         return field
@@ -49,6 +51,9 @@ def _smoothed(field: Tensor, latents: Tensor, subject: Tensor) -> Tensor:
     samples = places[torch.linspace(0, len(places) - 1, count, device=places.device).round().long()]
     looks, weight = latents[0].flatten(1).T, subject.flatten()[samples]
     variance = region_mean((latents - region_mean(latents, subject)).square(), subject).sum()
-    distance = torch.cdist(looks, looks[samples]).square() / (BANDWIDTH * variance).clamp(min=TINY**2)
-    kernel = torch.softmax(weight.log() - distance, dim=1)
-    return (kernel @ field.flatten()[samples]).view_as(field)
+    bandwidth, smoothed = (BANDWIDTH * variance).clamp(min=TINY**2), torch.zeros_like(field).flatten()
+    for tile in tiles(len(places), count):
+        some = places[tile]
+        distance = torch.cdist(looks[some], looks[samples], compute_mode=BY_PRODUCT).square_().div_(bandwidth)
+        smoothed[some] = torch.softmax(weight.log() - distance, dim=1) @ field.flatten()[samples]
+    return smoothed.view_as(field)

@@ -105,6 +105,43 @@ def test_bench_ablations_prints_the_claims(small, tmp_path):
     assert page.read_text().count("<svg") == 5 + 4
 
 
+def test_bench_quality_draws_at_another_size(small, tmp_path):
+    book, sheet = tmp_path / "book.jsonl", tmp_path / "sheet.png"
+    given = [
+        "quality",
+        "--seeds",
+        "400000",
+        "--kinds",
+        "mesh",
+        "--methods",
+        "structure,exact",
+        "--steps",
+        "1",
+        "--json",
+    ]
+    given += [
+        "--boxes",
+        "true",
+        "--scores",
+        str(book),
+        "--sheet",
+        str(sheet),
+        "--report",
+        str(tmp_path / "report.html"),
+    ]
+    done = invoke(*given, "--size", "64")
+    assert done.exit_code == 0, done.output
+    exact = json.loads(done.stdout)["methods"]["exact"]
+    assert exact["subject_error"]["mean"] < 10 and exact["keypoint_distance"]["mean"] < 10
+    drawn = {Image.open(each).size for each in (tmp_path / "book.jsonl.pictures").iterdir()}
+    assert drawn == {(64, 64)} and Image.open(sheet).width == 5 * 68 - 4
+    assert "<td>size</td><td>64</td>" in (tmp_path / "report.html").read_text()
+    other = invoke(*given)
+    assert other.exit_code != 0 and "drawn with another model, sampling" in other.output
+    wrong = invoke(*given, "--size", "66")
+    assert wrong.exit_code != 0 and "the nearest is" in wrong.output
+
+
 def test_the_command_names_mistakes_before_it_loads_a_model(tmp_path):
     for arguments, message in (
         (["--seeds", "5:5"], "no range of seeds"),

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from diffusers import ControlNetModel, StableDiffusionXLControlNetPipeline
+from fixtures.pipeline_states import with_unet
 
 from seal_sdk import Alignment, Appearance, DeltaBridge, IdentitySession, Structure
 from seal_sdk.errors import ConfigError, UnsupportedModel, WeightsNotFound
+from seal_sdk.generation.settings import structure_for
 
 OFF = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0), alignment=Alignment(enabled=False))
 FAST = dict(num_inference_steps=3, guidance_scale=4.0, seed=1, output_type="np")
@@ -36,6 +38,24 @@ def test_injection_changes_the_image_within_its_time(tiny_pipeline, tmp_path, st
     assert np.allclose(none.image, without.image, atol=1e-4)
     assert not np.allclose(half.image, full.image, atol=1e-3) and not np.allclose(full.image, without.image, atol=1e-3)
     assert full.unet_rows == 9 and never.unet_rows == 6
+
+
+@pytest.mark.parametrize(
+    ("side", "features", "end"),
+    [(32, ("up_blocks.0.resnets.0", "up_blocks.0.resnets.1"), 1.0), (64, ("up_blocks.0.resnets.0",), 0.6)],
+)
+def test_small_and_large_models_have_defaults_of_their_own(tiny_pipeline, tmp_path, side, features, end):
+    """Large ones those of Ctrl-X."""
+    backbone = IdentitySession(with_unet(tiny_pipeline(), sample_size=side), store=tmp_path, **OFF).backbone
+    assert structure_for(backbone, Structure()) == Structure("inject", end, 1.0, features, ("up0",))
+    given = Structure(end=0.3, features="mid_block", attention="mid")
+    assert structure_for(backbone, given) == given
+
+
+def test_a_controlnet_is_on_until_the_end_of_any_model(tiny_pipeline, tmp_path, controlnet):
+    pipe = with_unet(tiny_pipeline(), sample_size=64)
+    backbone = IdentitySession(pipe, store=tmp_path, controlnet=controlnet, **OFF).backbone
+    assert structure_for(backbone, Structure(control="controlnet")).end == 1.0
 
 
 def test_a_controlnet_steers_as_in_diffusers(tiny_pipeline, tmp_path, structure_image, controlnet):

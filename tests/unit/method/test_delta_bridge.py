@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seal_sdk.method.delta_bridge import bridge, low_pass
+from seal_sdk.method.delta_bridge import bridge, low_pass, low_pass_kernel
 
 
 def test_iterations_are_repeated_passes():
@@ -59,3 +59,18 @@ def test_equal_prompts_make_no_delta():
     assert torch.equal(
         bridge(empty, gen, gen, strength=2.0, **shared), bridge(empty, gen, None, strength=0.0, **shared)
     )
+
+
+def test_the_low_pass_is_the_same_share_of_every_size():
+    sizes = {32: 3, 28: 3, 64: 5, 128: 11}
+    assert {side: low_pass_kernel((side, side)) for side in sizes} == sizes
+    assert low_pass_kernel((28, 40)) == 3 and low_pass_kernel((96, 168)) == 11
+    for side, kernel in sizes.items():
+        spread = ((kernel**2 - 1) / 12) ** 0.5 / side  # of the average, as a share of the side
+        assert spread == pytest.approx(((3**2 - 1) / 12) ** 0.5 / 32, rel=0.15)
+
+
+def test_large_latents_are_averaged_over_larger_squares():
+    gen, app = torch.randn(2, 1, 4, 64, 64)
+    bridged = bridge(None, gen, app, guidance_scale=1.0, strength=1.0, base="gen", low_pass_iterations=3)
+    assert torch.equal(bridged, gen + low_pass(gen - app, 3, 5))

@@ -88,12 +88,13 @@ def test_matches_can_be_watched():
     base, query, key, value = tensors()
     targets = torch.tensor([1, 4, 5])
 
-    def watch(row, head, similarity):
-        seen[row, head] = similarity
+    def watch(row, head, best, index):
+        seen[row, head] = best, index
 
     run(base, query, key, value, targets=targets, rows=(1,), top_k=2, on_match=watch)
     assert list(seen) == [(1, 0)]
-    assert torch.equal(seen[1, 0], cosine_similarity(query[1, targets], key))
+    best, index = match(cosine_similarity(query[1, targets], key), 1)
+    assert torch.equal(seen[1, 0][0], best[:, 0]) and torch.equal(seen[1, 0][1], index[:, 0])
     run(base, query, key, value, per_head=True, on_match=watch)
     assert {head for _, head in seen} == {0, 1}
 
@@ -188,3 +189,21 @@ def test_subject_and_background_compete():
     sources = torch.tensor([True, True, False, False])
     query = torch.tensor([[1.0, 0, 0.2, 0], [0, 0, 1, 0.5], [0, 0.1, 0, 0.2]])
     assert subject_targets(query, key, sources).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize(("top_k", "per_head"), [(0, False), (1, False), (3, False), (2, True)])
+def test_tiles_change_no_bit(monkeypatch, top_k, per_head):
+    torch.manual_seed(0)
+    base, query = torch.randn(2, 2, 200, 64)
+    key, value = torch.randn(2, 150, 64)
+    given = dict(top_k=top_k, per_head=per_head, tau=0.3, heads=4)
+    whole, coverage = run(base, query, key, value, **given)
+    monkeypatch.setattr("seal_sdk.method.tiles.TILE", 150 * 64)
+    tiled, same = run(base, query, key, value, **given)
+    assert torch.equal(tiled, whole) and coverage == same > 0
+
+
+def test_a_key_is_normalised_once():
+    tokens = ReferenceTokens(torch.randn(5, 8), torch.randn(5, 8))
+    assert tokens.unit_key is tokens.unit_key and tokens.to(torch.float32) is tokens
+    assert torch.allclose(tokens.unit_key.norm(dim=-1), torch.ones(5))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seal_sdk.errors import UnsupportedModel
-from seal_sdk.method.token_masks import dilate, token_grid, token_mask
+from seal_sdk.method.token_masks import surround, token_grid, token_mask
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,14 @@ def test_a_tiny_subject_keeps_its_best_token():
     assert not token_mask(np.zeros((128, 128), dtype=bool), (8, 8)).any()
 
 
-def test_dilating_adds_one_token_in_every_direction():
+def test_surroundings_are_a_sixteenth_of_the_side_and_at_least_one_token():
     mask = torch.zeros(5, 5, dtype=torch.bool)
     mask[2, 2] = mask[0, 0] = True
-    grown = dilate(mask.flatten(), (5, 5)).view(5, 5)
+    grown = surround(mask.flatten(), (5, 5)).view(5, 5)
     assert grown[1:4, 1:4].all() and grown[:2, :2].all() and grown.sum() == 12
+    large = torch.zeros(64, 64, dtype=torch.bool)
+    large[32, 32] = True
+    assert (
+        surround(large.flatten(), (64, 64)).sum() == 9 * 9
+    )  # four tokens on every side: as much of the picture as one of sixteen
+    assert surround(large[:32, :32].flatten(), (32, 32)).sum() == 0

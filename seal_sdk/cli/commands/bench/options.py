@@ -63,6 +63,7 @@ def run_options(command: Command) -> Command:
         click.option("--subject", default="pocket", show_default=True, help="The session's subject finder."),
         click.option("--steps", type=click.IntRange(1), help="Sampling steps; default: the model's."),
         click.option("--guidance", type=float, help="Guidance scale; default: the model's."),
+        click.option("--size", type=click.IntRange(32), help="Pixels a side of all images; default: the model's."),
         click.option(
             "--scores",
             type=FILE,
@@ -110,5 +111,5 @@ def run_settings(options: Mapping[str, Any]) -> RunSettings:
     from seal_sdk.evaluation import Setup
 
     kinds = tuple(filter(None, options["kinds"].split(",")))
-    setup = Setup(**{name: options[name] for name in ("boxes", "model", "subject", "steps", "guidance")})
+    setup = Setup(**{name: options[name] for name in ("boxes", "model", "subject", "steps", "guidance", "size")})
     return {"kinds": kinds, "setup": setup, "scores": options["scores"]}

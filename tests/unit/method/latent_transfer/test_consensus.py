@@ -7,7 +7,8 @@ from itertools import product
 import pytest
 import torch
 
-from seal_sdk.method.latent_transfer.consensus import neighbourhood_consensus
+from seal_sdk.method.latent_transfer.consensus import neighbourhood_consensus, round_strides
+from seal_sdk.method.latent_transfer.stride import Stride
 
 
 def whole(rows, columns):
@@ -20,21 +21,17 @@ def beside(token, rows, columns, grid):
     return row * grid[1] + column if 0 <= row < grid[0] and 0 <= column < grid[1] else None
 
 
-def one(sources):
-    """All of one reference."""
-    return torch.zeros_like(sources)
-
-
-def naive(similarity, targets, sources, grid, source_grid, right=1):
-    """One round, pair by pair, from the definition."""
+def naive(similarity, targets, sources, grid, source_grid, stride, right=1):
+    """One round, pair by pair, from the definition. stride: tokens of the image and of the reference."""
+    own, theirs = stride
     value = {(int(t), int(s)): float(similarity[i, j]) for i, t in enumerate(targets) for j, s in enumerate(sources)}
     result = torch.empty_like(similarity)
     for (i, t), (j, s) in product(enumerate(targets.tolist()), enumerate(sources.tolist())):
         around = []
         for dy, dx in product((-1, 0, 1), repeat=2):
             target, source = (
-                beside(t, dy, dx, grid),
-                beside(s, dy, right * dx, source_grid),
+                beside(t, own * dy, own * dx, grid),
+                beside(s, theirs * dy, theirs * right * dx, source_grid),
             )
             if (dy, dx) != (0, 0) and target in targets.tolist():
                 around.append(value.get((target, source), 0.0))
@@ -42,8 +39,9 @@ def naive(similarity, targets, sources, grid, source_grid, right=1):
     return result
 
 
+@pytest.mark.parametrize("stride", [(1, 1), (2, 1), (1, 2), (1, 5)])
 @pytest.mark.parametrize("part", [slice(None), slice(1, None, 2), slice(3, 4)])
-def test_each_round_is_the_mean_with_the_neighbours(part):
+def test_each_round_is_the_mean_with_the_neighbours(part, stride):
     torch.manual_seed(0)
     targets, sources = whole(3, 4)[part], whole(4, 2)
     similarity = torch.randn(len(targets), len(sources), dtype=torch.float64)
@@ -53,10 +51,14 @@ def test_each_round_is_the_mean_with_the_neighbours(part):
 
     expected = {1: similarity, -1: similarity}
     for rounds in (0, 1, 2):
-        found, mirrored = neighbourhood_consensus(similarity, targets, sources, (3, 4), (4, 2), one(sources), rounds)
-        assert mirrored.eq(best(expected[-1]) > best(expected[1])).all()
-        assert torch.allclose(found, expected[-1 if mirrored.any() else 1])
-        expected = {right: naive(each, targets, sources, (3, 4), (4, 2), right) for right, each in expected.items()}
+        found, mirrored = neighbourhood_consensus(
+            similarity, targets, sources, (3, 4), (4, 2), [Stride(*stride)] * rounds
+        )
+        assert mirrored == bool(best(expected[-1]) > best(expected[1]))
+        assert torch.allclose(found, expected[-1 if mirrored else 1])
+        expected = {
+            right: naive(each, targets, sources, (3, 4), (4, 2), stride, right) for right, each in expected.items()
+        }
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -66,21 +68,9 @@ def test_a_subject_may_face_the_other_way(mirrored):
     source = 7 - columns if mirrored else columns
     looks = torch.eye(8) + 1.05 * torch.eye(8)[[3, 6, 1, 4, 7, 2, 5, 0]]
     similarity = looks[source][:, columns]
-    found, told = neighbourhood_consensus(similarity, whole(*grid), whole(*grid), grid, grid, one(columns), rounds=3)
-    assert told.eq(mirrored).all()
+    found, told = neighbourhood_consensus(similarity, whole(*grid), whole(*grid), grid, grid, [Stride()] * 3)
+    assert told == mirrored
     assert torch.equal(found.argmax(-1) % 8, source)
-
-
-def test_each_of_several_references_faces_its_own_way():
-    """Two references, one below the other: the first shows the left half, the second the right half, mirrored."""
-    looks = torch.eye(16).view(2, 8, 16)
-    first, second = looks.clone(), looks.flip(1).clone()
-    first[:, 4:], second[:, 4:] = -1.0, -1.0
-    similarity = looks.flatten(0, 1) @ torch.cat([first, second]).flatten(0, 1).T
-    references = torch.arange(2).repeat_interleave(16)
-    found, told = neighbourhood_consensus(similarity, whole(2, 8), whole(4, 8), (2, 8), (4, 8), references, rounds=2)
-    assert not told[:16].any() and told[16:].all()
-    assert found.argmax(-1)[:8].tolist() == [0, 1, 2, 3, 19, 18, 17, 16]
 
 
 def test_look_alikes_are_told_apart_by_what_is_around_them():
@@ -91,8 +81,27 @@ def test_look_alikes_are_told_apart_by_what_is_around_them():
     features[0] = torch.tensor([0.0, 0.0, 1.0])
     query = features[:6] + 0.01 * torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
     similarity = query @ features.T
-    found = neighbourhood_consensus(similarity, whole(1, 6), whole(1, 8), (1, 6), (1, 8), one(whole(1, 8)), rounds=6)[
-        0
-    ].argmax(-1)
+    found, _ = neighbourhood_consensus(similarity, whole(1, 6), whole(1, 8), (1, 6), (1, 8), [Stride()] * 6)
+    found = found.argmax(-1)
     assert found[:4].tolist() == [0, 1, 2, 3]
     assert similarity.argmax(-1).tolist() != list(range(6))
+
+
+def test_rounds_reach_an_eighth_of_every_grid():
+    own = Stride()
+    assert round_strides((16, 16)) == round_strides((8, 8)) == round_strides((14, 20)) == (own, own)
+    assert round_strides((64, 64)) == (Stride(4, 4), Stride(2, 2), own, own)
+    for side in (16, 32, 64, 128):
+        assert sum(each.image for each in round_strides((side, side))) == side / 8
+    assert round_strides((32, 32), Stride(1, 2)) == (Stride(2, 4), Stride(1, 2), Stride(1, 2))
+    assert round_strides((32, 32), Stride(2, 1)) == (Stride(2, 1), Stride(2, 1))
+
+
+def test_tiles_change_no_bit(monkeypatch):
+    torch.manual_seed(0)
+    tokens, grid = whole(6, 7)[torch.rand(42) > 0.3], (6, 7)
+    similarity = torch.randn(len(tokens), len(tokens))
+    given = similarity, tokens, tokens, grid, grid, round_strides(grid)
+    whole_matrix, _ = neighbourhood_consensus(*given)
+    monkeypatch.setattr("seal_sdk.method.tiles.TILE", 100)
+    assert torch.equal(neighbourhood_consensus(*given)[0], whole_matrix)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
+from seal_sdk.method.latent_transfer.stride import Stride
 from seal_sdk.method.latent_transfer.warp import extrapolate_appearance
 
 
@@ -19,8 +21,18 @@ def test_the_subject_is_extrapolated_only_if_subjects_alone_are_matched():
 
 
 def test_tokens_belong_to_the_reference_whose_rows_they_lie_in():
-    several = ReferenceLatents(torch.zeros(1, 4, 12, 6), torch.ones(1, 1, 12, 6), heights=(8, 4))
+    strides = Stride(), Stride(1, 2)
+    several = ReferenceLatents(torch.zeros(1, 4, 12, 6), torch.ones(1, 1, 12, 6), heights=(8, 4), strides=strides)
     assert several.latent_size == (12, 6)
-    assert several.reference_index(torch.arange(18), (6, 3)).tolist() == [0] * 12 + [1] * 6
+    (first, *rest), second = several.split_tokens(torch.arange(18), (6, 3))
+    assert first.tolist() == list(range(12)) and rest == [(4, 3), Stride()]
+    assert second[0].tolist() == list(range(6)) and second[1:] == ((2, 3), Stride(1, 2))
     one = ReferenceLatents(torch.zeros(1, 4, 4, 6), torch.ones(1, 1, 4, 6))
-    assert one.reference_index(torch.tensor([0, 5]), (2, 3)).tolist() == [0, 0]
+    ((tokens, *rest),) = one.split_tokens(torch.tensor([0, 5]), (2, 3))
+    assert tokens.tolist() == [0, 5] and rest == [(2, 3), Stride()]
+
+
+@pytest.mark.parametrize(("doublings", "captured"), [(0, (8, 8)), (1, (4, 4)), (-1, (16, 16))])
+def test_grids_are_those_of_the_latents_that_were_captured(doublings, captured):
+    resized = ReferenceLatents(torch.zeros(1, 4, 8, 8), torch.ones(1, 1, 8, 8), doublings=doublings)
+    assert resized.latent_size == captured

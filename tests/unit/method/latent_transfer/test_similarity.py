@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
+from seal_sdk.method.infusion import cosine_similarity, unit
 from seal_sdk.method.latent_transfer.similarity import similarity, upsample, z_score
 
 
 def test_similarity_is_the_z_score_of_the_mean_cosine():
     torch.manual_seed(0)
-    own = torch.randn(5, 8), torch.randn(5, 8)
+    keys, values = torch.randn(5, 8), torch.randn(5, 8)
+    own = unit(keys), unit(values)
     found = similarity(own, own)
+    mean = (cosine_similarity(keys, keys) + cosine_similarity(values, values)) / 2
+    assert torch.equal(found, z_score(mean))
     assert found.argmax(-1).tolist() == list(range(5))
     assert abs(float(found.mean())) < 1e-5 and float(found.std(correction=0)) == pytest.approx(1, abs=1e-4)
     assert z_score(torch.ones(2, 3)).eq(0).all() and z_score(torch.ones(1, 1)).eq(0).all()

@@ -57,9 +57,22 @@ def test_a_mirrored_subject_is_warped_up_to_its_outline():
     reference, grid = torch.randn(1, 4, 8, 6), (4, 3)
     mirrored = torch.stack([places(grid)[:, 0], 2 - places(grid)[:, 1]], -1)
     warped, _ = warp_latents(
-        reference, interpolate_warp(mirrored, torch.arange(12), grid, (8, 6), torch.ones(12).bool()), grid
+        reference, interpolate_warp(mirrored, torch.arange(12), grid, (8, 6), torch.tensor([[1.0, -1.0]])), grid
     )
     assert torch.allclose(warped, reference.flip(-1), atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0, 3.0])
+def test_a_reference_of_another_scale_is_warped_up_to_the_outline(scale):
+    """Neighbours' matches are as far apart as the scale says, and so belong together."""
+    grid, span = (4, 3), torch.tensor([[scale, scale]])
+    one = interpolate_warp(places(grid) * scale, torch.arange(12), grid, (8, 6), span)
+    cells = ((places((8, 6)) + 0.5) / 2 - 0.5) * scale
+    assert torch.allclose(one.view(-1, 2), cells, atol=1e-5)
+    assert torch.equal(
+        interpolate_warp(places(grid), torch.arange(12), grid, (8, 6), torch.ones(1, 2)),
+        interpolate_warp(places(grid), torch.arange(12), grid, (8, 6)),
+    )
 
 
 def test_the_subject_continues_over_its_outline():
