@@ -9,6 +9,7 @@ from PIL import Image
 
 from seal_sdk import Appearance, IdentitySession
 from seal_sdk.generation import infusion_step, subject_planner
+from seal_sdk.generation.prompt_edits import EditedReference
 from seal_sdk.identity import Identity
 from seal_sdk.method.latent_transfer.stride import Stride
 
@@ -69,7 +70,9 @@ def test_a_reference_is_encoded_at_the_pictures_scale(
     if edit:
         own = session.identities["one"].latents
         mask = torch.ones(1, 1, 32, 32)
-        monkeypatch.setattr(subject_planner, "_edit", lambda *_: (torch.from_numpy(own) + edit, mask))
+        monkeypatch.setattr(
+            subject_planner, "_edit", lambda *_: EditedReference(torch.from_numpy(own) + edit, mask, mask)
+        )
     given = dict(height=side, width=side, seed=3, num_inference_steps=3, appearance=Appearance(tau=-1.0))
     session.generate(reference_image, "a photo", structure_box=BOX, **given)
     resized = reference_image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
@@ -78,6 +81,8 @@ def test_a_reference_is_encoded_at_the_pictures_scale(
     assert transferred[0].subject.shape[-2:] == (side // 4, side // 4)
     assert transferred[0].strides == (Stride(*stride),) and transferred[0].doublings == doublings
     assert transferred[0].latent_size == (32, 32)
+    redrawn = transferred[0].redrawn
+    assert redrawn is None if not edit else redrawn.shape[-2:] == (side // 4, side // 4)
 
 
 def test_a_subject_in_a_small_region_takes_a_smaller_reference(session, transferred):

@@ -140,7 +140,8 @@ def all_words(monkeypatch):
 @pytest.fixture
 def believed(monkeypatch):
     """Every edit is surely of the subject."""
-    monkeypatch.setattr("seal_sdk.method.prompt_edit.latent_edit.edit_confidence", lambda *given: torch.tensor(1.0))
+    for name in ("edit_confidence", "pattern_confidence"):
+        monkeypatch.setattr(f"seal_sdk.method.prompt_edit.latent_edit.{name}", lambda *given: torch.tensor(1.0))
 
 
 @pytest.fixture

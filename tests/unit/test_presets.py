@@ -38,7 +38,7 @@ EXPECTED = {
             "quality": "",
             "override": 1.0,
         },
-        "structure": {"control": "inject", "end": 1.0, "scale": 1.0, "features": None, "attention": None},
+        "structure": {"control": "inject", "end": None, "scale": 1.0, "features": None, "attention": None},
         "timesteps": 4,
     },
     "paper": {

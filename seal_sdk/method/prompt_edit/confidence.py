@@ -7,6 +7,7 @@ from torch import Tensor
 
 from seal_sdk.method.prompt_edit.answer import Answer
 from seal_sdk.method.prompt_edit.outline import around, inside
+from seal_sdk.method.prompt_edit.pattern import fine_structure
 from seal_sdk.method.region_mean import region_mean
 
 MIN_RATIO = 1.0  # subject-to-background ratio up to which a word does not speak of the subject (ours)
@@ -28,9 +29,14 @@ def edit_confidence(latents: Tensor, subject: Tensor, mask: Tensor, answer: Answ
 
 
 def pattern_confidence(latents: Tensor, subject: Tensor, mask: Tensor, answer: Answer) -> Tensor:
-    """The same of the subject's pattern. Words about shape and pose change the outline as much, and those about the scene change that."""
+    """The same of the subject's pattern. Words about shape and pose change the outline as much, and those about the scene change that.
+
+    Whether the reference shows the pattern already is asked without the colours, which differ from what the model would choose.
+    """
     of_subject = _ramp(interior_ratio(answer.change, subject), MIN_INTERIOR, FULL_INTERIOR)
-    return of_subject * _disagreement(latents, mask * subject, answer)
+    where = mask * subject
+    edited, base, shown = (fine_structure(each, subject) for each in (answer.edited, answer.base, latents))
+    return of_subject * _disagreement(shown, where, Answer(edited, base, answer.replaces))
 
 
 def _disagreement(latents: Tensor, where: Tensor, answer: Answer) -> Tensor | float:

@@ -8,8 +8,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from seal_sdk.method.delta_bridge import low_pass, low_pass_kernel
+
+SMOOTHINGS = 8  # of a low pass, until a subject's colours are left and no pattern (ours)
 ONE_DIRECTION = 0.85  # share of a change along its main direction from which on it is one of colour (ours)
-TINY = 1e-12
+TINY = 1e-6
 
 
 def is_pattern(change: Tensor, subject: Tensor) -> bool:
@@ -23,3 +26,10 @@ def main_direction_share(change: Tensor, subject: Tensor) -> Tensor:
     strengths = torch.linalg.eigvalsh(vectors @ vectors.T)
     share: Tensor = strengths[-1] / strengths.sum().clamp(min=TINY)
     return share
+
+
+def fine_structure(field: Tensor, subject: Tensor) -> Tensor:
+    """A field (1, C, h, w) without the colours of the subject, (1, 1, h, w) in [0, 1]: what is left is its pattern."""
+    kernel = low_pass_kernel((field.shape[-2], field.shape[-1]))
+    weight = low_pass(subject, SMOOTHINGS, kernel).clamp(min=TINY)
+    return field - low_pass(field * subject, SMOOTHINGS, kernel) / weight

@@ -135,7 +135,7 @@ def test_bench_quality_draws_at_another_size(small, tmp_path):
     assert exact["subject_error"]["mean"] < 10 and exact["keypoint_distance"]["mean"] < 10
     drawn = {Image.open(each).size for each in (tmp_path / "book.jsonl.pictures").iterdir()}
     assert drawn == {(64, 64)} and Image.open(sheet).width == 5 * 68 - 4
-    assert "<td>size</td><td>64</td>" in (tmp_path / "report.html").read_text()
+    assert '<td class="name">size</td><td class="text">64</td>' in (tmp_path / "report.html").read_text()
     other = invoke(*given)
     assert other.exit_code != 0 and "drawn with another model, sampling" in other.output
     wrong = invoke(*given, "--size", "66")

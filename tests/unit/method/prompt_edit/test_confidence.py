@@ -77,15 +77,18 @@ def test_a_subject_that_fills_the_image_has_no_background_to_be_compared_with():
 
 @pytest.mark.parametrize(("around", "confidence"), [(0.1, 1), (0.5, 1), (1 / 1.7, 0.5), (1 / 1.4, 0), (1, 0), (3, 0)])
 def test_a_pattern_changes_the_inside_more_than_what_is_around_it(subject, around, confidence):
-    given = answer(subject, 1.0, around)
+    stripes = torch.where(torch.arange(8) % 2 == 0, -1.0, 1.0) * (subject + around * (1 - subject))
+    given = Answer(stripes.expand(SHAPE), torch.zeros(SHAPE))
     assert float(interior_ratio(given.change, subject)) == pytest.approx(1 / around, rel=1e-4)
     assert float(pattern_confidence(given.base, subject, subject, given)) == pytest.approx(confidence, abs=1e-4)
 
 
-def test_a_pattern_that_the_reference_shows_already_has_none(subject):
-    given = answer(subject, 0.4)
-    assert float(pattern_confidence(given.edited, subject, subject, given)) == 0
-    assert float(pattern_confidence(given.base, subject, subject, given)) == 1
+@pytest.mark.parametrize(("colour", "shown", "confidence"), [(0.0, 1, 0), (3.0, 1, 0), (0.0, 0, 1), (3.0, -1, 1)])
+def test_a_pattern_that_the_reference_shows_already_has_none_in_whatever_colour(subject, colour, shown, confidence):
+    stripes = torch.where(torch.arange(8) % 2 == 0, -1.0, 1.0) * subject
+    given = Answer(stripes.expand(SHAPE), torch.zeros(SHAPE))
+    latents = colour + shown * given.edited
+    assert float(pattern_confidence(latents, subject, subject, given)) == pytest.approx(confidence, abs=1e-4)
 
 
 def test_without_an_inside_or_anything_around_it_no_pattern_is_believed(subject):
