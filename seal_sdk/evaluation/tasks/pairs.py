@@ -18,6 +18,7 @@ from seal_sdk.evaluation.metrics.truth import subject_error
 from seal_sdk.evaluation.questions.pairs import SIZE, Pair, pairs
 from seal_sdk.evaluation.questions.triples import COLOR, PLAIN
 from seal_sdk.evaluation.statistics import Interval, interval, resampled
+from seal_sdk.generation.regions import Region
 from seal_sdk.session import IdentitySession
 
 METHODS = ("structure", "alone", "together")
@@ -130,8 +131,6 @@ def draw_pair(session: IdentitySession, pair: Pair) -> dict[str, tuple[np.ndarra
 
 
 def regions(pair: Pair) -> dict[str, Any]:
-    """Both identities with their regions, as ``session.generate`` takes them.
-
-    `Pair.subject_prompts` holds a wording of each; until regions take one, the joint prompt speaks of both.
-    """
-    return dict(zip(NAMES, pair.masks, strict=True))
+    """Both identities with their regions, and what is said of each, as ``session.generate`` takes them."""
+    given = zip(NAMES, pair.masks, pair.subject_prompts, strict=True)
+    return {name: Region(mask, prompt) for name, mask, prompt in given}
