@@ -11,7 +11,7 @@ from torch import Tensor
 from seal_sdk.method.delta_bridge import low_pass, low_pass_kernel
 
 SMOOTHINGS = 8  # of a low pass, until a subject's colours are left and no pattern (ours)
-ONE_DIRECTION = 0.85  # share of a change along its main direction from which on it is one of colour (ours)
+ONE_DIRECTION = 0.88  # share of a change along its main direction from which on it is one of colour (ours)
 TINY = 1e-6
 
 
