@@ -15,6 +15,7 @@ from seal_sdk.generation.call import Call
 from seal_sdk.generation.in_place import align_in_place, is_same_picture
 from seal_sdk.generation.painting import Painting, place_picture
 from seal_sdk.generation.picture import PictureInput
+from seal_sdk.generation.prompt_edits import SubjectPrompt
 from seal_sdk.generation.regions import SubjectBinding, joint_prompt, other_prompts, region_masks, sole_identity, within
 from seal_sdk.generation.request import Request
 from seal_sdk.generation.structure import AlignedStructure, Anchor, StructureAligner, StructureInput
@@ -98,7 +99,9 @@ class Planner:
             images.with_images(self._single(reference_prompt, options.for_other_prompt())) if bridged else None,
             self._guide(request, structure),
             tuple(
-                planner.plan(each, place, other_prompts(each, subjects), request.prompt)
+                planner.plan(
+                    each, place, SubjectPrompt(request.prompt, request.negative_prompt, other_prompts(each, subjects))
+                )
                 for each, place in zip(subjects, places, strict=True)
                 if planner is not None
             ),

@@ -19,6 +19,7 @@ from seal_sdk.method.prompt_edit.probes import (
     choose_probes,
     describes_subject,
     new_words,
+    removal_probes,
     split_words,
 )
 
@@ -29,6 +30,19 @@ NO_WORDS = (
 )
 MAX_EDITS = 3  # words that are asked about, those with the most attention first (ours)
 MIN_ATTENTION = 1.1  # inside of the subject, relative to outside, for words of which the sentence does not tell (ours)
+
+
+@dataclass(frozen=True)
+class SubjectPrompt:
+    """What is said of one subject.
+
+    prompt: None where only its embeddings are known: nothing is edited. negative: the negative prompt, None for none. others: the reference
+    prompts of the other subjects.
+    """
+
+    prompt: str | None
+    negative: str | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,27 +60,36 @@ class ReferenceReader:
     meter: Meter
 
     @torch.no_grad()
-    def find_probes(self, reference_prompt: str, prompt: str, others: Sequence[str] = ()) -> list[Probe]:
+    def find_probes(self, reference_prompt: str, said: SubjectPrompt) -> list[Probe]:
         """Probes of the words that say of the subject what the reference's prompt does not, those with the most attention first.
 
-        The sentence tells which these are, or else where the model attends to them.
+        The sentence tells which these are, or else where the model attends to them. Then those of the reference's words that the negative
+        prompt takes away.
         """
+        if said.prompt is None:
+            return []
+        words = self._words_of_subject(reference_prompt, said.prompt)
+        probes = choose_probes(reference_prompt, said.prompt, words, said.others)
+        probes += removal_probes(reference_prompt, said.prompt, said.negative or "")
+        return list(dict.fromkeys(probes))[:MAX_EDITS]
+
+    def _words_of_subject(self, reference_prompt: str, prompt: str) -> list[int]:
+        """Indices of the prompt's new words that act on the subject, those with the most attention first."""
         words, new = split_words(prompt), new_words(reference_prompt, prompt)
         if not new:
             return []
+        # Joined by spaces, since tokenizers join marks that stand together, such as "((".
+        rows = self._encode([" ".join(words)])
         ratios = attention_ratios(
             self.backbone.hooks(),
             self.backbone.cross_attention_layers(),
             self.subject,
             self.backbone.words.token_counts(words),
-            lambda: self._predict(
-                self._encode([" ".join(words)]), 0
-            ),  # tokenizers join marks that stand together, such as "(("
+            lambda: self._predict(rows, 0),
         )
         said = {index: describes_subject(reference_prompt, prompt, index) for index in new}
         of_subject = [index for index in new if said[index] or (said[index] is None and ratios[index] > MIN_ATTENTION)]
-        chosen = sorted(of_subject, key=lambda index: -ratios[index])
-        return choose_probes(reference_prompt, prompt, chosen, others)[:MAX_EDITS]
+        return sorted(of_subject, key=lambda index: -ratios[index])
 
     @torch.no_grad()
     def ask(self, probes: Sequence[Probe]) -> list[Answer]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seal_sdk.backbone.base import Backbone
 from seal_sdk.generation.call import Call
-from seal_sdk.generation.prompt_edits import EditedReference, ReferenceReader, edit_reference
+from seal_sdk.generation.prompt_edits import EditedReference, ReferenceReader, SubjectPrompt, edit_reference
 from seal_sdk.generation.regions import SubjectBinding
 from seal_sdk.generation.subjects import KeyValues, SubjectInfusion, merge_references
 from seal_sdk.identity import Identity
@@ -64,24 +64,14 @@ class SubjectPlanner:
         self._resized = cache(partial(_resize, call, latents, self._edited))
         self._retention = cache(partial(_retention, call, self._edited))
 
-    def plan(
-        self, subject: SubjectBinding, place: Place, others: tuple[str, ...], prompt: str | None
-    ) -> SubjectInfusion:
-        """What is taken from a subject's references.
-
-        others: the reference prompts of the other subjects. prompt: the image's, None where only its embeddings are known: references
-        stay as they are, unless the subject has a wording of its own.
-        """
+    def plan(self, subject: SubjectBinding, place: Place, said: SubjectPrompt) -> SubjectInfusion:
+        """What is taken from a subject's references. said: by the image's prompts, unless the subject has a wording of its own."""
         if subject.prompt is not None:
-            others, prompt = (), subject.prompt
+            said = SubjectPrompt(subject.prompt, said.negative)
         doublings = _stride(self.call, subject.identity, _region(self.call, place)).doublings
-        return merge_references(
-            [self._plan_reference(each, place, others, prompt, doublings) for each in subject.references]
-        )
+        return merge_references([self._plan_reference(each, place, said, doublings) for each in subject.references])
 
-    def _plan_reference(
-        self, identity: Identity, place: Place, others: tuple[str, ...], prompt: str | None, doublings: int
-    ) -> SubjectInfusion:
+    def _plan_reference(self, identity: Identity, place: Place, said: SubjectPrompt, doublings: int) -> SubjectInfusion:
         mask, bounds = place.mask, place.bounds
         call, size, positions = self.call, _latent_size(self.call, identity), _positions(self.call, identity)
         gated = call.settings.appearance.gating == "subject"
@@ -89,7 +79,7 @@ class SubjectPlanner:
         if sources is not None and positions is not None:
             sources = {name: tokens[positions[name]] for name, tokens in sources.items()}
         targets = _token_masks(call, mask, call.latent_size) if gated and mask is not None else None
-        edited, region = self._resized(identity, others, prompt, doublings), _region(call, place)
+        edited, region = self._resized(identity, said, doublings), _region(call, place)
         return SubjectInfusion(
             identity.name,
             self.readers[identity.digest],
@@ -107,7 +97,7 @@ class SubjectPlanner:
             sources,
             targets,
             None if bounds is None else _token_masks(call, bounds, call.latent_size),
-            self._retention(identity, others, prompt),
+            self._retention(identity, said),
         )
 
 
@@ -168,14 +158,13 @@ def _read_latents(call: Call, identity: Identity) -> Tensor:
 def _resize(
     call: Call,
     read_latents: Callable[[Identity], Tensor],
-    edited: Callable[[Identity, tuple[str, ...], str | None], EditedReference],
+    edited: Callable[[Identity, SubjectPrompt], EditedReference],
     identity: Identity,
-    others: tuple[str, ...],
-    prompt: str | None,
+    said: SubjectPrompt,
     doublings: int,
 ) -> EditedReference:
     """The edited reference, of the reference image with its sides doubled or halved so often: latents cannot be resized."""
-    edit = edited(identity, others, prompt)
+    edit = edited(identity, said)
     if not doublings:
         return edit
     size = [int(side * 2.0**doublings) for side in identity.size]
@@ -193,17 +182,16 @@ def _edit(
     call: Call,
     read_latents: Callable[[Identity], Tensor],
     identity: Identity,
-    others: tuple[str, ...],
-    prompt: str | None,
+    said: SubjectPrompt,
 ) -> EditedReference:
     """The reference, edited as the prompt says otherwise than its own."""
     latents, size = read_latents(identity), identity.size[::-1]
-    if prompt is None or not call.edits_references:
+    if said.prompt is None or not call.edits_references:
         return EditedReference(latents)
     encode = partial(call.backbone.encode_prompt, size=size, clip_skip=call.settings.sampling.clip_skip)
     reader = ReferenceReader(call.backbone, latents, _subject(call, identity), encode, call.meter)
     with call.meter.phase("text_change"):
-        probes = reader.find_probes(identity.prompt, prompt, others)
+        probes = reader.find_probes(identity.prompt, said)
         if not probes:
             return EditedReference(latents)
         return edit_reference(reader, probes, call.settings.delta_bridge.override)
@@ -211,13 +199,12 @@ def _edit(
 
 def _retention(
     call: Call,
-    edited: Callable[[Identity, tuple[str, ...], str | None], EditedReference],
+    edited: Callable[[Identity, SubjectPrompt], EditedReference],
     identity: Identity,
-    others: tuple[str, ...],
-    prompt: str | None,
+    said: SubjectPrompt,
 ) -> dict[str, Tensor] | None:
     """Layer name -> (stored tokens,) in [0, 1]: how much of each token's look the prompt leaves."""
-    edit_mask = edited(identity, others, prompt).mask
+    edit_mask = edited(identity, said).mask
     if edit_mask is None:
         return None
     subject, positions = _subject(call, identity), _positions(call, identity)

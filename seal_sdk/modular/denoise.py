@@ -53,7 +53,7 @@ class IdentityLoop(StableDiffusionXLDenoiseLoopWrapper):
     @property
     def loop_inputs(self) -> list[InputParam]:
         """Diffusers' own, the identity, how it is infused, and the words that prompt edits compare."""
-        own = [InputParam(name) for name in ("prompt", "clip_skip", *APPEARANCE_EMBEDS)]
+        own = [InputParam(name) for name in ("prompt", "negative_prompt", "clip_skip", *APPEARANCE_EMBEDS)]
         several = InputParam("num_images_per_prompt", default=1)
         return [*super().loop_inputs, IDENTITY, APPEARANCE, *own, several, EMBEDS]
 

@@ -11,6 +11,7 @@ from seal_sdk.config import Alignment, Structure
 from seal_sdk.errors import InputError
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.plan import ImagePlan
+from seal_sdk.generation.prompt_edits import SubjectPrompt
 from seal_sdk.generation.regions import SubjectBinding, other_prompts, region_masks, sole_identity
 from seal_sdk.generation.settings import Sampling, Settings
 from seal_sdk.generation.subject_planner import Place, SubjectPlanner, subject_region
@@ -47,14 +48,17 @@ def make_plan(
     call: Call, block_state: Any, number: int, subjects: tuple[SubjectBinding, ...], planner: SubjectPlanner | None
 ) -> ImagePlan:
     """The plan of one image. planner: of its subjects, None where nothing is infused. Raises InputError for missing embeddings."""
-    prompt = of_image(block_state.prompt, "prompt", number, len(block_state.latents))
+    prompt, negative = (
+        of_image(getattr(block_state, name), name, number, len(block_state.latents))
+        for name in ("prompt", "negative_prompt")
+    )
     places = _places(call, subjects)
     return ImagePlan(
         _row(block_state, number, "") or _missing("prompt_embeds"),
         _row(block_state, number, "negative_"),
         (_row(block_state, number, "appearance_") or _no_appearance()) if call.settings.delta_bridge.strength else None,
         subjects=tuple(
-            planner.plan(each, place, other_prompts(each, subjects), prompt)
+            planner.plan(each, place, SubjectPrompt(prompt, negative, other_prompts(each, subjects)))
             for each, place in zip(subjects, places, strict=True)
             if planner is not None
         ),

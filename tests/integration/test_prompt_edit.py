@@ -13,7 +13,14 @@ from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.errors import ConfigError
 from seal_sdk.generation.meter import Meter
-from seal_sdk.generation.prompt_edits import MAX_EDITS, NOISE_LEVELS, EditedReference, ReferenceReader, edit_reference
+from seal_sdk.generation.prompt_edits import (
+    MAX_EDITS,
+    NOISE_LEVELS,
+    EditedReference,
+    ReferenceReader,
+    SubjectPrompt,
+    edit_reference,
+)
 from seal_sdk.method.infusion import infuse
 from seal_sdk.method.noise_level import NoiseLevel
 from seal_sdk.method.prompt_edit.latent_edit import ADDED
@@ -82,7 +89,7 @@ def reader(subject, monkeypatch):
 
 def test_words_with_the_most_attention_are_asked_about(reader):
     given = reader(blue=1.2, shiny=3.0, old=1.05, sad=2.0, big=1.5, cat=9.0)
-    found = given.find_probes("a cat", "((big old blue shiny sad cat)) on a beach...")
+    found = given.find_probes("a cat", SubjectPrompt("((big old blue shiny sad cat)) on a beach..."))
     assert [each.word for each in found] == ["shiny", "sad", "big"] and len(found) == MAX_EDITS
     assert given.meter.unet_rows == 1 and given.backbone.asked == [799]
     assert given.backbone.texts == ["( ( big old blue shiny sad cat ) ) on a beach . . ."]  # one token for each mark
@@ -90,7 +97,7 @@ def test_words_with_the_most_attention_are_asked_about(reader):
 
 def test_a_prompt_without_new_words_is_not_even_read(reader):
     given = reader()
-    assert given.find_probes("a cat on the snow", "A cat, on snow!") == [] and given.meter.unet_rows == 0
+    assert given.find_probes("a cat on the snow", SubjectPrompt("A cat, on snow!")) == [] and given.meter.unet_rows == 0
 
 
 def test_each_text_is_asked_about_once_at_each_noise_level(reader, subject):
@@ -197,6 +204,19 @@ def test_words_that_act_elsewhere_cost_the_row_that_tells(opened, draw, monkeypa
     session = opened()
     read, plain = (draw(session, "a blue cat in red", override=each) for each in (1.0, 0.0))
     assert read.unet_rows == plain.unet_rows + 1 and torch.equal(read.image, plain.image)
+
+
+@pytest.mark.usefixtures("believed")
+def test_a_negative_prompt_takes_the_references_word_away(opened, draw):
+    """Six rows and no other: the sentence tells what is meant. Words that the reference's prompt lacks take nothing away."""
+    session = opened()
+    given = dict(prompt="a cat", num_inference_steps=2)
+    plain, without = (draw(session, negative_prompt="blue", override=each, **given) for each in (0.0, 1.0))
+    assert without.unet_rows == plain.unet_rows + 2 * len(NOISE_LEVELS)
+    assert not torch.equal(without.image, plain.image)
+    for negative in ("blurry, low quality", None):
+        plain, same = (draw(session, negative_prompt=negative, override=each, **given) for each in (0.0, 1.0))
+        assert same.unet_rows == plain.unet_rows and torch.equal(same.image, plain.image)
 
 
 @pytest.mark.usefixtures("all_words", "believed")

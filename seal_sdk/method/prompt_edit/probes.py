@@ -85,6 +85,25 @@ def choose_probes(
     ]
 
 
+def removal_probes(reference_prompt: str, prompt: str, negative: str) -> list[Probe]:
+    """The probes of what a negative prompt takes away: words before a noun of the reference's prompt that the prompt has too.
+
+    They ask the other way round: for the subject as the prompt has it, against that of the reference's prompt.
+    """
+    words, unwanted = split_words(reference_prompt), _lower(split_words(negative))
+    kept = _lower(split_words(prompt))
+    phrases = [
+        _Phrase.around(prompt, reference_prompt, index)
+        for index, word in enumerate(words)
+        if _speaks(word) and word.lower() in unwanted and word.lower() not in kept
+    ]
+    return [
+        Probe(each.words[each.index], each.text(each.own), each.text([each.words[each.index]]), replaces=True)
+        for each in phrases
+        if each is not None
+    ]
+
+
 @dataclass(frozen=True)
 class _Phrase:
     """Part of a prompt. index: of the word in it. own: how the reference's prompt describes the same noun."""

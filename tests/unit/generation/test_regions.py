@@ -8,7 +8,7 @@ from PIL import Image
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession, Region, Structure
 from seal_sdk.errors import InputError, PromptError
-from seal_sdk.generation.prompt_edits import ReferenceReader
+from seal_sdk.generation.prompt_edits import ReferenceReader, SubjectPrompt
 from seal_sdk.generation.regions import SubjectBinding, region_masks, sole_identity
 
 BOX = (20.0, 20.0, 100.0, 110.0)
@@ -107,14 +107,12 @@ def test_a_region_without_a_prompt_is_its_place(session):
 
 def test_a_regions_prompt_is_compared_with_its_own_reference_alone(session, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        ReferenceReader, "find_probes", lambda self, own, prompt, others=(): asked.append((own, prompt, others)) or []
-    )
+    monkeypatch.setattr(ReferenceReader, "find_probes", lambda self, own, said: asked.append((own, said)) or [])
     identity = {"one": Region(LEFT, prompt="a blue photo"), "two": RIGHT}
     drawn = session.generate(None, "a photo on snow", identity=identity, **FAST)
     assert asked == [
-        ("a photo of one", "a blue photo", ()),
-        ("a photo of two", "a photo on snow", ("a photo of one",)),
+        ("a photo of one", SubjectPrompt("a blue photo")),
+        ("a photo of two", SubjectPrompt("a photo on snow", None, ("a photo of one",))),
     ]
     assert [each.get("prompt") for each in drawn.settings[0]["identities"]] == ["a blue photo", None]
 

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seal_sdk.method.prompt_edit.probes import Probe, choose_probes, new_words, split_words
+from seal_sdk.method.prompt_edit.probes import (
+    Probe,
+    choose_probes,
+    describes_subject,
+    new_words,
+    removal_probes,
+    split_words,
+)
 
 CAT = "a photo of a cat"
 
@@ -124,3 +131,39 @@ def test_any_prompts_give_two_different_texts_for_each_word(reference_prompt, pr
         assert each.edited != each.base
         assert each.word in split_words(each.edited) and each.word in split_words(prompt)
         assert not each.edited.endswith(" ") and "  " not in each.edited + each.base
+
+
+@pytest.mark.parametrize(
+    ("reference", "prompt", "negative", "probes"),
+    [
+        (
+            "a photo of a striped cat",
+            "a photo of a cat on snow",
+            "striped, blurry",
+            [("a photo of a cat", "a photo of a striped cat")],
+        ),
+        ("a striped cat", "a spotted cat", "STRIPED", [("a photo of a spotted cat", "a photo of a striped cat")]),
+        ("a striped cat", "a striped cat on snow", "striped", []),
+        ("a cat", "a cat", "striped, low quality", []),
+        ("a striped cat", "a dog", "striped", []),
+        ("a striped cat", "a cat", "", []),
+    ],
+)
+def test_a_negative_prompt_takes_away_what_the_reference_is_called(reference, prompt, negative, probes):
+    found = removal_probes(reference, prompt, negative)
+    assert [(each.edited, each.base) for each in found] == probes and all(each.replaces for each in found)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "word", "said"),
+    [
+        ("a photo of a blue cat on snow", "blue", True),
+        ("cinematic photo of a big blue cat", "blue", True),
+        ("cinematic photo of a blue cat", "cinematic", False),
+        ("a wide shot of a cat", "wide", False),
+        ("a cat on snow, soft light", "soft", None),
+        ("a cat in a blue hat", "blue", None),
+    ],
+)
+def test_the_sentence_tells_what_a_word_describes(prompt, word, said):
+    assert describes_subject("a photo of a cat", prompt, split_words(prompt).index(word)) is said
