@@ -29,7 +29,7 @@ NO_WORDS = (
     "Give prompt= instead, or switch it off with override=0."
 )
 MAX_EDITS = 3  # words that are asked about, those with the most attention first (ours)
-MIN_ATTENTION = 1.1  # inside of the subject, relative to outside, for words of which the sentence does not tell (ours)
+MIN_ATTENTION = 1.1  # inside of the subject to outside, over the prompt's mean, for words of which the sentence does not tell (ours)
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,9 @@ class ReferenceReader:
             self.backbone.words.token_counts(words),
             lambda: self._predict(rows, 0),
         )
+        least = MIN_ATTENTION * sum(ratios) / len(ratios)
         said = {index: describes_subject(reference_prompt, prompt, index) for index in new}
-        of_subject = [index for index in new if said[index] or (said[index] is None and ratios[index] > MIN_ATTENTION)]
+        of_subject = [index for index in new if said[index] or (said[index] is None and ratios[index] > least)]
         return sorted(of_subject, key=lambda index: -ratios[index])
 
     @torch.no_grad()
