@@ -29,12 +29,13 @@ from seal_sdk.generation.word_attention import _attention_by_side
 from seal_sdk.method.delta_bridge import bridge
 from seal_sdk.method.infusion import InfusionSettings, ReferenceTokens, infuse, unit
 from seal_sdk.method.latent_transfer.correspondence import Correspondence
+from seal_sdk.method.latent_transfer.palette import match_palette
 from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
 from seal_sdk.method.latent_transfer.similarity import similarity
 from seal_sdk.method.latent_transfer.transfer import transfer_latents
 from seal_sdk.method.noise_level import NoiseLevel
 from seal_sdk.method.prompt_edit.answer import Answer
-from seal_sdk.method.prompt_edit.latent_edit import combined_edit
+from seal_sdk.method.prompt_edit.latent_edit import edit_latents
 
 ROWS, EDITS, WORDS, PIXELS_PER_LATENT = 4, 3, 77, 8
 MOST_TIME, MOST_MEMORY = 0.03, 64 * 2**20
@@ -188,8 +189,10 @@ def call_parts(case: Case, layers) -> Iterator[Part]:
 
         yield Part(f"word attention, {shape[0]}x{shape[0]}, {channels} channels", counts[shape], read, "call")
     latents = torch.randn(1, 4, side, side, device=case.setup.device)
-    answers = [Answer(latents + torch.randn_like(latents), latents) for _ in range(EDITS)]
-    yield Part(f"{EDITS} edits", 1, lambda: combined_edit(latents, subject, answers), "call")
+    colours = [Answer(latents + torch.randn(1, 4, 1, 1).to(latents) * subject, latents) for _ in range(EDITS - 1)]
+    pattern = Answer(latents + torch.randn_like(latents) * subject, latents)
+    yield Part(f"{EDITS} edits", 1, lambda: edit_latents(latents, subject, [*colours, pattern]), "call")
+    yield Part("palette", 1, lambda: match_palette(latents, subject, latents, subject))
 
 
 @torch.no_grad()
