@@ -50,10 +50,16 @@ def transfer(call: Call, plan: ImagePlan, forward: Forward, step: Step, guided: 
     """The guided prediction (1, C, h, w) moved towards the references' latents, where the subjects are known to be."""
     if not forward.transfers:
         return guided
+    moving = [
+        (found, plan.subjects[number].reference)
+        for number, found in forward.correspondences.items()
+        # Prompt edits overshoot, so without transfer the mean of an edited reference is no mean to end at.
+        if forward.detail or plan.subjects[number].retention is None
+    ]
     moved = transfer_latents(
         guided,
         noisy,
-        [(found, plan.subjects[number].reference) for number, found in forward.correspondences.items()],
+        moving,
         level=call.backbone.noise_level(step.timestep),
         strength=forward.detail,
         tau=forward.tau,

@@ -35,7 +35,8 @@ def detail_at(gamma: float, detail: float) -> float:
 def mean_shift_at(gamma: float, detail: float) -> float:
     """Share of the way that the subject's mean moves to its reference's (ours).
 
-    It goes with latent transfer, and comes once more at the last step: the steps after the transfer let colours drift again.
+    It goes with latent transfer, and comes once more at the last step: the steps after the transfer let colours drift again. References
+    that the prompt edits do not take part in the last one.
     """
     if gamma >= 1 and detail > 0:
         return LAST_MEAN_SHIFT
