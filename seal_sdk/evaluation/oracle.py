@@ -17,8 +17,7 @@ from torch import Tensor
 from seal_sdk.backbone.base import Backbone, Sampler
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.generation.subject_planner import latent_coverage
-from seal_sdk.method.latent_transfer.transfer import mean_shift
-from seal_sdk.method.schedules import detail_at, mean_shift_at
+from seal_sdk.method.schedules import detail_at
 from seal_sdk.pocket.world import Rendering
 
 NAME = "oracle"
@@ -39,12 +38,6 @@ class Target:
         height, width = latents.shape[-2:]
         return cls(latents, latent_coverage(backbone, truth.mask, (height, width)), detail)
 
-    def change(self, clean: Tensor, gamma: float) -> Tensor:
-        """What is added to clean latents (1, C, h, w) at progress gamma, as `transfer_latents` adds it: the latents, then their mean."""
-        change = detail_at(gamma, self.detail) * self.region * (self.latents - clean)
-        way = mean_shift(clean + change, self.region, self.latents, self.region)
-        return change + mean_shift_at(gamma, self.detail) * self.region * way
-
 
 class SteeredSampler:
     """A sampler whose predictions are first moved towards a target, over the steps in which latents are transferred."""
@@ -59,11 +52,13 @@ class SteeredSampler:
 
     def step(self, prediction: Tensor, timestep: Tensor, latents: Tensor) -> Tensor:
         """The latents (1, C, h, w) after one step."""
+        strength = detail_at(self._sampler.progress(self._steps), self._target.detail)
         level = self._backbone.noise_level(timestep)
-        if level.noise > 0:
-            clean = level.clean(prediction, self._sampler.model_input(latents, timestep))
-            prediction = level.steer(prediction, self._target.change(clean, self._sampler.progress(self._steps)))
         self._steps += 1
+        if strength and level.noise > 0:
+            noisy = self._sampler.model_input(latents, timestep)
+            way = self._target.latents - level.clean(prediction, noisy)
+            prediction = level.steer(prediction, strength * self._target.region * way)
         return self._sampler.step(prediction, timestep, latents)
 
 

@@ -63,9 +63,9 @@ class Forward:
     """One forward of one image: its rows in batch order, and what may be done to them.
 
     inject: share of the structure row's features that the other rows take, 0 for none. infusion: layer name -> one per subject; empty
-    when nothing is infused. tau, delta, detail, mean_shift: this step's. coverage: collects the share of tokens infused, per layer.
-    matches: collects matches for match maps, None where nobody asked. correspondences: collects, per subject and number of tokens of the
-    grid, what latent transfer needs.
+    when nothing is infused. tau, delta, detail: this step's. coverage: collects the share of tokens infused, per layer. matches:
+    collects matches for match maps, None where nobody asked. correspondences: collects, per subject and number of tokens of the grid,
+    what latent transfer needs.
     """
 
     rows: tuple[str, ...]
@@ -74,7 +74,6 @@ class Forward:
     tau: float = 0.0
     delta: float = 0.0
     detail: float = 0.0
-    mean_shift: float = 0.0
     coverage: list[Tensor] = field(default_factory=list)
     matches: list[TokenMatches] | None = None
     correspondences: dict[int, dict[int, Correspondence]] = field(default_factory=dict)
@@ -82,11 +81,6 @@ class Forward:
     def indices(self, *names: str) -> list[int]:
         """Batch indices of the named rows that are present."""
         return [index for index, row in enumerate(self.rows) if row in names]
-
-    @property
-    def transfers(self) -> bool:
-        """Whether latents, or their means, move towards the references' after this forward."""
-        return self.detail > 0 or self.mean_shift > 0
 
     @property
     def image_row(self) -> int:

@@ -12,7 +12,7 @@ from seal_sdk.generation.call import Call
 from seal_sdk.generation.forward import STRUCTURE, Forward
 from seal_sdk.generation.plan import ImagePlan
 from seal_sdk.method.latent_transfer.transfer import transfer_latents
-from seal_sdk.method.schedules import delta_at, detail_at, mean_shift_at, tau_at
+from seal_sdk.method.schedules import delta_at, detail_at, tau_at
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,6 @@ def infused_forward(call: Call, plan: ImagePlan, rows: Iterable[str], step: Step
     forward.tau = tau_at(gamma, appearance.tau, appearance.schedule)
     forward.delta = delta_at(gamma, appearance.delta, appearance.schedule)
     forward.detail = detail_at(gamma, appearance.detail)
-    forward.mean_shift = mean_shift_at(gamma, appearance.detail)
     forward.matches = [] if settings.match_maps else None
     read = [subject.key_values(float(step.timestep)) for subject in plan.subjects]
     forward.infusion = {
@@ -48,21 +47,14 @@ def infused_forward(call: Call, plan: ImagePlan, rows: Iterable[str], step: Step
 
 def transfer(call: Call, plan: ImagePlan, forward: Forward, step: Step, guided: Tensor, noisy: Tensor) -> Tensor:
     """The guided prediction (1, C, h, w) moved towards the references' latents, where the subjects are known to be."""
-    if not forward.transfers:
+    if not forward.detail:
         return guided
-    moving = [
-        (found, plan.subjects[number].reference)
-        for number, found in forward.correspondences.items()
-        # Prompt edits overshoot, so without transfer the mean of an edited reference is no mean to end at.
-        if forward.detail or plan.subjects[number].retention is None
-    ]
     moved = transfer_latents(
         guided,
         noisy,
-        moving,
+        [(found, plan.subjects[number].reference) for number, found in forward.correspondences.items()],
         level=call.backbone.noise_level(step.timestep),
         strength=forward.detail,
         tau=forward.tau,
-        shift=forward.mean_shift,
     )
     return moved if plan.region is None else torch.lerp(guided, moved, plan.region)

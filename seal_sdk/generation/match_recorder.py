@@ -25,12 +25,12 @@ class MatchRecorder:
         own: the layer's projections of the image's rows. theirs: the reference's tokens that are matched with.
         """
         forward, tokens = self.forward, own.query.shape[1]
-        if forward.matches is None and not forward.transfers:
+        if forward.matches is None and not forward.detail:
             return None
         device = own.query.device
         targets = torch.arange(tokens, device=device) if self.targets is None else self.targets
         sources, image_row = self._sources(device), forward.image_row
-        transferred = forward.transfers and len(targets) and len(sources)
+        transferred = forward.detail and len(targets) and len(sources)
         similarities = self._similarities(own, targets, theirs) if transferred else None
 
         def on_match(row: int, head: int, best: Tensor, index: Tensor) -> None:

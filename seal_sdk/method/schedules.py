@@ -10,9 +10,6 @@ EARLY_TAU = 0.15  # what "dynamic" adds to tau at gamma = 0 (ours)
 
 DETAIL_START, DETAIL_END = 0.1, 0.9  # progress between which latents are transferred (ours)
 
-MEAN_SHIFT = 0.5  # share of the remaining difference of means that is made up for; best on the benchmark (ours)
-LAST_MEAN_SHIFT = 1.0  # the same at the last step; best on the benchmark (ours)
-
 
 def tau_at(gamma: float, tau: float, schedule: str) -> float:
     """Similarity threshold. Under "dynamic" it falls linearly to ``tau`` (the paper names no shape; ours)."""
@@ -30,17 +27,6 @@ def detail_at(gamma: float, detail: float) -> float:
     It starts once the layout stands, and ends before the last steps, which blend the result into one image.
     """
     return detail if DETAIL_START <= gamma <= DETAIL_END else 0.0
-
-
-def mean_shift_at(gamma: float, detail: float) -> float:
-    """Share of the way that the subject's mean moves to its reference's (ours).
-
-    It goes with latent transfer, and comes once more at the last step: the steps after the transfer let colours drift again. References
-    that the prompt edits do not take part in the last one.
-    """
-    if gamma >= 1 and detail > 0:
-        return LAST_MEAN_SHIFT
-    return MEAN_SHIFT if detail_at(gamma, detail) else 0.0
 
 
 def lambda_at(gamma: float, strength: float, end: float) -> float:

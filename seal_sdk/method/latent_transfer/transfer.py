@@ -19,11 +19,11 @@ from seal_sdk.method.latent_transfer.similarity import upsample, z_score
 from seal_sdk.method.latent_transfer.warp import interpolate_warp, subtoken_argmax, warp_latents
 from seal_sdk.method.noise_level import NoiseLevel
 from seal_sdk.method.region_mean import region_mean
-from seal_sdk.method.schedules import MEAN_SHIFT
 from seal_sdk.method.tiles import tiles
 from seal_sdk.method.token_masks import Grid, token_grid
 
 COARSE_WEIGHT = 0.5  # of similarities on coarser grids, beside 1 for the finest; best on the benchmark (ours)
+MEAN_SHIFT = 0.5  # share of the remaining difference of means that is made up for; best on the benchmark (ours)
 
 
 def transfer_latents(
@@ -34,12 +34,11 @@ def transfer_latents(
     level: NoiseLevel,
     strength: float,
     tau: float,
-    shift: float = MEAN_SHIFT,
 ) -> Tensor:
     """Steer a guided prediction towards the references' latents where tokens were matched.
 
     The implied clean latents move by ``strength`` towards the warped reference latents. Then the mean over each subject
-    moves by ``shift`` towards its reference's, if any token of it was matched and the subject's region is known.
+    moves by `MEAN_SHIFT` towards its reference's, if any token of it was matched and the subject's region is known.
 
     Args:
         prediction: (1, C, h, w), the guided prediction.
@@ -49,7 +48,6 @@ def transfer_latents(
         level: noise level of ``noisy``. Without noise nothing is transferred.
         strength: in [0, 1], share of the way to the warped reference.
         tau: mean cosine of the queries' best matches that a token has to exceed.
-        shift: in [0, 1], share of the way to the reference's mean (`schedules.mean_shift_at`).
 
     Returns:
         The steered prediction, (1, C, h, w). It is ``prediction`` itself if nothing was matched.
@@ -66,8 +64,8 @@ def transfer_latents(
             warped = torch.lerp(warped, _in_colours_of(reference, before, redrawn), redrawn)
         after = after + strength * covered * (warped - before)
         if reference.region is not None and covered.any():
-            way = mean_shift(after, reference.region, reference.latents, reference.subject)
-            after = after + shift * reference.region * way
+            shift = mean_shift(after, reference.region, reference.latents, reference.subject)
+            after = after + MEAN_SHIFT * reference.region * shift
     return level.steer(prediction, (after - before).to(prediction.dtype))
 
 

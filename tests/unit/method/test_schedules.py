@@ -6,7 +6,7 @@ import pytest
 
 from seal_sdk import Appearance
 from seal_sdk.errors import ConfigError
-from seal_sdk.method.schedules import active, delta_at, detail_at, lambda_at, mean_shift_at, tau_at
+from seal_sdk.method.schedules import active, delta_at, detail_at, lambda_at, tau_at
 
 
 def test_schedules_are_careful_early_and_reach_the_setting():
@@ -23,8 +23,5 @@ def test_schedules_are_careful_early_and_reach_the_setting():
 
 def test_latents_are_transferred_once_the_layout_stands():
     assert [detail_at(gamma, 0.7) for gamma in (0.0, 0.09, 0.1, 0.9, 0.95, 1.0)] == [0, 0, 0.7, 0.7, 0, 0]
-    shifts = [mean_shift_at(gamma, 0.7) for gamma in (0.0, 0.1, 0.9, 0.95, 1.0)]
-    assert shifts == [0, 0.5, 0.5, 0, 1.0]
-    assert mean_shift_at(0.5, 0.0) == mean_shift_at(1.0, 0.0) == 0
     with pytest.raises(ConfigError, match=r"detail=1\.5"):
         Appearance(detail=1.5)

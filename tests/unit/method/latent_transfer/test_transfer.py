@@ -103,18 +103,6 @@ def test_one_match_moves_the_mean_of_the_whole_subject_and_none_moves_nothing(ma
     assert torch.equal(steered[..., 6:, :], prediction[..., 6:, :])
 
 
-def test_without_strength_only_the_mean_moves():
-    prediction, noisy, reference = latents(3)
-    found, region = {16: identical(torch.ones(16), torch.ones(16))}, torch.ones(1, 1, 8, 8)
-    matched = [(found, whole(reference, region))]
-    steered = transfer_latents(prediction, noisy, matched, level=LEVEL, strength=0.0, tau=0.5, shift=1.0)
-    before, after = (LEVEL.clean(each, noisy) for each in (prediction, steered))
-    assert torch.allclose(after.mean((-2, -1)), reference.mean((-2, -1)), atol=1e-5)
-    assert torch.allclose(
-        after - after.mean((-2, -1), keepdim=True), before - before.mean((-2, -1), keepdim=True), atol=1e-5
-    )
-
-
 def test_coarse_grids_tell_look_alikes_apart():
     """Every fine token looks like two of the reference's, one in each half; the coarse ones know which half is which."""
     prediction, noisy, reference = latents(3)
