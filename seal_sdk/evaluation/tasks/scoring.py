@@ -57,7 +57,7 @@ def run(
         for method in methods:
             score = book.find(triple, method) if book else None
             if score is None:
-                score = _score(triple, method, networks, *_draw(painter, triple, method, masks_given))
+                score = _score(triple, method, networks, *draw(painter, triple, method, masks_given))
                 if book:
                     book.add(triple, method, score)
             results.append(score)
@@ -72,7 +72,8 @@ def _score(triple: Triple, method: Method, networks: Networks, image: np.ndarray
     return Score(triple.seed, triple.kind, method.name, image, values, told)
 
 
-def _draw(painter: Painter, triple: Triple, method: Method, masks_given: bool) -> tuple[np.ndarray, bool]:
+def draw(painter: Painter, triple: Triple, method: Method, masks_given: bool) -> tuple[np.ndarray, bool]:
+    """A triple's picture by a method, uint8 (H, W, 3), and whether the session had to be given a mask."""
     return (render_exact(triple), False) if method.exact else painter.draw(_drawing(triple, masks_given), method)
 
 

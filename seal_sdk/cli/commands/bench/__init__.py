@@ -8,7 +8,10 @@ from seal_sdk.cli.lazy import LazyGroup
 
 
 @click.group(
-    "bench", cls=LazyGroup, package=__name__, commands=("ablations", "folder", "pairs", "quality", "references")
+    "bench",
+    cls=LazyGroup,
+    package=__name__,
+    commands=("ablations", "folder", "pairs", "quality", "references", "split"),
 )
 def command() -> None:
     """Measure the method against the true pictures of the embedded model's world, or by the paper's metrics (folder)."""
