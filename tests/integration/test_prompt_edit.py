@@ -195,15 +195,30 @@ def test_an_edit_costs_its_rows_once_and_only_where_it_is_used(opened, draw):
     assert with_bridge.unet_rows == without.unet_rows
 
 
-def test_words_that_act_elsewhere_cost_the_row_that_tells(opened, draw, monkeypatch):
+@pytest.mark.parametrize("ratio", [1.0, 2.0])
+def test_words_that_act_elsewhere_cost_the_row_that_tells(opened, draw, monkeypatch, ratio):
+    """None stands out from the others, however much of the attention lies inside of the subject."""
+
     def ratios(hooks, layers, subject, token_counts, run):
         run()
-        return [1.0] * len(token_counts)
+        return [ratio] * len(token_counts)
 
     monkeypatch.setattr("seal_sdk.generation.prompt_edits.attention_ratios", ratios)
     session = opened()
     read, plain = (draw(session, "a blue cat in red", override=each) for each in (1.0, 0.0))
     assert read.unet_rows == plain.unet_rows + 1 and torch.equal(read.image, plain.image)
+
+
+@pytest.mark.usefixtures("believed")
+def test_a_word_that_stands_out_is_asked_about(opened, draw, monkeypatch):
+    def ratios(hooks, layers, subject, token_counts, run):
+        run()
+        return [*[1.0] * (len(token_counts) - 1), 2.0]  # "red"
+
+    monkeypatch.setattr("seal_sdk.generation.prompt_edits.attention_ratios", ratios)
+    session = opened()
+    read, plain = (draw(session, "a blue cat in red", override=each) for each in (1.0, 0.0))
+    assert read.unet_rows == plain.unet_rows + ONE_EDIT and not torch.equal(read.image, plain.image)
 
 
 @pytest.mark.usefixtures("believed")
