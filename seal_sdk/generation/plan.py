@@ -16,13 +16,20 @@ from seal_sdk.generation.in_place import align_in_place, is_same_picture
 from seal_sdk.generation.painting import Painting, place_picture
 from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.prompt_edits import SubjectPrompt
-from seal_sdk.generation.regions import SubjectBinding, joint_prompt, other_prompts, region_masks, sole_identity, within
+from seal_sdk.generation.regions import (
+    SubjectBinding,
+    joint_prompt,
+    other_prompts,
+    region_masks,
+    sole_identity,
+    within,
+)
 from seal_sdk.generation.request import Request
 from seal_sdk.generation.structure import AlignedStructure, Anchor, StructureAligner, StructureInput
 from seal_sdk.generation.structure_sources import StructureGuide, StructureSource, structure_source
 from seal_sdk.generation.structure_sources.source import EncodedStructure, StructureContext
 from seal_sdk.generation.structure_tensors import as_given
-from seal_sdk.generation.subject_planner import Mask, Place, SubjectPlanner, subject_region
+from seal_sdk.generation.subject_planner import Mask, Place, SubjectPlanner, region_place, subject_region
 from seal_sdk.generation.subjects import SubjectInfusion
 from seal_sdk.identity import Identity
 
@@ -114,8 +121,10 @@ class Planner:
         if subjects and sole_identity(subjects) is None:
             size = self.call.settings.sampling.size[::-1]
             masks = region_masks(subjects, size, None if structure is None else structure.image)
-            named = zip(masks, subjects, strict=True)
-            return [Place(within(mask, canvas.region, each.identity.name)) for mask, each in named]
+            return [
+                region_place(each, within(mask, canvas.region, each.identity.name), structure is not None)
+                for each, mask in zip(subjects, masks, strict=True)
+            ]
         mask = None if structure is None else structure.mask
         return [Place(mask, canvas.region if mask is None else None) for _ in subjects]
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from seal_sdk.backbone.base import Backbone
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.prompt_edits import EditedReference, ReferenceReader, SubjectPrompt, edit_reference
-from seal_sdk.generation.regions import SubjectBinding
+from seal_sdk.generation.regions import SubjectBinding, is_box
 from seal_sdk.generation.subjects import KeyValues, SubjectInfusion, merge_references
 from seal_sdk.identity import Identity
 from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
@@ -37,10 +37,22 @@ def latent_coverage(backbone: Backbone, mask: Mask, latent_size: tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where a subject is in the image. mask: (H, W), None where nobody knows. bounds: (H, W) outside of which it cannot be."""
+    """Where a subject is in the image.
+
+    mask: (H, W), None where nobody knows. bounds: (H, W) outside of which it cannot be. fills: whether it is about as high as these.
+    """
 
     mask: Mask | None = None
     bounds: Mask | None = None
+    fills: bool = False
+
+
+def region_place(subject: SubjectBinding, mask: Mask, shown: bool) -> Place:
+    """Where a subject with a region is. mask: (H, W), what is left of its region. shown: whether a structure image shows it there.
+
+    A box is wider than its subject where nothing shows the subject in it.
+    """
+    return Place(bounds=mask, fills=True) if is_box(subject.region) and not shown else Place(mask)
 
 
 def subject_region(call: Call, places: Sequence[Place]) -> Tensor | None:
@@ -68,7 +80,7 @@ class SubjectPlanner:
         """What is taken from a subject's references. said: by the image's prompts, unless the subject has a wording of its own."""
         if subject.prompt is not None:
             said = SubjectPrompt(subject.prompt, said.negative)
-        doublings = _stride(self.call, subject.identity, _region(self.call, place)).doublings
+        doublings = _stride(self.call, subject.identity, place).doublings
         return merge_references([self._plan_reference(each, place, said, doublings) for each in subject.references])
 
     def _plan_reference(self, identity: Identity, place: Place, said: SubjectPrompt, doublings: int) -> SubjectInfusion:
@@ -88,7 +100,7 @@ class SubjectPlanner:
                 _subject(call, identity, (edited.latents.shape[-2], edited.latents.shape[-1])),
                 region,
                 subject_only=sources is not None and targets is not None,
-                strides=(_stride(call, identity, region),),
+                strides=(_stride(call, identity, place),),
                 doublings=doublings,
                 redrawn=edited.redrawn,
             ),
@@ -115,9 +127,11 @@ def _region(call: Call, place: Place) -> Tensor | None:
     return None if place.mask is None else latent_coverage(call.backbone, place.mask, call.latent_size)
 
 
-def _stride(call: Call, identity: Identity, region: Tensor | None) -> Stride:
+def _stride(call: Call, identity: Identity, place: Place) -> Stride:
     """How large the reference's subject is, compared with the image's."""
-    return Stride.of_scale(subject_scale(region, _subject(call, identity), call.latent_size))
+    filled = place.bounds if place.fills else place.mask
+    extent = None if filled is None else latent_coverage(call.backbone, filled, call.latent_size)
+    return Stride.of_scale(subject_scale(extent, _subject(call, identity), call.latent_size))
 
 
 def _mask(call: Call, identity: Identity) -> Mask:

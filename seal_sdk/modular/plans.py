@@ -14,7 +14,7 @@ from seal_sdk.generation.plan import ImagePlan
 from seal_sdk.generation.prompt_edits import SubjectPrompt
 from seal_sdk.generation.regions import SubjectBinding, other_prompts, region_masks, sole_identity
 from seal_sdk.generation.settings import Sampling, Settings
-from seal_sdk.generation.subject_planner import Place, SubjectPlanner, subject_region
+from seal_sdk.generation.subject_planner import Place, SubjectPlanner, region_place, subject_region
 from seal_sdk.modular.inputs import bridge_of, of_image, row_of_image, subjects_of
 
 IMAGE_EMBEDS = "image_embeds"
@@ -70,7 +70,8 @@ def _places(call: Call, subjects: tuple[SubjectBinding, ...]) -> list[Place]:
     """Where each subject is to be."""
     if sole_identity(subjects) is not None:
         return [Place()]
-    return [Place(mask) for mask in region_masks(subjects, call.settings.sampling.size[::-1], None)]
+    masks = region_masks(subjects, call.settings.sampling.size[::-1], None)
+    return [region_place(each, mask, shown=False) for each, mask in zip(subjects, masks, strict=True)]
 
 
 def _row(block_state: Any, number: int, row: str) -> Conditioning | None:

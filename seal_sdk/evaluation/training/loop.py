@@ -25,7 +25,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 def renderings(seeds: range) -> Iterator[tuple[world.Sample, world.Rendering]]:
     """The sample of each seed and its photo, 128 pixels a side. Shows progress."""
-    for sample in map(world.sample, tqdm(seeds, "rendering")):
+    for sample in map(world.sample, tqdm(seeds, "rendering", disable=None)):
         yield sample, world.render(sample.identity, sample.pose, sample.scene)
 
 

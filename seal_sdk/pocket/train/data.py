@@ -89,7 +89,12 @@ def render_set(folder: Path, count: int, processes: int, rich: bool = False) -> 
     classes, places = np.zeros((count, TOKENS, TOKENS), np.uint8), np.zeros((count, TOKENS, TOKENS, 2), np.float16)
     with Pool(processes) as pool:
         for number, drawn in enumerate(
-            tqdm(pool.imap(partial(render_image, rich=rich), range(count), chunksize=64), total=count, desc="render")
+            tqdm(
+                pool.imap(partial(render_image, rich=rich), range(count), chunksize=64),
+                total=count,
+                desc="render",
+                disable=None,
+            )
         ):
             images[number], masks[number], kinds[number] = drawn.image, drawn.mask, drawn.kind
             classes[number], places[number] = drawn.classes, drawn.places

@@ -10,6 +10,7 @@ from seal_sdk import Appearance, DeltaBridge, IdentitySession, Region, Structure
 from seal_sdk.errors import InputError, PromptError
 from seal_sdk.generation.prompt_edits import ReferenceReader, SubjectPrompt
 from seal_sdk.generation.regions import SubjectBinding, region_masks, sole_identity
+from seal_sdk.generation.subject_planner import region_place
 
 BOX = (20.0, 20.0, 100.0, 110.0)
 LEFT, RIGHT = (0, 16, 64, 120), (64, 16, 128, 120)
@@ -153,3 +154,12 @@ def test_without_structure_control_regions_count_all_the_same(session, structure
     settings = dict(structure_control=Structure(control="none"), **FAST)
     drawn = session.generate(structure_image, "a photo", identity={"one": LEFT}, **settings)
     assert drawn.coverage[0] > 0
+
+
+def test_a_box_without_a_structure_image_is_where_the_subject_can_be():
+    """Not its shape: subjects in boxes came out as boxes."""
+    mask, box = np.ones((8, 8), bool), SubjectBinding((one(),), (0, 0, 8, 8))
+    assert (region_place(box, mask, False).mask, region_place(box, mask, True).bounds) == (None, None)
+    assert region_place(box, mask, False).bounds is region_place(box, mask, True).mask is mask
+    masked = SubjectBinding((one(),), mask)
+    assert region_place(masked, mask, False).mask is mask and region_place(masked, mask, False).bounds is None
