@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NotRequired, TypedDict
 
 import numpy as np
@@ -71,13 +71,18 @@ def measured(results: Sequence[Score]) -> list[Metric]:
 
 def per_seed(results: Sequence[Score], metrics: Sequence[Metric]) -> dict[str, np.ndarray]:
     """Method name -> (seeds, metrics): means over the kinds of each seed."""
-    grouped: dict[str, dict[int, list[list[float]]]] = {}
+    grouped: dict[str, list[tuple[int, list[float]]]] = {}
     for score in results:
-        values = [score.values[metric.name] for metric in metrics]
-        grouped.setdefault(score.method, {}).setdefault(score.seed, []).append(values)
-    return {
-        name: np.array([np.mean(rows, axis=0) for _, rows in sorted(seeds.items())]) for name, seeds in grouped.items()
-    }
+        grouped.setdefault(score.method, []).append((score.seed, [score.values[metric.name] for metric in metrics]))
+    return {name: seed_means(rows) for name, rows in grouped.items()}
+
+
+def seed_means(rows: Iterable[tuple[int, Sequence[float]]]) -> np.ndarray:
+    """(seeds, values): means over the rows of each seed, in the order of the seeds. rows: seed and values of each picture."""
+    grouped: dict[int, list[Sequence[float]]] = {}
+    for seed, values in rows:
+        grouped.setdefault(seed, []).append(values)
+    return np.array([np.mean(values, axis=0) for _, values in sorted(grouped.items())])
 
 
 def resampled(samples: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray:

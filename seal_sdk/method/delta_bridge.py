@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-LOW_PASS_SIDE = (
-    32  # latents along a side up to which 3x3 of them are averaged; larger latents are averaged as much wider (ours)
-)
+LOW_PASS_SIDE = 32  # latents a side up to which 3x3 are averaged; larger ones are averaged as much wider (ours)
 
 
 def low_pass(field: Tensor, iterations: int, kernel: int = 3) -> Tensor:

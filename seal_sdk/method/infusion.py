@@ -16,9 +16,8 @@ from torch import Tensor
 
 from seal_sdk.method.tiles import tiles
 
-OnMatch = Callable[
-    [int, int, Tensor, Tensor], None
-]  # called with row, head, best cosines and their keys' indices, (Nt,)
+OnMatch = Callable[[int, int, Tensor, Tensor], None]
+"""Called with row, head, and each target's best cosine and its key's index, (Nt,)."""
 
 
 @dataclass(frozen=True)

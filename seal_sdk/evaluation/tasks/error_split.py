@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
@@ -17,8 +16,9 @@ from seal_sdk.evaluation.networks.segmenter import Segmenter, load_segmenter, su
 from seal_sdk.evaluation.oracle import NAME, Target, encoded_and_decoded, steered, without_transfer
 from seal_sdk.evaluation.painter import Painter
 from seal_sdk.evaluation.questions.triples import KINDS, Triple, check_kinds, triples
-from seal_sdk.evaluation.statistics import Interval, interval, resampled
+from seal_sdk.evaluation.statistics import Interval, interval, resampled, seed_means
 from seal_sdk.evaluation.tasks.scoring import draw
+from seal_sdk.evaluation.tasks.session import benchmark_session
 from seal_sdk.session import IdentitySession
 
 ERROR = "subject_error"
@@ -74,10 +74,7 @@ def measure_split(
     """
     check_kinds(kinds)
     segmenter, asked = load_segmenter(), len(seeds) * len(kinds)
-    with (
-        tempfile.TemporaryDirectory(prefix="seal-evaluation-") as store,
-        IdentitySession(model, store=store, subject=subject, enable_progress_bar=False) as session,
-    ):
+    with benchmark_session(model, subject) as session:
         painter, found = Painter(session, {}), []
         for triple in tqdm(triples(seeds, kinds), total=asked, unit="question", disable=None):
             images = {method.name: draw(painter, triple, method, False)[0] for method in methods}
@@ -119,10 +116,7 @@ def summarize_split(pictures: Sequence[SplitPicture]) -> SplitSummary:
 
 
 def _summarize(pictures: Sequence[SplitPicture]) -> MethodSplit:
-    grouped: dict[int, list[list[float]]] = {}
-    for each in pictures:
-        grouped.setdefault(each.triple.seed, []).append([each.values[name] for name in (ERROR, *SOURCES)])
-    samples = np.array([np.mean(rows, axis=0) for rows in grouped.values()])  # (seeds, error and sources)
+    samples = seed_means((each.triple.seed, [each.values[name] for name in (ERROR, *SOURCES)]) for each in pictures)
     means, bootstrap = samples.mean(0), resampled(samples)
     shares = means / max(means[0], 1e-12), bootstrap / np.maximum(bootstrap[:, :1], 1e-12)
     return {

@@ -5,7 +5,6 @@ Ours; the paper draws one identity.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
@@ -18,6 +17,7 @@ from seal_sdk.evaluation.metrics.truth import subject_error
 from seal_sdk.evaluation.questions.pairs import SIZE, Pair, pairs
 from seal_sdk.evaluation.questions.triples import COLOR, PLAIN
 from seal_sdk.evaluation.statistics import Interval, interval, resampled
+from seal_sdk.evaluation.tasks.session import benchmark_session
 from seal_sdk.generation.regions import Region
 from seal_sdk.session import IdentitySession
 
@@ -62,10 +62,7 @@ def measure_pairs(
     asked = pairs(seeds, kind, COLOR if conflicts else PLAIN)
     metrics = (ERROR, *COLORS) if conflicts else (ERROR,)
     values: dict[str, dict[str, list[float]]] = {name: {method: [] for method in METHODS} for name in metrics}
-    with (
-        tempfile.TemporaryDirectory(prefix="seal-evaluation-") as store,
-        IdentitySession(model, store=store, enable_progress_bar=False) as session,
-    ):
+    with benchmark_session(model) as session:
         for pair in tqdm(asked, total=len(seeds), unit="pair", disable=None):
             for method, images in draw_pair(session, pair).items():
                 each = [_scores(pair, index, image) for index, image in enumerate(images)]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from seal_sdk.evaluation.score import Score
 from seal_sdk.evaluation.scorebook import ScoreBook
 from seal_sdk.evaluation.statistics import Summary, summarize
 from seal_sdk.evaluation.tasks.scoring import run
+from seal_sdk.evaluation.tasks.session import benchmark_session
 from seal_sdk.segmentation.weight_files import file_digest
 from seal_sdk.session import IdentitySession
 
@@ -132,7 +131,7 @@ def measure_wordings(
         SizeError: If the model cannot draw the size.
     """
     check_kinds(kinds)
-    with _session(setup) as session:
+    with benchmark_session(setup.model, setup.subject) as session:
         side, _ = session.backbone.geometry.check_size(setup.size, setup.size)
         plain = list(triples(seeds, tuple(kinds), side))
         asked = {kind: list(conflicting(plain, kind)) for kind in conflicts} if conflict_methods else {}
@@ -167,12 +166,3 @@ def _facts(setup: Setup, session: IdentitySession) -> dict[str, Any]:
     """Everything that a score depends on besides question and method, by content: settings, weights, networks."""
     networks = {path.stem: file_digest(path) for path in (SEGMENTER, JOINTS, PATTERNS)}
     return asdict(setup) | {"weights": session.backbone.fingerprint(), "networks": networks}
-
-
-@contextmanager
-def _session(setup: Setup) -> Iterator[IdentitySession]:
-    with (
-        tempfile.TemporaryDirectory(prefix="seal-evaluation-") as store,
-        IdentitySession(setup.model, store=store, subject=setup.subject, enable_progress_bar=False) as session,
-    ):
-        yield session

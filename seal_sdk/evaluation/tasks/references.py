@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -13,6 +12,7 @@ from seal_sdk.evaluation.metrics.truth import part_color_error, subject_error
 from seal_sdk.evaluation.questions.references import further_photos
 from seal_sdk.evaluation.questions.triples import Triple, triples
 from seal_sdk.evaluation.statistics import Interval, interval, resampled
+from seal_sdk.evaluation.tasks.session import benchmark_session
 from seal_sdk.session import IdentitySession
 
 COUNTS = (1, 2, 3)
@@ -43,10 +43,7 @@ def measure_references(seeds: Sequence[int], *, kind: str = "mesh", model: str =
     """
     subject: dict[int, list[float]] = {count: [] for count in COUNTS}
     part_color: dict[int, list[float]] = {count: [] for count in COUNTS}
-    with (
-        tempfile.TemporaryDirectory(prefix="seal-evaluation-") as store,
-        IdentitySession(model, store=store, enable_progress_bar=False) as session,
-    ):
+    with benchmark_session(model) as session:
         for triple in tqdm(triples(seeds, (kind,)), total=len(seeds), unit="subject", disable=None):
             truth = triple.truth
             for count, image in draw_subject(session, triple).items():

@@ -13,7 +13,7 @@ from torch import Tensor
 from seal_sdk.evaluation.metrics.joint_distance import joint_distances
 from seal_sdk.evaluation.networks.joints import CELL, CELLS, CHANNELS, JOINTS, WEIGHTS, JointFinder, decode
 from seal_sdk.evaluation.networks.unet import SIZE, to_input
-from seal_sdk.evaluation.training.loop import BATCH, augment, fit, renderings, save
+from seal_sdk.evaluation.training.loop import BATCH, augment, fit, renderings, save, training_options
 from seal_sdk.pocket import world
 from seal_sdk.pocket.train.loop import norms_in_fp32
 
@@ -119,14 +119,9 @@ def accuracy(model: JointFinder, data: Photos, augmented: bool = False) -> Accur
 
 
 @click.command()
-@click.option("--photos", "count", default=12000, show_default=True, help="Photos of the world to train on.")
-@click.option("--steps", default=2700, show_default=True)
-@click.option("--threads", default=0, help="CPU threads; 0: torch's choice.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=WEIGHTS)
-def main(count: int, steps: int, threads: int, out: Path) -> None:
+@training_options(photos=12000, steps=2700, out=WEIGHTS)
+def main(count: int, steps: int, out: Path) -> None:
     """Train the benchmark's joint finder and write its weights, float16."""
-    if threads:
-        torch.set_num_threads(threads)
     model = train(photos(range(count)), steps)
     save(model, out)
     held = photos(world.VALIDATION[:500])

@@ -20,6 +20,7 @@ from seal_sdk.pocket import world
 
 BATCH, RATE = 16, 3e-3
 
+Command = TypeVar("Command", bound=Callable[..., object])
 Model = TypeVar("Model", bound=nn.Module)
 
 
@@ -90,6 +91,31 @@ def fit(
         if step % 100 == 99:
             click.echo(f"{step + 1} of {steps}, {time.monotonic() - started:.0f} s, loss {loss.item():.4f}", err=True)
     return model.eval()
+
+
+def training_options(photos: int, steps: int, out: Path) -> Callable[[Command], Command]:
+    """Add the options of a training: ``count`` photos, ``steps``, ``out``; and ``--threads``, which torch is told at once."""
+
+    def add(command: Command) -> Command:
+        options = (
+            click.option(
+                "--photos", "count", default=photos, show_default=True, help="Seeds of the photos to train on."
+            ),
+            click.option("--steps", default=steps, show_default=True),
+            click.option(
+                "--threads",
+                default=0,
+                help="CPU threads; 0: torch's choice.",
+                expose_value=False,
+                callback=lambda _context, _parameter, threads: torch.set_num_threads(threads) if threads else None,
+            ),
+            click.option("-o", "--out", type=click.Path(path_type=Path), default=out),
+        )
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def save(model: nn.Module, path: Path) -> None:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from seal_sdk.evaluation.networks.patterns import WEIGHTS, PatternNamer
 from seal_sdk.evaluation.networks.unet import to_input
 from seal_sdk.evaluation.questions.coats import shows_pattern
-from seal_sdk.evaluation.training.loop import BATCH, augment, fit, renderings, save
+from seal_sdk.evaluation.training.loop import BATCH, augment, fit, renderings, save, training_options
 from seal_sdk.pocket import world
 from seal_sdk.pocket.train.loop import norms_in_fp32
 
@@ -96,14 +96,9 @@ def accuracy(model: PatternNamer, data: Photos, augmented: bool = False) -> floa
 
 
 @click.command()
-@click.option("--photos", "count", default=12000, show_default=True, help="Seeds of the photos to train on.")
-@click.option("--steps", default=5000, show_default=True)
-@click.option("--threads", default=0, help="CPU threads; 0: torch's choice.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=WEIGHTS)
-def main(count: int, steps: int, threads: int, out: Path) -> None:
+@training_options(photos=12000, steps=5000, out=WEIGHTS)
+def main(count: int, steps: int, out: Path) -> None:
     """Train the benchmark's pattern namer and write its weights, float16."""
-    if threads:
-        torch.set_num_threads(threads)
     model = train(photos(range(count)), steps)
     save(model, out)
     held = photos(world.VALIDATION[:500])

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from seal_sdk.evaluation.networks.segmenter import WEIGHTS, Segmenter
 from seal_sdk.evaluation.networks.unet import to_input
-from seal_sdk.evaluation.training.loop import BATCH, augment, fit, renderings, save
+from seal_sdk.evaluation.training.loop import BATCH, augment, fit, renderings, save, training_options
 from seal_sdk.pocket import world
 
 
@@ -49,14 +49,9 @@ def mean_iou(model: Segmenter, pictures: np.ndarray, masks: np.ndarray) -> float
 
 
 @click.command()
-@click.option("--photos", "count", default=3000, show_default=True, help="Photos of the world to train on.")
-@click.option("--steps", default=1200, show_default=True)
-@click.option("--threads", default=0, help="CPU threads; 0: torch's choice.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=WEIGHTS)
-def main(count: int, steps: int, threads: int, out: Path) -> None:
+@training_options(photos=3000, steps=1200, out=WEIGHTS)
+def main(count: int, steps: int, out: Path) -> None:
     """Train the benchmark's segmenter and write its weights, float16."""
-    if threads:
-        torch.set_num_threads(threads)
     model = train(*photos(range(count)), steps)
     save(model, out)
     click.echo(f"{out}: mean IoU {mean_iou(model, *photos(world.VALIDATION[:200])):.4f} on 200 validation photos")

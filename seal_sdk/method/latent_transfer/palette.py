@@ -23,9 +23,8 @@ def match_palette(latents: Tensor, where: Tensor, reference: Tensor, subject: Te
     if not where.any() or not subject.any():
         return latents
     (mean, own), (target_mean, target) = _moments(latents, where), _moments(reference, subject)
-    root = _power(own, 0.5)
-    inverse = _power(own, -0.5)
-    colour_map = (inverse @ _power(root @ target @ root, 0.5) @ inverse).to(latents.dtype)
+    root, inverse = _roots(own)
+    colour_map = (inverse @ _roots(root @ target @ root)[0] @ inverse).to(latents.dtype)
     centred = (latents - mean)[0].flatten(1)
     return (colour_map @ centred).view_as(latents) + target_mean
 
@@ -39,8 +38,8 @@ def _moments(latents: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     return mean, covariance + ridge * torch.eye(len(covariance), dtype=torch.float64, device=covariance.device)
 
 
-def _power(matrix: Tensor, exponent: float) -> Tensor:
-    """Of a symmetric positive definite matrix."""
+def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """The square root of a symmetric positive definite matrix, and that root's inverse."""
     values, vectors = torch.linalg.eigh(matrix)
-    power: Tensor = (vectors * values.clamp(min=1e-12) ** exponent) @ vectors.T
-    return power
+    values = values.clamp(min=1e-12)
+    return (vectors * values**0.5) @ vectors.T, (vectors * values**-0.5) @ vectors.T

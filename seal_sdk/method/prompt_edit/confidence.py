@@ -35,7 +35,7 @@ def pattern_confidence(latents: Tensor, subject: Tensor, mask: Tensor, answer: A
     """
     of_subject = _ramp(interior_ratio(answer.change, subject), MIN_INTERIOR, FULL_INTERIOR)
     where = mask * subject
-    edited, base, shown = (fine_structure(each, subject) for each in (answer.edited, answer.base, latents))
+    edited, base, shown = torch.split(fine_structure(torch.cat([answer.edited, answer.base, latents]), subject), 1)
     return of_subject * _disagreement(shown, where, Answer(edited, base, answer.replaces))
 
 

@@ -28,8 +28,8 @@ def main_direction_share(change: Tensor, subject: Tensor) -> Tensor:
     return share
 
 
-def fine_structure(field: Tensor, subject: Tensor) -> Tensor:
-    """A field (1, C, h, w) without the colours of the subject, (1, 1, h, w) in [0, 1]: what is left is its pattern."""
-    kernel = low_pass_kernel((field.shape[-2], field.shape[-1]))
+def fine_structure(fields: Tensor, subject: Tensor) -> Tensor:
+    """Fields (B, C, h, w) without the colours of the subject, (1, 1, h, w) in [0, 1]: what is left is its pattern."""
+    kernel = low_pass_kernel((fields.shape[-2], fields.shape[-1]))
     weight = low_pass(subject, SMOOTHINGS, kernel).clamp(min=TINY)
-    return field - low_pass(field * subject, SMOOTHINGS, kernel) / weight
+    return fields - low_pass(fields * subject, SMOOTHINGS, kernel) / weight

@@ -13,14 +13,16 @@ from PIL import Image
 from seal_sdk import IdentitySession
 from seal_sdk.cli.main import seal
 from seal_sdk.evaluation import METHODS
-from seal_sdk.evaluation.tasks import quality
 from seal_sdk.evaluation.tasks.ablations import ABLATIONS
 
 
 @pytest.fixture
 def small(monkeypatch, tiny_pipeline):
     """The command on a tiny pipeline."""
-    monkeypatch.setattr(quality, "IdentitySession", lambda model, **given: IdentitySession(tiny_pipeline(), **given))
+    monkeypatch.setattr(
+        "seal_sdk.evaluation.tasks.session.IdentitySession",
+        lambda model, **given: IdentitySession(tiny_pipeline(), **given),
+    )
 
 
 def invoke(*arguments):

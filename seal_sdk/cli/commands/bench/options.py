@@ -39,17 +39,28 @@ def writable(_context: click.Context, _parameter: click.Parameter, value: Path |
     return value
 
 
+seeds_option = click.option(
+    "--seeds",
+    type=SeedRange(),
+    default="400000:400020",
+    show_default=True,
+    help="400000:500000 are for choosing settings, 500000 and on for reporting.",
+)
+kinds_option = click.option("--kinds", default="mesh,depth,pose", show_default=True, help="Structure kinds.")
+model_option = click.option(
+    "--model", default="pocket", show_default=True, help="What the session opens: it must know the world."
+)
+subject_option = click.option("--subject", default="pocket", show_default=True, help="The session's subject finder.")
+report_option = click.option(
+    "--report", "report_file", type=FILE, callback=writable, help="Write an HTML page that opens offline."
+)
+
+
 def run_options(command: Command) -> Command:
     """Add the options for questions, model, sampling and results of quality and ablations."""
     options = (
-        click.option(
-            "--seeds",
-            type=SeedRange(),
-            default="400000:400020",
-            show_default=True,
-            help="400000:500000 are for choosing settings, 500000 and on for reporting.",
-        ),
-        click.option("--kinds", default="mesh,depth,pose", show_default=True, help="Structure kinds."),
+        seeds_option,
+        kinds_option,
         click.option(
             "--boxes",
             type=click.Choice(("sam", "true")),
@@ -57,10 +68,8 @@ def run_options(command: Command) -> Command:
             show_default=True,
             help="Who says where the subjects are.",
         ),
-        click.option(
-            "--model", default="pocket", show_default=True, help="What the session opens: it must know the world."
-        ),
-        click.option("--subject", default="pocket", show_default=True, help="The session's subject finder."),
+        model_option,
+        subject_option,
         click.option("--steps", type=click.IntRange(1), help="Sampling steps; default: the model's."),
         click.option("--guidance", type=float, help="Guidance scale; default: the model's."),
         click.option("--size", type=click.IntRange(32), help="Pixels a side of all images; default: the model's."),
@@ -71,9 +80,7 @@ def run_options(command: Command) -> Command:
             help="Keep each picture's scores here, one JSON object a line, and its picture beside; "
             "what is there already is not drawn again.",
         ),
-        click.option(
-            "--report", "report_file", type=FILE, callback=writable, help="Write an HTML page that opens offline."
-        ),
+        report_option,
         json_option,
     )
     for option in reversed(options):
@@ -84,13 +91,9 @@ def run_options(command: Command) -> Command:
 def seed_options(command: Command) -> Command:
     """Add the options of pairs and references."""
     options = (
-        click.option(
-            "--seeds", type=SeedRange(), default="400000:400020", show_default=True, help="As of bench quality."
-        ),
+        seeds_option,
         click.option("--kind", default="mesh", show_default=True, help="Structure kind."),
-        click.option(
-            "--model", default="pocket", show_default=True, help="What the session opens: it must know the world."
-        ),
+        model_option,
         json_option,
     )
     for option in reversed(options):

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import click
 
-from seal_sdk.cli.commands.bench.options import FILE, SeedRange, writable
+from seal_sdk.cli.commands.bench.options import kinds_option, model_option, report_option, seeds_option, subject_option
 from seal_sdk.cli.options import json_option
 from seal_sdk.cli.output import print_json, print_table
 
 
 @click.command("split")
-@click.option("--seeds", type=SeedRange(), default="400000:400020", show_default=True, help="As of bench quality.")
-@click.option("--kinds", default="mesh,depth,pose", show_default=True, help="Structure kinds.")
+@seeds_option
+@kinds_option
 @click.option("--methods", default="seal", show_default=True, help="As of bench quality; all with AnchorAlign.")
-@click.option("--model", default="pocket", show_default=True, help="What the session opens: it must know the world.")
-@click.option("--subject", default="pocket", show_default=True, help="The session's subject finder.")
-@click.option("--report", "report_file", type=FILE, callback=writable, help="Write an HTML page that opens offline.")
+@model_option
+@subject_option
+@report_option
 @json_option
 def command(
     seeds: range, kinds: str, methods: str, model: str, subject: str, report_file: Path | None, as_json: bool

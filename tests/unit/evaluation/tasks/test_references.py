@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from seal_sdk.cli.main import seal
 from seal_sdk.evaluation.questions.references import further_photos
 from seal_sdk.evaluation.questions.triples import triple
-from seal_sdk.evaluation.tasks import references
 
 
 def test_further_photos_show_the_same_subject_otherwise():
@@ -25,7 +24,7 @@ def test_further_photos_show_the_same_subject_otherwise():
 
 
 def test_the_command_compares_one_photo_with_more(open_tiny, monkeypatch):
-    monkeypatch.setattr(references, "IdentitySession", open_tiny)
+    monkeypatch.setattr("seal_sdk.evaluation.tasks.session.IdentitySession", open_tiny)
     result = CliRunner().invoke(seal, ["bench", "references", "--seeds", "400000:400002", "--json"])
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)

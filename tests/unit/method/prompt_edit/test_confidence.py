@@ -17,13 +17,6 @@ from seal_sdk.method.prompt_edit.confidence import (
 SHAPE = (1, 4, 8, 8)
 
 
-@pytest.fixture
-def subject():
-    subject = torch.zeros(1, 1, 8, 8)
-    subject[..., 2:6, 2:6] = 1.0
-    return subject
-
-
 def answer(subject, inside, outside=0.0, base=0.0):
     """The word changes each channel by so much inside and outside of the subject."""
     base = torch.full(SHAPE, base)

@@ -13,13 +13,6 @@ SHAPE = (1, 4, 8, 8)
 
 
 @pytest.fixture
-def subject():
-    subject = torch.zeros(1, 1, 8, 8)
-    subject[..., 2:6, 2:6] = 1.0
-    return subject
-
-
-@pytest.fixture
 def left(subject):
     left = torch.zeros_like(subject)
     left[..., 2:6, 2:4] = 1.0

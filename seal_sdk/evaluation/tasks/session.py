@@ -1,0 +1,19 @@
+"""The session that a benchmark draws with."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from seal_sdk.session import IdentitySession
+
+
+@contextmanager
+def benchmark_session(model: str, subject: str = "sam") -> Iterator[IdentitySession]:
+    """A session with a store of its own, which is gone afterwards. model, subject: as of `IdentitySession`."""
+    with (
+        tempfile.TemporaryDirectory(prefix="seal-evaluation-") as store,
+        IdentitySession(model, store=store, subject=subject, enable_progress_bar=False) as session,
+    ):
+        yield session
