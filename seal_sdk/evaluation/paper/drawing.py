@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.painter import Drawing, Painter
 from seal_sdk.evaluation.paper.dataset import Case, Dataset, read_mask
 from seal_sdk.evaluation.paper.gallery import Gallery
+from seal_sdk.evaluation.session import benchmark_session
 from seal_sdk.segmentation.weight_files import file_digest
 from seal_sdk.session import IdentitySession
 
@@ -65,8 +65,7 @@ def draw_datasets(
     """
     total = sum(len(dataset.cases) for dataset in datasets) * len(methods)
     with (
-        tempfile.TemporaryDirectory(prefix="seal-evaluation-") as store,
-        IdentitySession(setup.model, store=store, subject=setup.subject, enable_progress_bar=False) as session,
+        benchmark_session(setup.model, setup.subject) as session,
         tqdm(total=total, unit="picture", disable=None) as bar,
     ):
         painter = _GalleryPainter(session, setup, gallery, adapter)

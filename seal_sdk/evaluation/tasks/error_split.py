@@ -16,9 +16,9 @@ from seal_sdk.evaluation.networks.segmenter import Segmenter, load_segmenter, su
 from seal_sdk.evaluation.oracle import NAME, Target, encoded_and_decoded, steered, without_transfer
 from seal_sdk.evaluation.painter import Painter
 from seal_sdk.evaluation.questions.triples import KINDS, Triple, check_kinds, triples
+from seal_sdk.evaluation.session import benchmark_session
 from seal_sdk.evaluation.statistics import Interval, interval, resampled, seed_means
 from seal_sdk.evaluation.tasks.scoring import draw
-from seal_sdk.evaluation.tasks.session import benchmark_session
 from seal_sdk.session import IdentitySession
 
 ERROR = "subject_error"

@@ -16,8 +16,8 @@ from seal_sdk.evaluation.metrics.prompt_following import COLOR_CHANGE, COLOR_RES
 from seal_sdk.evaluation.metrics.truth import subject_error
 from seal_sdk.evaluation.questions.pairs import SIZE, Pair, pairs
 from seal_sdk.evaluation.questions.triples import COLOR, PLAIN
+from seal_sdk.evaluation.session import benchmark_session
 from seal_sdk.evaluation.statistics import Interval, interval, resampled
-from seal_sdk.evaluation.tasks.session import benchmark_session
 from seal_sdk.generation.regions import Region
 from seal_sdk.session import IdentitySession
 

@@ -18,9 +18,9 @@ from seal_sdk.evaluation.questions.triples import COLOR, KINDS, PLAIN, SHORT, Tr
 from seal_sdk.evaluation.questions.wordings import reworded
 from seal_sdk.evaluation.score import Score
 from seal_sdk.evaluation.scorebook import ScoreBook
+from seal_sdk.evaluation.session import benchmark_session
 from seal_sdk.evaluation.statistics import Summary, summarize
 from seal_sdk.evaluation.tasks.scoring import run
-from seal_sdk.evaluation.tasks.session import benchmark_session
 from seal_sdk.segmentation.weight_files import file_digest
 from seal_sdk.session import IdentitySession
 

@@ -11,8 +11,8 @@ from tqdm import tqdm
 from seal_sdk.evaluation.metrics.truth import part_color_error, subject_error
 from seal_sdk.evaluation.questions.references import further_photos
 from seal_sdk.evaluation.questions.triples import Triple, triples
+from seal_sdk.evaluation.session import benchmark_session
 from seal_sdk.evaluation.statistics import Interval, interval, resampled
-from seal_sdk.evaluation.tasks.session import benchmark_session
 from seal_sdk.session import IdentitySession
 
 COUNTS = (1, 2, 3)

@@ -20,7 +20,7 @@ from seal_sdk.evaluation.tasks.ablations import ABLATIONS
 def small(monkeypatch, tiny_pipeline):
     """The command on a tiny pipeline."""
     monkeypatch.setattr(
-        "seal_sdk.evaluation.tasks.session.IdentitySession",
+        "seal_sdk.evaluation.session.IdentitySession",
         lambda model, **given: IdentitySession(tiny_pipeline(), **given),
     )
 

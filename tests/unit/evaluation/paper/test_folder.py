@@ -58,7 +58,7 @@ def sessions(monkeypatch, tiny_pipeline):
         counts["drawn"] += 1
         return painted(painter, ask, method)
 
-    monkeypatch.setattr(drawing, "IdentitySession", opened)
+    monkeypatch.setattr("seal_sdk.evaluation.session.IdentitySession", opened)
     monkeypatch.setattr(drawing.Painter, "draw", draw)
     return counts
 

@@ -14,7 +14,7 @@ from seal_sdk.evaluation.oracle import Target, steered
 
 
 def test_the_command_splits_the_error_of_each_row(open_tiny, monkeypatch, tmp_path):
-    monkeypatch.setattr("seal_sdk.evaluation.tasks.session.IdentitySession", open_tiny)
+    monkeypatch.setattr("seal_sdk.evaluation.session.IdentitySession", open_tiny)
     report = tmp_path / "split.html"
     given = ["bench", "split", "--seeds", "400000:400002", "--kinds", "mesh", "--report", str(report), "--json"]
     result = CliRunner().invoke(seal, given)
@@ -30,7 +30,7 @@ def test_the_command_splits_the_error_of_each_row(open_tiny, monkeypatch, tmp_pa
 
 
 def test_an_unknown_kind_is_refused_before_a_model_is_loaded(monkeypatch):
-    monkeypatch.setattr("seal_sdk.evaluation.tasks.session.IdentitySession", None)
+    monkeypatch.setattr("seal_sdk.evaluation.session.IdentitySession", None)
     result = CliRunner().invoke(seal, ["bench", "split", "--kinds", "clay"])
     assert result.exit_code and "'clay' is no structure kind" in result.output
 

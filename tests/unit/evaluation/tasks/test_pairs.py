@@ -12,7 +12,7 @@ from seal_sdk.evaluation.tasks import pairs
 
 
 def test_the_command_compares_together_with_alone(open_tiny, monkeypatch):
-    monkeypatch.setattr("seal_sdk.evaluation.tasks.session.IdentitySession", open_tiny)
+    monkeypatch.setattr("seal_sdk.evaluation.session.IdentitySession", open_tiny)
     result = CliRunner().invoke(seal, ["bench", "pairs", "--seeds", "400000:400002", "--json"])
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
@@ -33,7 +33,7 @@ def test_the_command_measures_colours_where_each_has_another(open_tiny, monkeypa
         )[1]
         return session
 
-    monkeypatch.setattr("seal_sdk.evaluation.tasks.session.IdentitySession", open_and_watch)
+    monkeypatch.setattr("seal_sdk.evaluation.session.IdentitySession", open_and_watch)
     result = CliRunner().invoke(seal, ["bench", "pairs", "--seeds", "400000", "--conflicts", "--json"])
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)

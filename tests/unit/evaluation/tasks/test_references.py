@@ -24,7 +24,7 @@ def test_further_photos_show_the_same_subject_otherwise():
 
 
 def test_the_command_compares_one_photo_with_more(open_tiny, monkeypatch):
-    monkeypatch.setattr("seal_sdk.evaluation.tasks.session.IdentitySession", open_tiny)
+    monkeypatch.setattr("seal_sdk.evaluation.session.IdentitySession", open_tiny)
     result = CliRunner().invoke(seal, ["bench", "references", "--seeds", "400000:400002", "--json"])
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)

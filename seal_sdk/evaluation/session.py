@@ -11,7 +11,7 @@ from seal_sdk.session import IdentitySession
 
 @contextmanager
 def benchmark_session(model: str, subject: str = "sam") -> Iterator[IdentitySession]:
-    """A session with a store of its own, which is gone afterwards. model, subject: as of `IdentitySession`."""
+    """A session on an empty store, which is gone afterwards. model, subject: as of `IdentitySession`."""
     with (
         tempfile.TemporaryDirectory(prefix="seal-evaluation-") as store,
         IdentitySession(model, store=store, subject=subject, enable_progress_bar=False) as session,
