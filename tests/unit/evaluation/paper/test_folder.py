@@ -16,6 +16,7 @@ from PIL import Image
 from seal_sdk import IdentitySession
 from seal_sdk.cli.main import seal
 from seal_sdk.errors import ConfigError, NumericalError
+from seal_sdk.evaluation import session as evaluation_session
 from seal_sdk.evaluation.metrics.metric import Metric
 from seal_sdk.evaluation.paper import drawing, parse_paper_methods, summarize_cases, table_lines
 from seal_sdk.evaluation.paper.scorers import hps
@@ -58,7 +59,7 @@ def sessions(monkeypatch, tiny_pipeline):
         counts["drawn"] += 1
         return painted(painter, ask, method)
 
-    monkeypatch.setattr("seal_sdk.evaluation.session.IdentitySession", opened)
+    monkeypatch.setattr(evaluation_session, "IdentitySession", opened)
     monkeypatch.setattr(drawing.Painter, "draw", draw)
     return counts
 
@@ -220,9 +221,9 @@ def test_a_subject_that_nobody_finds_is_told_with_its_case(sessions, weights, tm
         def find(self, image, what="reference"):
             raise SubjectNotFound("Nobody is there.")
 
-    opened = drawing.IdentitySession
+    opened = evaluation_session.IdentitySession
     monkeypatch.setattr(
-        drawing, "IdentitySession", lambda model, **given: opened(model, **{**given, "subject": Blind()})
+        evaluation_session, "IdentitySession", lambda model, **given: opened(model, **{**given, "subject": Blind()})
     )
     folder = write_dataset(tmp_path / "set", masks=False)
     result = invoke(folder, *options(weights, tmp_path / "out", "clip", "prompt"))
