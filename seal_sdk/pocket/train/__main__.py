@@ -7,6 +7,9 @@ they are ``render|shipped|latents|unet|export``; ``widen`` after ``shipped`` let
 ``render --rich-captions`` adds captions in the words that people use (`world.rich_caption`). Their words become tokens by ``tokenizer``,
 or, where the shipped UNet is trained further, by ``vocabulary`` after ``shipped``.
 
+``text`` after ``latents``, instead of ``unet``, teaches the shipped text encoders other wordings of what they know, and leaves the UNet
+as it is.
+
 Every training continues from its checkpoint. On two CPU cores, render takes 2 minutes, vae 20, sam 20, latents 5, unet 90 or
 more. The UNet trains a third faster as ``torchrun --nproc-per-node 2 -m seal_sdk.pocket.train unet --threads 1 ...``, if no other
 programs are busy. If there is a GPU, the same commands use it; give more steps and larger batches then.
@@ -28,6 +31,7 @@ from seal_sdk.pocket.train.export import export
 from seal_sdk.pocket.train.loop import TrainingConfig
 from seal_sdk.pocket.train.sam import train_sam
 from seal_sdk.pocket.train.shipped import start_from_shipped
+from seal_sdk.pocket.train.text import train_text
 from seal_sdk.pocket.train.tokenizer import build_tokenizer
 from seal_sdk.pocket.train.unet import train_unet
 from seal_sdk.pocket.train.vae import train_vae, write_latents
@@ -76,6 +80,7 @@ class Run:
 
 VAE = TrainingConfig(learning_rate=2e-3, batch=10, minutes=20, flat=0.4, weight_decay=1e-4, ema_decay=0.998)
 SAM = TrainingConfig(learning_rate=1e-3, batch=12, minutes=20, flat=0.4)
+TEXT = TrainingConfig(learning_rate=5e-4, batch=16, minutes=60, flat=0.4)
 UNET = TrainingConfig(learning_rate=1.2e-3, batch=16, minutes=90, flat=0.5)
 STAGES: dict[str, Callable[[Run], object]] = {
     "render": lambda run: render_set(
@@ -89,6 +94,7 @@ STAGES: dict[str, Callable[[Run], object]] = {
     "sam": lambda run: train_sam(run.folder, run.configure(SAM), run.device),
     "latents": lambda run: write_latents(run.folder, run.device),
     "unet": lambda run: train_unet(run.folder, run.configure(UNET), run.device),
+    "text": lambda run: train_text(run.folder, run.configure(TEXT), run.device),
     "export": lambda run: export(run.folder, run.options["assets"]),
 }
 

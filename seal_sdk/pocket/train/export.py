@@ -30,9 +30,9 @@ def export_sam(folder: Path, target: Path) -> None:
 
 
 def export_pipeline(folder: Path, target: Path) -> None:
-    """Write a diffusers pipeline folder: UNet and VAE in fp16, text encoders in fp32."""
+    """Write a diffusers pipeline folder: UNet and VAE in fp16, text encoders in fp32. Of two trainings, ``text`` is the later one."""
     model, tokenizer = new_denoiser(folder)
-    model.load_state_dict(load_ema(folder / "unet.pt"))
+    model.load_state_dict(load_ema(folder / ("text.pt" if (folder / "text.pt").is_file() else "unet.pt")))
     vae = build_vae()  # a loaded VAE would write the folder that it came from into its configuration
     vae.load_state_dict(load_vae(folder / "vae").state_dict())
     pipe = StableDiffusionXLPipeline(

@@ -9,6 +9,7 @@ from .body import PARTS
 from .captions import caption, place, subject, vocabulary, words
 from .identity import COLORS, PATTERNS, SPECIES, Identity, color_name, sample_identity
 from .kinds import KINDS
+from .paraphrases import paraphrase
 from .pose import Pose, sample_pose
 from .render import HELD_OUT, TRAIN, VALIDATION, Rendering, Sample, render, sample
 from .rich_captions import rich_caption
@@ -31,6 +32,7 @@ __all__ = [
     "Scene",
     "caption",
     "color_name",
+    "paraphrase",
     "place",
     "render",
     "rich_caption",

@@ -33,7 +33,7 @@ _OPENINGS = (
     "",
 )
 _TERMS = ("35mm", "50mm lens", "bokeh", "highly detailed", "sharp focus", "professional", "studio quality", "raw")
-_SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "cat": ("cat", "kitty"),
         "dog": ("dog", "doggy"),
@@ -42,9 +42,9 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "person": ("person", "human"),
     }
 )
-_TOPS = ("top", "shirt", "jumper")
-_COLOR_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"grey": ("grey", "gray")})
-_PATTERN_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+TOPS = ("top", "shirt", "jumper")
+COLOR_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"grey": ("grey", "gray")})
+PATTERN_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "plain": ("plain", "unpatterned"),
         "striped": ("striped", "stripy"),
@@ -80,22 +80,22 @@ def rich_caption(identity: Identity, pose: Pose, scene: Scene, kind: str = "phot
     """
     if kind != "photo":
         return caption(identity, pose, scene, kind, rng=rng)
-    terms = [str(term) for term in rng.permutation(_TERMS)[: _one(rng, (0, 0, 1, 2, 3))]]
-    joined = _one(rng, _JOINED)
+    terms = [str(term) for term in rng.permutation(_TERMS)[: one(rng, (0, 0, 1, 2, 3))]]
+    joined = one(rng, _JOINED)
     openings = _OPENINGS if joined.startswith("{who}") else _OPENINGS[:-1]  # "on snow, a cat" is the benchmark's
-    who = f"{_one(rng, openings)} {_who(identity, rng)}".strip()
+    who = f"{one(rng, openings)} {_who(identity, rng)}".strip()
     told = joined.format(who=who, place=place(scene), scene=scene.name)
     return ", ".join([told, *_denied(identity, rng), *terms])
 
 
 def _who(identity: Identity, rng: np.random.Generator) -> str:
     """The subject with some of its looks: none, in front ("a striped blue cat") or behind ("a cat with blue stripes")."""
-    noun, looks, marks = _one(rng, _SYNONYMS[identity.species]), _looks(identity, rng), _marks(identity, rng)
+    noun, looks, marks = one(rng, SYNONYMS[identity.species]), _looks(identity, rng), _marks(identity, rng)
     if identity.species != "person":
         return with_article([*looks, noun]) + marks
     if not looks and not marks:
         return f"a {noun}"
-    return f"a {noun} {_one(rng, ('in', 'wearing'))} {with_article([*looks, _one(rng, _TOPS)])}{marks}"
+    return f"a {noun} {one(rng, ('in', 'wearing'))} {with_article([*looks, one(rng, TOPS)])}{marks}"
 
 
 def _looks(identity: Identity, rng: np.random.Generator) -> list[str]:
@@ -103,9 +103,9 @@ def _looks(identity: Identity, rng: np.random.Generator) -> list[str]:
     color, pattern = color_name(identity.main), identity.pattern
     words = []
     if rng.random() < 0.4:
-        words.append(_one(rng, _PATTERN_WORDS[pattern]))
+        words.append(one(rng, PATTERN_WORDS[pattern]))
     if rng.random() < 0.5:
-        words.append(_one(rng, _COLOR_WORDS.get(color, (color,))) + ("-coloured" if rng.random() < 0.08 else ""))
+        words.append(one(rng, COLOR_WORDS.get(color, (color,))) + ("-coloured" if rng.random() < 0.08 else ""))
     return words if rng.random() < 0.7 else words[::-1]
 
 
@@ -121,9 +121,10 @@ def _denied(identity: Identity, rng: np.random.Generator) -> list[str]:
     """What the subject does not have, in words of its own, or nothing."""
     if rng.random() < 0.85:
         return []
-    pattern = _one(rng, [each for each in _MARKS if each != identity.pattern])
-    return [_one(rng, (f"no {_MARKS[pattern]}", f"without {_MARKS[pattern]}", f"not {pattern}"))]
+    pattern = one(rng, [each for each in _MARKS if each != identity.pattern])
+    return [one(rng, (f"no {_MARKS[pattern]}", f"without {_MARKS[pattern]}", f"not {pattern}"))]
 
 
-def _one(rng: np.random.Generator, choices: Sequence[Value]) -> Value:
+def one(rng: np.random.Generator, choices: Sequence[Value]) -> Value:
+    """One of the choices, each as likely."""
     return choices[int(rng.integers(len(choices)))]
