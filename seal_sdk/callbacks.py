@@ -81,6 +81,22 @@ class StepTensors(Protocol):
         """Go on with these. Raises InputError for tensors that do not fit."""
 
 
+class SamplingStep(Protocol):
+    """The step that is done: its index, its timestep as a tensor, and as a number."""
+
+    @property
+    def index(self) -> int:
+        """From 0 on."""
+
+    @property
+    def timestep(self) -> Any:
+        """A scalar tensor on the model's device."""
+
+    @property
+    def time(self) -> float:
+        """The timestep, known without waiting for the device."""
+
+
 class StepCallback:
     """diffusers' ``callback_on_step_end`` with its ``callback_on_step_end_tensor_inputs``.
 
@@ -101,14 +117,14 @@ class StepCallback:
         names = arguments.get("callback_on_step_end_tensor_inputs", ("latents",))
         return cls(arguments.get("callback_on_step_end"), names, embeds)
 
-    def __call__(self, pipe: Any, tell: Tell, index: int, timestep: Any, tensors: StepTensors) -> None:
+    def __call__(self, pipe: Any, tell: Tell, step: SamplingStep, tensors: StepTensors) -> None:
         """Lets the callback change the tensors; the callbacks of ``tell`` hear of the latents.
 
         Raises InputError where the callback returns another tensor that diffusers would take, or one that does not fit.
         """
         if self.callback is not None:
             read = tensors.read(self.names)
-            given = self.callback(pipe, index, timestep, dict(read))
+            given = self.callback(pipe, step.index, step.timestep, dict(read))
             if not isinstance(given, Mapping):
                 raise InputError(
                     f"callback_on_step_end returned {given!r}: expected a dict of tensors, empty for none."
@@ -117,7 +133,7 @@ class StepCallback:
             self._check("callback_on_step_end returned", [name for name in given if name in theirs])
             changed = {name: value for name, value in given.items() if name in self.known}
             tensors.change({**read, **changed})  # what was read may have been changed in place
-        tell("on_step_end", index, float(timestep), tensors.latents)
+        tell("on_step_end", step.index, step.time, tensors.latents)
 
     def _check(self, what: str, names: Sequence[str]) -> None:
         others = [name for name in names if name not in self.known]

@@ -29,8 +29,8 @@ from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.match_maps import LayerMatches
 from seal_sdk.method.schedules import active
 
-OnStepEnd = Callable[[int, Tensor, CallbackTensors], None]
-"""Called with step index, timestep and the tensors to go on with, which it may change."""
+OnStepEnd = Callable[[Step, CallbackTensors], None]
+"""Called with the step and the tensors to go on with, which it may change."""
 
 
 @dataclass
@@ -60,10 +60,11 @@ class DenoisingLoop:
         latents, kept = self.start.latents, self.start.kept
         with self.call.backbone.hooks() as hooks:
             self._install(hooks)
+            times = self.sampler.timesteps.tolist()
             for index, timestep in enumerate(self.sampler.timesteps):
                 if state.interrupted:
                     break
-                step = Step(index, timestep, self.sampler.progress(index))
+                step = Step(index, timestep, self.sampler.progress(index), times[index])
                 noisy = self.sampler.model_input(latents, timestep)
                 predictions = [
                     self._predict(number, step, noisy[number : number + 1], state.guidance_scale)
@@ -72,7 +73,7 @@ class DenoisingLoop:
                 latents = self.sampler.step(torch.cat(predictions), timestep, latents)
                 latents = latents if kept is None else kept.restore(latents, index)
                 tensors = CallbackTensors(latents, self.plans, partial(self._guided, state))
-                on_step_end(index, timestep, tensors)
+                on_step_end(step, tensors)
                 latents, self.plans = tensors.latents, tensors.plans
         return latents
 
@@ -148,7 +149,7 @@ class DenoisingLoop:
     def _structure_input(self, plan: ImagePlan, step: Step) -> Tensor:
         row = plan.structure.row
         assert row is not None
-        return self.call.backbone.noise_level(step.timestep).add_noise(row.latents, row.noise)
+        return self.call.backbone.noise_level(step.time).add_noise(row.latents, row.noise)
 
     def _control(self, plan: ImagePlan, rows: Mapping[str, Conditioning], step: Step) -> ActiveControl | None:
         control, settings = plan.structure.control, self.call.settings

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from seal_sdk.method.infusion import ReferenceTokens
 from seal_sdk.method.latent_transfer.correspondence import Correspondence
 
 UNCOND, GENERATION, APPEARANCE, STRUCTURE = "uncond", "generation", "appearance", "structure"
@@ -13,22 +14,27 @@ Grid = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
+class WholeReference:
+    """All stored tokens of the reference. sources: (N,) bool, those of the subject."""
+
+    tokens: ReferenceTokens
+    sources: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class LayerInfusion:
     """What one layer takes from one subject at one step.
 
-    key, value: (Nk, C) stored tokens of the reference. positions: (Nk,) where they are in the reference's ``grid``, None where all are
-    stored. sources: (Nk,) bool, those of the subject, None for all. targets: (Nq,) bool, the image's tokens that may be infused, None
-    where nobody knows where the subject is. bounds: (Nq,) bool, outside of which the subject cannot be, None where it can be anywhere.
-    retention: (Nk,) in [0, 1], how much of each token's look the prompt leaves, None for all.
+    tokens: the Nk tokens of the reference that are matched. places: (Nk,) where they are in the reference's ``grid``. targets: (Nt,) the
+    image's tokens that may be infused, None for all. whole: with which those of them are found that look like the subject; None where
+    nobody has to look for it. retention: (Nk,) in [0, 1], how much of each token's look the prompt leaves, None for all.
     """
 
-    key: Tensor
-    value: Tensor
+    tokens: ReferenceTokens
+    places: Tensor
     grid: Grid
-    positions: Tensor | None = None
-    sources: Tensor | None = None
     targets: Tensor | None = None
-    bounds: Tensor | None = None
+    whole: WholeReference | None = None
     retention: Tensor | None = None
 
 
@@ -81,6 +87,11 @@ class Forward:
     def indices(self, *names: str) -> list[int]:
         """Batch indices of the named rows that are present."""
         return [index for index, row in enumerate(self.rows) if row in names]
+
+    def span(self, *names: str) -> slice:
+        """Batch indices of the named rows that are present; they are next to each other."""
+        found = self.indices(*names)
+        return slice(found[0], found[-1] + 1) if found else slice(0, 0)
 
     @property
     def image_row(self) -> int:

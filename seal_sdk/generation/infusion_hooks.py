@@ -19,8 +19,8 @@ from seal_sdk.generation.forward import (
     LayerInfusion,
     Projections,
 )
-from seal_sdk.generation.match_recorder import MatchRecorder
-from seal_sdk.method.infusion import InfusionSettings, ReferenceTokens, infuse, subject_targets
+from seal_sdk.generation.match_recorder import MatchRecorder, Targets
+from seal_sdk.method.infusion import InfusionSettings, infuse, subject_targets
 
 ROWS = {"all": (UNCOND, GENERATION, APPEARANCE), "cond": (GENERATION, APPEARANCE)}
 PROJECTIONS: tuple[Projection, ...] = ("query", "key", "value")
@@ -64,35 +64,29 @@ class _LayerHooks:
     def _blend_subject(
         self, forward: Forward, base: Tensor, own: Projections, number: int, given: LayerInfusion
     ) -> Tensor:
-        tokens, appearance = _subject_tokens(given).to(own.query.dtype), self.appearance
-        targets = _targets(forward, own, given)
-        recorder = MatchRecorder(forward, self.layer.name, number, given, targets)
-        blended, coverage = infuse(
+        appearance, rows = self.appearance, forward.span(*ROWS[self.appearance.rows])
+        targets = _find_targets(own.query[forward.image_row], given)
+        infused = infuse(
             base,
             own.query,
-            tokens,
+            given.tokens,
             InfusionSettings(self.layer.heads, forward.tau, forward.delta, appearance.top_k, appearance.per_head),
-            rows=forward.indices(*ROWS[appearance.rows]),
-            targets=targets,
-            on_match=recorder.listener(own, tokens),
+            rows=rows,
+            targets=targets.tokens,
+            retention=given.retention,
         )
-        forward.coverage.append(coverage)
-        return blended
+        forward.coverage.append(infused.coverage)
+        recorder = MatchRecorder(forward, self.layer.name, number, given, targets)
+        recorder.record(own, infused.of_row(forward.image_row - rows.start))
+        return infused.blended
 
 
-def _subject_tokens(given: LayerInfusion) -> ReferenceTokens:
-    """The tokens that are matched: the reference's subject, or all."""
-    if given.sources is None:
-        return ReferenceTokens(given.key, given.value, given.retention)
-    retention = None if given.retention is None else given.retention[given.sources]
-    return ReferenceTokens(given.key[given.sources], given.value[given.sources], retention)
-
-
-def _targets(forward: Forward, own: Projections, given: LayerInfusion) -> Tensor | None:
-    """(Nt,) the image's tokens that may be infused, None for all: known, or those that look like the reference's subject."""
-    targets = given.targets
-    if given.sources is not None and targets is None:
-        targets = subject_targets(own.query[forward.image_row], given.key, given.sources)
-    if given.bounds is not None:
-        targets = given.bounds if targets is None else targets & given.bounds
-    return None if targets is None else torch.nonzero(targets).squeeze(1)
+def _find_targets(query: Tensor, given: LayerInfusion) -> Targets:
+    """The image's tokens that are infused. query: (N, C), of the row that makes the image."""
+    if given.whole is None:
+        return Targets(given.targets)
+    if given.targets is not None:
+        query = query.index_select(0, given.targets)
+    found = subject_targets(query, given.whole.tokens.unit_key, given.whole.sources)
+    taken = torch.nonzero(found).squeeze(1)
+    return Targets(taken if given.targets is None else given.targets[taken], taken)

@@ -17,11 +17,15 @@ from seal_sdk.method.schedules import delta_at, detail_at, tau_at
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its index, its timestep, and the progress gamma in [0, 1] of sampling (paper)."""
+    """One step: its index, its timestep on the device, the progress gamma in [0, 1] of sampling (paper), and the timestep as a number.
+
+    To read the number off the tensor would wait for the device.
+    """
 
     index: int
     timestep: Tensor
     gamma: float
+    time: float
 
 
 def infused_forward(call: Call, plan: ImagePlan, rows: Iterable[str], step: Step) -> Forward:
@@ -35,13 +39,10 @@ def infused_forward(call: Call, plan: ImagePlan, rows: Iterable[str], step: Step
     forward.delta = delta_at(gamma, appearance.delta, appearance.schedule)
     forward.detail = detail_at(gamma, appearance.detail)
     forward.matches = [] if settings.match_maps else None
-    read = [subject.key_values(float(step.timestep)) for subject in plan.subjects]
-    forward.infusion = {
-        layer.name: tuple(
-            subject.layer(layer.name, each[layer.name]) for subject, each in zip(plan.subjects, read, strict=True)
-        )
-        for layer in call.layers
-    }
+    if not (forward.delta or forward.detail or settings.match_maps):
+        return forward
+    given = [subject.layers(step.time) for subject in plan.subjects]
+    forward.infusion = {layer.name: tuple(each[layer.name] for each in given) for layer in call.layers}
     return forward
 
 
@@ -53,7 +54,7 @@ def transfer(call: Call, plan: ImagePlan, forward: Forward, step: Step, guided: 
         guided,
         noisy,
         [(found, plan.subjects[number].reference) for number, found in forward.correspondences.items()],
-        level=call.backbone.noise_level(step.timestep),
+        level=call.backbone.noise_level(step.time),
         strength=forward.detail,
         tau=forward.tau,
     )

@@ -2,74 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from seal_sdk.generation.forward import Forward, LayerInfusion, Projections, TokenMatches
-from seal_sdk.method.infusion import OnMatch, ReferenceTokens, unit
+from seal_sdk.method.infusion import Matches, unit
 from seal_sdk.method.latent_transfer.correspondence import Correspondence
-from seal_sdk.method.latent_transfer.similarity import similarity as token_similarity
+from seal_sdk.method.latent_transfer.similarity import similarity
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """The image's tokens that one layer infuses. tokens: (Nt,), None for all.
+
+    taken: (Nt,), which of the given targets these are, where the layer looked for them; None where it took all.
+    """
+
+    tokens: Tensor | None
+    taken: Tensor | None = None
+
+    def select(self, projected: Tensor) -> Tensor:
+        """(Nt, C): what a projection (N, C) says of the targets."""
+        return projected if self.tokens is None else projected.index_select(0, self.tokens)
 
 
 class MatchRecorder:
-    """Records the matches of one layer with one subject in one forward. targets: (Nt,) tokens that may be infused, None for all."""
+    """Records the matches of one layer with one subject in one forward."""
 
-    def __init__(
-        self, forward: Forward, layer: str, subject: int, given: LayerInfusion, targets: Tensor | None
-    ) -> None:
+    def __init__(self, forward: Forward, layer: str, subject: int, given: LayerInfusion, targets: Targets) -> None:
         self.forward, self.layer, self.subject, self.given, self.targets = forward, layer, subject, given, targets
 
-    def listener(self, own: Projections, theirs: ReferenceTokens) -> OnMatch | None:
-        """What `infuse` calls with each row's matches; None where the forward asks for nothing.
+    def record(self, own: Projections, matches: Sequence[Matches]) -> None:
+        """Note the matches, (Nt,) each, of the row that makes the image, as far as the forward asks for them.
 
-        own: the layer's projections of the image's rows. theirs: the reference's tokens that are matched with.
+        own: the layer's projections of the image's rows.
         """
-        forward, tokens = self.forward, own.query.shape[1]
-        if forward.matches is None and not forward.detail:
-            return None
-        device = own.query.device
-        targets = torch.arange(tokens, device=device) if self.targets is None else self.targets
-        sources, image_row = self._sources(device), forward.image_row
-        transferred = forward.detail and len(targets) and len(sources)
-        similarities = self._similarities(own, targets, theirs) if transferred else None
+        if self.forward.matches is not None:
+            self.forward.matches += [self._token_matches(own, each) for each in matches]
+        if self.forward.detail and matches:
+            similarities = self._similarities(own)
+            correspondence = self._correspondence(own)
+            for each in matches:  # a head that matches on its own counts as a layer
+                correspondence.add(similarities, each.cosine, self.targets.taken)
 
-        def on_match(row: int, head: int, best: Tensor, index: Tensor) -> None:
-            if row != image_row:
-                return
-            if forward.matches is not None:
-                self._record_matches(targets, sources[index], best, tokens)
-            if similarities is not None:  # a head that matches on its own counts as a layer
-                self._correspondence(tokens, sources).add(targets, similarities, best)
+    def _token_matches(self, own: Projections, found: Matches) -> TokenMatches:
+        given, tokens = self.given, own.query.shape[1]
+        targets = _all(tokens, own) if self.targets.tokens is None else self.targets.tokens
+        places = given.places[found.index]
+        return TokenMatches(self.layer, self.subject, targets, places, found.cosine, tokens, given.grid)
 
-        return on_match
-
-    @property
-    def _source_tokens(self) -> int:
-        rows, columns = self.given.grid
-        return rows * columns
-
-    def _sources(self, device: torch.device) -> Tensor:
-        """(Nk,) places, in the reference's grid, of the tokens that are matched with."""
-        given = self.given
-        stored = torch.arange(self._source_tokens, device=device) if given.positions is None else given.positions
-        return stored if given.sources is None else stored[given.sources]
-
-    def _similarities(self, own: Projections, targets: Tensor, theirs: ReferenceTokens) -> Tensor:
+    def _similarities(self, own: Projections) -> Tensor:
         """(Nt, Nk): of the targets with the reference's tokens."""
-        row = self.forward.image_row
-        return token_similarity(
-            (unit(own.key[row, targets]), unit(own.value[row, targets])), (theirs.unit_key, unit(theirs.value))
-        )
+        row, theirs = self.forward.image_row, self.given.tokens.to(own.query.dtype)
+        features = (unit(self.targets.select(each[row])) for each in (own.key, own.value))
+        return similarity(tuple(features), (theirs.unit_key, theirs.unit_value))
 
-    def _record_matches(self, targets: Tensor, sources: Tensor, cosines: Tensor, tokens: int) -> None:
-        assert self.forward.matches is not None
-        self.forward.matches.append(
-            TokenMatches(self.layer, self.subject, targets, sources, cosines, tokens, self.given.grid)
-        )
-
-    def _correspondence(self, tokens: int, sources: Tensor) -> Correspondence:
+    def _correspondence(self, own: Projections) -> Correspondence:
         """What the layers of this grid have found so far."""
+        given, tokens = self.given, own.query.shape[1]
         grids = self.forward.correspondences.setdefault(self.subject, {})
         if tokens not in grids:
-            grids[tokens] = Correspondence.empty(tokens, sources, self._source_tokens)
+            candidates = _all(tokens, own) if given.targets is None else given.targets
+            rows, columns = given.grid
+            grids[tokens] = Correspondence.empty(
+                candidates, tokens, given.places, rows * columns, searched=given.whole is not None
+            )
         return grids[tokens]
+
+
+def _all(tokens: int, own: Projections) -> Tensor:
+    return torch.arange(tokens, device=own.query.device)

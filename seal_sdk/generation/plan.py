@@ -29,8 +29,8 @@ from seal_sdk.generation.structure import AlignedStructure, Anchor, StructureAli
 from seal_sdk.generation.structure_sources import StructureGuide, StructureSource, structure_source
 from seal_sdk.generation.structure_sources.source import EncodedStructure, StructureContext
 from seal_sdk.generation.structure_tensors import as_given
+from seal_sdk.generation.subject_infusion import SubjectInfusion
 from seal_sdk.generation.subject_planner import Mask, Place, SubjectPlanner, region_place, subject_region
-from seal_sdk.generation.subjects import SubjectInfusion
 from seal_sdk.identity import Identity
 
 

@@ -30,7 +30,7 @@ def reading(
         if not call.settings.appearance.delta:
             yield {}
             return
-        times = [float(timestep) for timestep in timesteps]
+        times = timesteps.tolist()
         placement = Placement(call.backbone.device, call.backbone.dtype)
         yield {lease.stored.digest: KeyValueReader(lease, times, placement, cache, executor) for lease in leases}
 

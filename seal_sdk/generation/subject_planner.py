@@ -17,7 +17,9 @@ from seal_sdk.backbone.base import Backbone
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.prompt_edits import EditedReference, ReferenceReader, SubjectPrompt, edit_reference
 from seal_sdk.generation.regions import SubjectBinding, is_box
-from seal_sdk.generation.subjects import KeyValues, SubjectInfusion, merge_references
+from seal_sdk.generation.subject_infusion import SubjectInfusion
+from seal_sdk.generation.subject_tokens import SubjectTokens
+from seal_sdk.generation.subjects import KeyValues, SubjectReference, merge_references
 from seal_sdk.identity import Identity
 from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
 from seal_sdk.method.latent_transfer.stride import Stride, subject_scale
@@ -75,42 +77,63 @@ class SubjectPlanner:
         self._edited = cache(partial(_edit, call, latents))
         self._resized = cache(partial(_resize, call, latents, self._edited))
         self._retention = cache(partial(_retention, call, self._edited))
+        self._tokens: dict[tuple[Identity, ...], SubjectTokens] = {}
 
     def plan(self, subject: SubjectBinding, place: Place, said: SubjectPrompt) -> SubjectInfusion:
         """What is taken from a subject's references. said: by the image's prompts, unless the subject has a wording of its own."""
+        call = self.call
         if subject.prompt is not None:
             said = SubjectPrompt(subject.prompt, said.negative)
-        doublings = _stride(self.call, subject.identity, place).doublings
-        return merge_references([self._plan_reference(each, place, said, doublings) for each in subject.references])
+        doublings = _stride(call, subject.identity, place).doublings
+        merged = merge_references([self._reference(each, place, said, doublings) for each in subject.references])
+        tokens = self._tokens.setdefault(subject.references, SubjectTokens(merged.key_values, merged.sources))
+        return SubjectInfusion(
+            subject.identity.name,
+            merged.latents,
+            tokens,
+            merged.grids,
+            tokens.select(merged.places),
+            _targets(call, place),
+            searched=_gated(call) and place.mask is None,
+            retention=None if merged.retention is None else tokens.select(merged.retention),
+        )
 
-    def _plan_reference(self, identity: Identity, place: Place, said: SubjectPrompt, doublings: int) -> SubjectInfusion:
-        mask, bounds = place.mask, place.bounds
+    def _reference(self, identity: Identity, place: Place, said: SubjectPrompt, doublings: int) -> SubjectReference:
         call, size, positions = self.call, _latent_size(self.call, identity), _positions(self.call, identity)
-        gated = call.settings.appearance.gating == "subject"
-        sources = _token_masks(call, _mask(call, identity), size) if gated else None
+        sources = _token_masks(call, _mask(call, identity), size) if _gated(call) else None
         if sources is not None and positions is not None:
             sources = {name: tokens[positions[name]] for name, tokens in sources.items()}
-        targets = _token_masks(call, mask, call.latent_size) if gated and mask is not None else None
-        edited, region = self._resized(identity, said, doublings), _region(call, place)
-        return SubjectInfusion(
-            identity.name,
-            self.readers[identity.digest],
-            ReferenceLatents(
-                edited.latents,
-                _subject(call, identity, (edited.latents.shape[-2], edited.latents.shape[-1])),
-                region,
-                subject_only=sources is not None and targets is not None,
-                strides=(_stride(call, identity, place),),
-                doublings=doublings,
-                redrawn=edited.redrawn,
-            ),
-            {layer.name: layer.grid(size) for layer in call.layers},
-            positions,
-            sources,
-            targets,
-            None if bounds is None else _token_masks(call, bounds, call.latent_size),
-            self._retention(identity, said),
+        edited = self._resized(identity, said, doublings)
+        latents = ReferenceLatents(
+            edited.latents,
+            _subject(call, identity, (edited.latents.shape[-2], edited.latents.shape[-1])),
+            _region(call, place),
+            subject_only=_gated(call) and place.mask is not None,
+            strides=(_stride(call, identity, place),),
+            doublings=doublings,
+            redrawn=edited.redrawn,
         )
+        grids = {layer.name: layer.grid(size) for layer in call.layers}
+        retention = self._retention(identity, said)
+        return SubjectReference(self.readers[identity.digest], latents, grids, positions, sources, retention)
+
+
+def _gated(call: Call) -> bool:
+    """Whether only tokens of the subject match."""
+    return call.settings.appearance.gating == "subject"
+
+
+def _targets(call: Call, place: Place) -> dict[str, Tensor] | None:
+    """Layer name -> (Nt,), the image's tokens that may be infused; None for all."""
+    known = [mask for mask in (place.mask if _gated(call) else None, place.bounds) if mask is not None]
+    if not known:
+        return None
+    masks = [_token_masks(call, mask, call.latent_size) for mask in known]
+    grids = {layer.name: layer.grid(call.latent_size) for layer in call.layers}
+    found = {
+        grid: torch.stack([each[name] for each in masks]).all(0).nonzero().squeeze(1) for name, grid in grids.items()
+    }
+    return {name: found[grid] for name, grid in grids.items()}
 
 
 def _latent_size(call: Call, identity: Identity) -> tuple[int, int]:

@@ -6,9 +6,8 @@ blended into the attention output.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -16,39 +15,40 @@ from torch import Tensor
 
 from seal_sdk.method.tiles import tiles
 
-OnMatch = Callable[[int, int, Tensor, Tensor], None]
-"""Called with row, head, and each target's best cosine and its key's index, (Nt,)."""
-
 
 @dataclass(frozen=True)
 class ReferenceTokens:
-    """Cached tokens of the reference in one layer.
-
-    key, value: (Nk, C). retention: (Nk,) in [0, 1], a factor on the blending strength where a token is the best match
-    (ours); None means 1 for all.
-    """
+    """Tokens of the reference in one layer. key, value: (Nk, C)."""
 
     key: Tensor
     value: Tensor
-    retention: Tensor | None = None
 
     @cached_property
     def unit_key(self) -> Tensor:
         """(Nk, C): the keys with length 1."""
         return unit(self.key)
 
+    @cached_property
+    def unit_value(self) -> Tensor:
+        """(Nk, C): the values with length 1."""
+        return unit(self.value)
+
+    def select(self, tokens: Tensor) -> ReferenceTokens:
+        """Some of the tokens, (N,)."""
+        return ReferenceTokens(self.key.index_select(0, tokens), self.value.index_select(0, tokens))
+
     def to(self, dtype: torch.dtype) -> ReferenceTokens:
         """Keys and values in a dtype; itself if they are already."""
         if self.key.dtype == self.value.dtype == dtype:
             return self
-        return ReferenceTokens(self.key.to(dtype), self.value.to(dtype), self.retention)
+        return ReferenceTokens(self.key.to(dtype), self.value.to(dtype))
 
     def split(self, heads: int) -> tuple[ReferenceTokens, ...]:
         """The tokens of each of so many heads; itself for one."""
         if heads == 1:
             return (self,)
         pairs = zip(self.key.chunk(heads, -1), self.value.chunk(heads, -1), strict=True)
-        return tuple(ReferenceTokens(key, value, self.retention) for key, value in pairs)
+        return tuple(ReferenceTokens(key, value) for key, value in pairs)
 
 
 @dataclass(frozen=True)
@@ -98,37 +98,67 @@ def best_matches(query: Tensor, unit_key: Tensor, top_k: int) -> tuple[Tensor, T
     return (best[0] if len(best) == 1 else torch.cat(best)).float(), index[0] if len(index) == 1 else torch.cat(index)
 
 
-def subject_targets(query: Tensor, key: Tensor, sources: Tensor) -> Tensor:
+def subject_targets(query: Tensor, unit_key: Tensor, sources: Tensor) -> Tensor:
     """Mark the image tokens that look more like the reference's subject than like its background (ours).
 
     It is used if no structure image says where the subject will be. A token is a target if its best match over the
     whole reference lies on the subject. That needs no threshold, since subject and background compete.
 
-    query: (Nq, C). key: (Nk, C), keys of the whole reference. sources: (Nk,) bool, True on the subject. Returns
-    (Nq,) bool.
+    query: (Nq, C). unit_key: (Nk, C), keys of the whole reference with length 1. sources: (Nk,) bool, True on the
+    subject. Returns (Nq,) bool.
     """
-    return sources[best_matches(query, unit(key), 1)[1][:, 0]]
+    return sources[best_matches(query, unit_key, 1)[1][:, 0]]
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, index: Tensor | None, heads: int) -> Tensor:
     """A_app: attention of each query over its matches, ``softmax(q K~^T / sqrt(d)) V~`` per head.
 
-    query: (Nq, C). key, value: (Nk, C). index: (Nq, k), the matches, or None for all keys. Returns (Nq, C). With k = 1
-    that is the matched value itself.
+    query: (R, Nq, C), of several rows. key, value: (Nk, C). index: (R, Nq, k), the matches, or None for all keys. Returns
+    (R, Nq, C). With k = 1 that is the matched value itself.
     """
-    count, channels = query.shape
+    rows, count, channels = query.shape
     if index is None:
-        q, k, v = (t.view(len(t), heads, -1).transpose(0, 1) for t in (query, key, value))  # (heads, N, d)
-        return F.scaled_dot_product_attention(q, k, v).transpose(0, 1).reshape(count, channels)
-    if index.shape[1] == 1:
-        return value[index[:, 0]]
-    attended = torch.empty_like(query)
-    for tile in tiles(count, index.shape[1] * channels):
-        q, matches = query[tile], index[tile]
-        q = q.view(len(q), 1, heads, -1).transpose(1, 2)  # (tile, heads, 1, d)
+        q = query.view(rows, count, heads, -1).transpose(1, 2)  # (rows, heads, Nq, d)
+        k, v = (t.view(len(t), heads, -1).transpose(0, 1).expand(rows, -1, -1, -1) for t in (key, value))
+        return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(query.shape)
+    if index.shape[-1] == 1:
+        return value[index[..., 0]]
+    flat, picked = query.reshape(-1, channels), index.reshape(-1, index.shape[-1])
+    attended = torch.empty_like(flat)
+    for tile in tiles(len(flat), picked.shape[1] * channels):
+        matches = picked[tile]
+        q = flat[tile].view(len(matches), 1, heads, -1).transpose(1, 2)  # (tile, heads, 1, d)
         k, v = (t[matches].view(*matches.shape, heads, -1).transpose(1, 2) for t in (key, value))  # (tile, heads, k, d)
         attended[tile] = F.scaled_dot_product_attention(q, k, v).reshape(-1, channels)
-    return attended
+    return attended.view(query.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """The best match of each target token, in each row (R, Nt) or in one (Nt,); of one head or of all together.
+
+    cosine: fp32. index: among the reference's tokens.
+    """
+
+    cosine: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Infused:
+    """What `infuse` gives.
+
+    blended: (B, N, C); all tokens that are not infused are bit for bit those of ``base``. coverage: share of the target tokens that were
+    infused, a scalar tensor in [0, 1]. matches: one for each head that matches by itself, else one; none where there was nothing to infuse.
+    """
+
+    blended: Tensor
+    coverage: Tensor
+    matches: tuple[Matches, ...] = ()
+
+    def of_row(self, row: int) -> list[Matches]:
+        """The matches of one of the infused rows, (Nt,) each."""
+        return [Matches(each.cosine[row], each.index[row]) for each in self.matches]
 
 
 def infuse(
@@ -137,74 +167,57 @@ def infuse(
     reference: ReferenceTokens,
     settings: InfusionSettings,
     *,
-    rows: Sequence[int],
+    rows: slice,
     targets: Tensor | None = None,
-    on_match: OnMatch | None = None,
-) -> tuple[Tensor, Tensor]:
+    retention: Tensor | None = None,
+) -> Infused:
     """Blend appearance attention into base attention: ``(A_base + delta A_app) / (1 + delta)`` where similarity > tau.
+
+    All rows of a picture are matched and attended together, and nothing waits for the device.
 
     Args:
         base: (B, N, C), attention output before ``to_out``.
         query: (B, N, C).
         reference: tokens to match; K and V are converted to the query's dtype.
         settings: thresholds and strengths.
-        rows: batch rows to infuse.
+        rows: batch rows to infuse, with both ends.
         targets: (Nt,), indices of the tokens that may be infused; None for all.
-        on_match: called with row, head (0 unless ``per_head``), and each target's best cosine and its key's index, (Nt,).
-
-    Returns:
-        The blended (B, N, C), and the share of the target tokens that were infused, a scalar tensor in [0, 1]. All
-        other tokens are bit for bit those of ``base``.
+        retention: (Nk,) in [0, 1], a factor on the blending strength where a token is the best match (ours); None means 1.
     """
-    if not len(reference.key) or not len(rows) or (targets is not None and not len(targets)):
-        return base, torch.zeros((), device=base.device)
+    if not len(reference.key) or rows.start >= rows.stop or (targets is not None and not len(targets)):
+        return Infused(base, torch.zeros((), device=base.device))
     parts = reference.to(query.dtype).split(settings.heads if settings.per_head else 1)
-    blended, coverage = base.clone(), []
-    for row in rows:
-        at = row if targets is None else (row, targets)
-        observe = None if on_match is None else partial(on_match, row)
-        blended[at], shares = _infuse_row(base[at], query[at], parts, settings, observe)
-        coverage += shares
-    return blended, torch.stack(coverage).mean()
-
-
-def _infuse_row(
-    base: Tensor,
-    query: Tensor,
-    parts: Sequence[ReferenceTokens],
-    settings: InfusionSettings,
-    on_match: Callable[[int, Tensor, Tensor], None] | None,
-) -> tuple[Tensor, list[Tensor]]:
-    """Infuse the tokens (Nt, C) of one row, in one part or head by head. Returns them and each part's coverage."""
-    split = (tokens.chunk(len(parts), -1) for tokens in (base, query))
-    blended, coverage = [], []
-    for head, (before, q, part) in enumerate(zip(*split, parts, strict=True)):
-        after, valid = _infuse_part(before, q, part, settings, None if on_match is None else partial(on_match, head))
-        blended.append(after)
-        coverage.append(valid.float().mean())
-    return torch.cat(blended, -1), coverage
+    before, own = (
+        tokens[rows] if targets is None else tokens[rows].index_select(1, targets) for tokens in (base, query)
+    )
+    split = zip(before.chunk(len(parts), -1), own.chunk(len(parts), -1), parts, strict=True)
+    found = [_infuse_part(*each, settings, retention) for each in split]
+    after = found[0].blended if len(found) == 1 else torch.cat([each.blended for each in found], -1)
+    blended = base.clone()
+    if targets is None:
+        blended[rows] = after
+    else:
+        blended[rows].index_copy_(1, targets, after)
+    coverage = found[0].coverage if len(found) == 1 else torch.stack([each.coverage for each in found]).mean()
+    return Infused(blended, coverage, tuple(match for each in found for match in each.matches))
 
 
 def _infuse_part(
-    base: Tensor,
-    query: Tensor,
-    reference: ReferenceTokens,
-    settings: InfusionSettings,
-    on_match: Callable[[Tensor, Tensor], None] | None,
-) -> tuple[Tensor, Tensor]:
-    """Returns the blended (Nt, C) and the gate, (Nt, 1) bool."""
+    base: Tensor, query: Tensor, reference: ReferenceTokens, settings: InfusionSettings, retention: Tensor | None
+) -> Infused:
+    """Infuse tokens (R, Nt, C): all channels, or those of one head."""
     top_k = settings.top_k or len(reference.key)
     attend_all = top_k >= len(reference.key) > 1
-    best, index = best_matches(query, reference.unit_key, 1 if attend_all else top_k)
-    if on_match is not None:
-        on_match(best[:, 0], index[:, 0])
-    valid = best[:, :1] > settings.tau
+    cosine, index = best_matches(query.flatten(0, 1), reference.unit_key, 1 if attend_all else top_k)
+    cosine, index = (each.view(*query.shape[:2], -1) for each in (cosine, index))
+    valid = cosine[..., :1] > settings.tau
     share: float | Tensor = settings.delta / (1 + settings.delta)
-    if reference.retention is not None:
-        share = share * reference.retention[index[:, :1]]
+    if retention is not None:
+        share = share * retention[index[..., :1]]
     heads = 1 if settings.per_head else settings.heads
     appearance = attend(query, reference.key, reference.value, None if attend_all else index, heads)
-    return torch.where(valid, _blend(base, appearance, share), base), valid
+    blended = torch.where(valid, _blend(base, appearance, share), base)
+    return Infused(blended, valid.float().mean(), (Matches(cosine[..., 0], index[..., 0]),))
 
 
 def _blend(base: Tensor, appearance: Tensor, share: float | Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class ImageByImage:
     def __call__(self, components: Any, block_state: Any, i: int, t: Tensor) -> tuple[Any, Any]:
         """As diffusers' denoisers: sets ``noise_pred`` (B, C, h, w)."""
         noisy = block_state.scaled_latents
-        step = Step(i, t, _progress(components.scheduler, block_state.timesteps, i))
+        step = Step(i, t, _progress(components.scheduler, block_state.timesteps, i), float(t))
         alone = _View(components, guider=copy.copy(_one_pass()))
         predictions = [
             self.loop.predict(

@@ -126,18 +126,19 @@ def layer_parts(case: Case, layers) -> Iterator[Part]:
     for (side, channels, heads), count in kinds.items():
         tokens, name = case.tokens(side), f"{side}x{side}, {channels} channels"
         query, base, key, value = (case.random(ROWS, side * side, channels) for _ in range(4))
-        stored = key[0, tokens], value[0, tokens]
+        theirs = ReferenceTokens(key[0, tokens], value[0, tokens])
         settings = InfusionSettings(heads, tau=0.15, delta=10.0)
 
-        def blend(base=base, query=query, stored=stored, settings=settings, tokens=tokens) -> None:
-            infuse(base, query, ReferenceTokens(*stored), settings, rows=range(3), targets=tokens)
+        def blend(base=base, query=query, theirs=theirs, settings=settings, tokens=tokens) -> None:
+            infuse(base, query, theirs, settings, rows=slice(0, 3), targets=tokens)
 
-        found = Correspondence.empty(side * side, tokens, side * side)
+        found = _no_matches(tokens, side)
 
-        def collect(key=key, value=value, stored=stored, tokens=tokens, found=found) -> None:
-            own = unit(key[1, tokens]), unit(value[1, tokens])
-            theirs = ReferenceTokens(*stored).unit_key, unit(stored[1])
-            found.add(tokens, similarity(own, theirs), torch.ones(len(tokens), device=tokens.device))
+        def collect(key=key, value=value, theirs=theirs, tokens=tokens, found=found) -> None:
+            own = unit(key[1].index_select(0, tokens)), unit(value[1].index_select(0, tokens))
+            found.add(
+                similarity(own, (theirs.unit_key, theirs.unit_value)), torch.ones(len(tokens), device=tokens.device)
+            )
 
         yield Part(f"match and blend, {name}", count, blend)
         yield Part(f"similarity, {name}", count, collect)
@@ -164,12 +165,16 @@ def step_parts(case: Case, layers) -> Iterator[Part]:
     yield Part("Delta-Bridge", 1, low_pass)
 
 
+def _no_matches(tokens: Tensor, side: int) -> Correspondence:
+    return Correspondence.empty(tokens, side * side, tokens, side * side, searched=False)
+
+
 def _matches(case: Case, side: int) -> Correspondence:
     tokens = case.tokens(side)
-    found = Correspondence.empty(side * side, tokens, side * side)
+    found = _no_matches(tokens, side)
     place = torch.stack([tokens // side, tokens % side]).float()
     alike = -torch.cdist(place.T, place.T)
-    found.add(tokens, alike, torch.ones(len(tokens), device=tokens.device))
+    found.add(alike, torch.ones(len(tokens), device=tokens.device))
     return found
 
 

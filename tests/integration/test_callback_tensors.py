@@ -15,6 +15,7 @@ from PIL import Image
 from seal_sdk import Appearance, DeltaBridge, IdentitySession
 from seal_sdk.callbacks import StepCallback
 from seal_sdk.errors import InputError
+from seal_sdk.generation.infusion_step import Step
 
 OFF = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0))
 ON = dict(appearance=Appearance(tau=-1.0), delta_bridge=DeltaBridge(override=0))
@@ -335,5 +336,5 @@ def test_nothing_is_assembled_that_the_callback_does_not_name():
             assert not given
 
     for callback in (None, lambda *given: {}):
-        StepCallback(callback, ["latents"], XL)(None, lambda *told: None, 0, 1, Tensors())
+        StepCallback(callback, ["latents"], XL)(None, lambda *told: None, Step(0, torch.tensor(1), 0.0, 1.0), Tensors())
     assert asked == [("latents",)]

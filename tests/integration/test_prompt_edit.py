@@ -275,9 +275,9 @@ def test_edited_tokens_are_infused_less(opened, draw, monkeypatch):
     def changed(reader, probes, strength):
         return EditedReference(reader.latents, reader.subject * torch.linspace(0, 1, reader.subject.shape[-1]))
 
-    def watched(base, query, reference, *others, **settings):
-        given.append(reference.retention)
-        return infuse(base, query, reference, *others, **settings)
+    def watched(*tensors, retention, **settings):
+        given.append(retention)
+        return infuse(*tensors, retention=retention, **settings)
 
     monkeypatch.setattr("seal_sdk.generation.infusion_hooks.infuse", watched)
     session = opened()

@@ -12,7 +12,8 @@ from seal_sdk import Appearance, IdentitySession
 from seal_sdk.cli.commands import explain
 from seal_sdk.cli.main import seal
 from seal_sdk.errors import InputError, UnknownIdentity
-from seal_sdk.generation.subjects import SubjectInfusion, merge_references
+from seal_sdk.generation.subject_tokens import SubjectTokens
+from seal_sdk.generation.subjects import SubjectReference, merge_references
 from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
 
 BOX = (20.0, 20.0, 100.0, 110.0)
@@ -88,9 +89,9 @@ def infusion(size, stored=None, left=None):
     grid = (size[0] // 2, size[1] // 2)
     count = grid[0] * grid[1] if stored is None else len(stored)
     values = torch.randn(count, 8)
-    return SubjectInfusion(
-        "one",
-        lambda timestep: {"up": (values, values)},
+    read = {"up": (values, values)}
+    return SubjectReference(
+        lambda timestep: read,
         ReferenceLatents(torch.randn(1, 4, *size), torch.ones(1, 1, *size)),
         {"up": grid},
         None if stored is None else {"up": torch.tensor(stored)},
@@ -102,11 +103,11 @@ def infusion(size, stored=None, left=None):
 def test_tokens_keep_their_places_below_each_other():
     first, second = infusion((8, 4)), infusion((4, 6), stored=[1, 5])
     both = merge_references([first, second])
-    assert both.reference.latent_size == (12, 6) and both.grids == {"up": (6, 3)} and len(both.sources["up"]) == 10
+    assert both.latents.latent_size == (12, 6) and both.grids == {"up": (6, 3)} and len(both.sources["up"]) == 10
     assert both.positions["up"].tolist() == [0, 1, 3, 4, 6, 7, 9, 10, 13, 17]
-    latents, subject = both.reference.latents, both.reference.subject
-    assert torch.equal(latents[..., :8, :4], first.reference.latents)
-    assert torch.equal(latents[..., 8:, :], second.reference.latents)
+    latents, subject = both.latents.latents, both.latents.subject
+    assert torch.equal(latents[..., :8, :4], first.latents.latents)
+    assert torch.equal(latents[..., 8:, :], second.latents.latents)
     assert subject[..., 8:, :].all() and not subject[..., :8, 4:].any()
     key, value = both.key_values(0.0)["up"]
     assert torch.equal(key[:8], first.key_values(0.0)["up"][0])
@@ -119,11 +120,26 @@ def test_tokens_keep_their_places_below_each_other():
     assert torch.equal(
         half.retention["up"], torch.cat([torch.ones(8), left[1]["up"]])
     )  # the prompt leaves the first as it is
-    parts = both.reference.split_tokens(both.positions["up"], (6, 3))
-    assert [(tokens.tolist(), grid) for tokens, grid, _ in parts] == [
-        ([0, 1, 3, 4, 6, 7, 9, 10], (4, 3)),
-        ([1, 5], (2, 3)),
+    parts = both.latents.layouts(both.positions["up"], (6, 3))
+    assert [(part.box.place.tolist(), part.box.size) for part in parts] == [
+        ([0, 1, 2, 3, 4, 5, 6, 7], (4, 2)),
+        ([0, 3], (2, 2)),
     ]
+    assert both.latents.layouts(both.positions["up"], (6, 3)) is parts
+
+
+def test_the_tokens_are_made_ready_once_per_cached_timestep():
+    first, second = infusion((8, 4)), infusion((4, 6), stored=[1, 5])
+    both = merge_references([first, second])
+    assert both.key_values(0.0) is both.key_values(1.0)
+    sources = torch.tensor([True, False] * 5)
+    tokens = SubjectTokens(both.key_values, {"up": sources})
+    made = tokens(0.0)
+    assert tokens(1.0) is made
+    assert torch.equal(made["up"].tokens.key, both.key_values(0.0)["up"][0][sources])
+    assert made["up"].whole.tokens.key is both.key_values(0.0)["up"][0]
+    assert tokens.select(both.places)["up"].tolist() == [0, 3, 6, 9, 13]
+    assert SubjectTokens(both.key_values, None)(0.0)["up"].whole is None
 
 
 def test_such_an_image_can_be_explained(session, tmp_path, structure_image, monkeypatch):

@@ -7,9 +7,11 @@ apart. Learned neighbourhood consensus is by Rocco et al., NeurIPS 2018, arXiv 1
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from seal_sdk.method.latent_transfer.stride import SAME, Stride
@@ -35,14 +37,31 @@ def round_strides(grid: Grid, stride: Stride = SAME) -> tuple[Stride, ...]:
     return tuple(stride.times(each) for each in (*factors, *(1,) * ROUNDS))
 
 
+@dataclass(frozen=True, eq=False)
+class SourceBox:
+    """Tokens of the reference, in the smallest box around them. place: (N,), where they are in a box of (rows, columns) ``size``."""
+
+    place: Tensor
+    size: Grid
+
+    @classmethod
+    def around(cls, tokens: Tensor, grid: Grid) -> SourceBox:
+        """Tokens (N,) of a (rows, columns) grid. It waits for the device, so it is made once for all steps."""
+        if not len(tokens):
+            return cls(tokens, (0, 0))
+        row, column = tokens // grid[1], tokens % grid[1]
+        row, column = row - row.min(), column - column.min()
+        size = int(row.max()) + 1, int(column.max()) + 1
+        return cls(row * size[1] + column, size)
+
+
 def neighbourhood_consensus(
     similarity: Tensor,
     targets: Tensor,
-    sources: Tensor,
+    sources: SourceBox,
     grid: Grid,
-    source_grid: Grid,
     strides: Sequence[Stride] = (SAME,) * ROUNDS,
-) -> tuple[Tensor, bool]:
+) -> tuple[Tensor, Tensor]:
     """Average each match's similarity with that of the same match of its eight neighbours, once for each of ``strides``.
 
     A match and the mean of its neighbours weigh the same. A neighbour whose match is not among the sources counts as 0,
@@ -53,68 +72,57 @@ def neighbourhood_consensus(
     Args:
         similarity: (Nt, Nk), z-scores.
         targets: (Nt,), tokens of the image.
-        sources: (Nk,), tokens of the reference.
+        sources: tokens of the reference.
         grid: (rows, columns) of the image's tokens.
-        source_grid: (rows, columns) of the reference's tokens.
         strides: how far apart the neighbours of each round are (`round_strides`).
 
     Returns:
-        The averaged similarity (Nt, Nk), and whether the reference is mirrored.
+        The averaged similarity (Nt, Nk), and whether the reference is mirrored, a scalar bool tensor.
     """
-    if not len(sources):
-        return similarity, False
-    straight, mirrored = (
-        _averaged(similarity, targets, sources, grid, source_grid, strides, right) for right in (1, -1)
-    )
-    if mirrored.amax(-1).mean() > straight.amax(-1).mean():
-        return mirrored, True
-    return straight, False
+    if not similarity.numel():
+        return similarity, torch.zeros((), dtype=torch.bool, device=similarity.device)
+    around = [_neighbours(targets, grid, stride.image) for stride in strides]
+    straight, mirrored = (_averaged(similarity, around, sources, strides, right) for right in (1, -1))
+    is_mirrored = mirrored.amax(-1).mean() > straight.amax(-1).mean()
+    return torch.where(is_mirrored, mirrored, straight), is_mirrored
+
+
+def _neighbours(targets: Tensor, grid: Grid, distance: int) -> list[Tensor]:
+    """For each of `_STEPS`: the index within ``targets`` of each target's neighbour; the number of targets if there is none."""
+    index = torch.full((grid[0] + 2 * distance, grid[1] + 2 * distance), len(targets), device=targets.device)
+    rows, columns = targets // grid[1] + distance, targets % grid[1] + distance
+    index[rows, columns] = torch.arange(len(targets), device=targets.device)
+    return [index[rows + distance * down, columns + distance * aside] for down, aside in _STEPS]
 
 
 def _averaged(
-    similarity: Tensor,
-    targets: Tensor,
-    sources: Tensor,
-    grid: Grid,
-    source_grid: Grid,
-    strides: Sequence[Stride],
-    right: int,
+    similarity: Tensor, around: Sequence[Sequence[Tensor]], sources: SourceBox, strides: Sequence[Stride], right: int
 ) -> Tensor:
-    """right: columns from a token's match to the match of its right neighbour, 1 or -1 (mirrored)."""
-    place, box = _within_box(sources, source_grid)
-    shape = (len(targets) + 1, box[0] * box[1])  # the last row stands for no such target
-    values = similarity.new_zeros(shape).index_copy_(1, place, torch.nn.functional.pad(similarity, (0, 0, 0, 1)))
-    known = similarity.new_zeros(shape[1]).index_fill_(0, place, 1.0)
-    for stride in strides:
-        values = _round(values.view(-1, *box), known.view(box), targets, grid, stride, right).view(shape)
-    return values[:-1].index_select(1, place)
+    """around: per round, `_neighbours`. right: columns from a token's match to the match of its right neighbour, 1 or -1 (mirrored)."""
+    rows, columns = sources.size
+    shape = (len(similarity) + 1, rows * columns)  # the last row stands for no such target
+    values = similarity.new_zeros(shape).index_copy_(1, sources.place, F.pad(similarity, (0, 0, 0, 1)))
+    known = similarity.new_zeros(shape[1]).index_fill_(0, sources.place, 1.0).view(rows, columns)
+    for neighbours, stride in zip(around, strides, strict=True):
+        values = _round(values.view(-1, rows, columns), known, neighbours, stride.reference, right).view(shape)
+    return values[:-1].index_select(1, sources.place)
 
 
-def _round(values: Tensor, known: Tensor, targets: Tensor, grid: Grid, stride: Stride, right: int) -> Tensor:
-    """One round over a box of the reference's tokens. values: (Nt + 1, rows, columns). known: (rows, columns), 1 at sources, else 0."""
-    far = stride.reference
-    moves = [
-        (_neighbour(targets, grid, stride.image * row, stride.image * column), far * row, far * right * column)
-        for row, column in _STEPS
-    ]
-    count = torch.stack([target >= 0 for target, *_ in moves]).sum(0).to(values.dtype).clamp(min=1)[:, None, None]
+def _round(values: Tensor, known: Tensor, neighbours: Sequence[Tensor], far: int, right: int) -> Tensor:
+    """One round over a box of the reference's tokens.
+
+    values: (Nt + 1, rows, columns). known: (rows, columns), 1 at sources, else 0. far: tokens between a match and its neighbours'.
+    """
+    targets = len(values) - 1
+    count = torch.stack([found < targets for found in neighbours]).sum(0).to(values.dtype).clamp(min=1)[:, None, None]
     averaged = torch.zeros_like(values)
-    for tile in tiles(len(targets), known.numel()):
+    for tile in tiles(targets, known.numel()):
         around = averaged[tile]
-        for target, down, aside in moves:
-            to, source = _shifted(known.shape[0], down), _shifted(known.shape[1], aside)
-            moved = values[:, to[1], source[1]].index_select(0, target[tile] % len(values))
-            around[:, to[0], source[0]] += moved
+        for found, (down, aside) in zip(neighbours, _STEPS, strict=True):
+            to, source = _shifted(known.shape[0], far * down), _shifted(known.shape[1], far * right * aside)
+            around[:, to[0], source[0]] += values[:, to[1], source[1]].index_select(0, found[tile])
         around.div_(count[tile]).add_(values[tile]).div_(2).mul_(known)
     return averaged
-
-
-def _within_box(tokens: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
-    """Where tokens are in the smallest box around them, (N,), and the box's (rows, columns)."""
-    row, column = tokens // grid[1], tokens % grid[1]
-    row, column = row - row.min(), column - column.min()
-    box = int(row.max()) + 1, int(column.max()) + 1
-    return row * box[1] + column, box
 
 
 def _shifted(side: int, step: int) -> tuple[slice, slice]:
@@ -122,12 +130,3 @@ def _shifted(side: int, step: int) -> tuple[slice, slice]:
     length = max(side - abs(step), 0)
     here, there = max(-step, 0), max(step, 0)
     return slice(here, here + length), slice(there, there + length)
-
-
-def _neighbour(tokens: Tensor, grid: Grid, down: int, aside: int) -> Tensor:
-    """For each token, the index within ``tokens`` of the one so many rows and columns away; -1 if there is none."""
-    margin = max(abs(down), abs(aside))
-    index = torch.full((grid[0] + 2 * margin, grid[1] + 2 * margin), -1, device=tokens.device)
-    rows, columns = tokens // grid[1] + margin, tokens % grid[1] + margin
-    index[rows, columns] = torch.arange(len(tokens), device=tokens.device)
-    return index[rows + down, columns + aside]

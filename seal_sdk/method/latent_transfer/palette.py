@@ -20,20 +20,19 @@ def match_palette(latents: Tensor, where: Tensor, reference: Tensor, subject: Te
     where: (1, 1, h, w) in [0, 1], the latents that are counted. subject: (1, 1, H, W) in [0, 1], those of the reference. The map is the
     same for all latents, also for those that are not counted. If either side counts nothing, the latents are returned as they are.
     """
-    if not where.any() or not subject.any():
-        return latents
     (mean, own), (target_mean, target) = _moments(latents, where), _moments(reference, subject)
     root, inverse = _roots(own)
     colour_map = (inverse @ _roots(root @ target @ root)[0] @ inverse).to(latents.dtype)
     centred = (latents - mean)[0].flatten(1)
-    return (colour_map @ centred).view_as(latents) + target_mean
+    mapped = (colour_map @ centred).view_as(latents) + target_mean
+    return torch.where(where.any() & subject.any(), mapped, latents)
 
 
 def _moments(latents: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (1, C, 1, 1), and covariance (C, C) in float64, of latents by weight."""
     mean = region_mean(latents, weight)
     centred = ((latents - mean) * weight.sqrt())[0].flatten(1).double()
-    covariance = centred @ centred.T / weight.double().sum()
+    covariance = centred @ centred.T / weight.double().sum().clamp(min=1e-6)
     ridge = RIDGE * covariance.diagonal().mean().clamp(min=1e-6)
     return mean, covariance + ridge * torch.eye(len(covariance), dtype=torch.float64, device=covariance.device)
 

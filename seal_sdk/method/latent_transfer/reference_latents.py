@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from torch import Tensor
 
+from seal_sdk.method.latent_transfer.consensus import SourceBox
 from seal_sdk.method.latent_transfer.stride import SAME, Stride
 from seal_sdk.method.latent_transfer.warp import extrapolate_appearance
 from seal_sdk.method.token_masks import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class SourceLayout:
+    """The tokens of one reference that are matched with, and how large its subject is, compared with the image."""
+
+    box: SourceBox
+    stride: Stride
 
 
 @dataclass(frozen=True)
@@ -58,12 +68,26 @@ class ReferenceLatents:
             return self.redrawn
         return extrapolate_appearance(self.redrawn, self.subject)
 
-    def split_tokens(self, tokens: Tensor, grid: Grid) -> list[tuple[Tensor, Grid, Stride]]:
-        """Tokens (N,) of a grid over all references, sorted by reference: each one's in its own grid, that grid, and the stride."""
+    @cached_property
+    def _layouts(self) -> dict[int, tuple[Tensor, tuple[SourceLayout, ...]]]:
+        return {}
+
+    def layouts(self, tokens: Tensor, grid: Grid) -> tuple[SourceLayout, ...]:
+        """Each reference's part of tokens (N,) of a grid over all of them, sorted by reference.
+
+        They are remembered, with the very tensor that they were made of.
+        """
+        _, found = self._layouts.get(id(tokens), (None, None))
+        if found is None:
+            found = tuple(self._lay_out(tokens, grid))
+            self._layouts[id(tokens)] = tokens, found
+        return found
+
+    def _lay_out(self, tokens: Tensor, grid: Grid) -> Iterator[SourceLayout]:
         heights = self.heights or (self.latents.shape[-2],)
-        row, top, parts = tokens // grid[1], 0, []
+        row, top = tokens // grid[1], 0
         for height, stride in zip(heights, self.strides or (SAME,) * len(heights), strict=True):
             rows = height * grid[0] // self.latents.shape[-2]
-            parts.append((tokens[(row >= top) & (row < top + rows)] - top * grid[1], (rows, grid[1]), stride))
+            own = tokens[(row >= top) & (row < top + rows)] - top * grid[1]
+            yield SourceLayout(SourceBox.around(own, (rows, grid[1])), stride)
             top += rows
-        return parts

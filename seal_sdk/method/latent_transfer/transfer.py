@@ -63,9 +63,9 @@ def transfer_latents(
             redrawn, _ = warp_latents(reference.redrawn_appearance, warp, grid)
             warped = torch.lerp(warped, _in_colours_of(reference, before, redrawn), redrawn)
         after = after + strength * covered * (warped - before)
-        if reference.region is not None and covered.any():
+        if reference.region is not None:
             shift = mean_shift(after, reference.region, reference.latents, reference.subject)
-            after = after + MEAN_SHIFT * reference.region * shift
+            after = after + MEAN_SHIFT * covered.any() * reference.region * shift
     return level.steer(prediction, (after - before).to(prediction.dtype))
 
 
@@ -75,9 +75,8 @@ def mean_shift(latents: Tensor, region: Tensor, reference: Tensor, subject: Tens
     latents, reference: (1, C, h, w). region, subject: (1, 1, h, w) in [0, 1], how much of each latent belongs. Zeros if
     either is empty.
     """
-    if not region.any() or not subject.any():
-        return latents.new_zeros(1, latents.shape[1], 1, 1)
-    return region_mean(reference, subject) - region_mean(latents, region)
+    known = region.any() & subject.any()  # a factor, since a condition would wait for the device
+    return known * (region_mean(reference, subject) - region_mean(latents, region))
 
 
 def _in_colours_of(reference: ReferenceLatents, latents: Tensor, redrawn: Tensor) -> Tensor:
@@ -95,45 +94,50 @@ def _find_warp(
     """
     finest = correspondences[max(correspondences)]
     sizes = latent_size, reference.latent_size
-    grids = _grids(finest, sizes)
-    targets = finest.targets
-    similarity, steps = _agreement(_multiscale_similarity(correspondences, targets, sizes), finest, reference, grids)
-    infused = finest.mean_best_cosine[targets] > tau
-    similarity = similarity[infused]
+    grids, agreed = _grids(finest, sizes), finest.agreed
+    targets = finest.candidates[agreed]
+    similarity = _multiscale_similarity(correspondences, targets, agreed, sizes)
+    similarity, steps = _agreement(similarity, targets, finest, reference, grids)
+    infused = finest.mean_best_cosine(agreed) > tau
     positions = subtoken_argmax(similarity, finest.sources, grids[1])
-    warp = interpolate_warp(positions, targets[infused], grids[0], latent_size, steps[similarity.argmax(-1)])
-    return warp, grids[1]
+    positions = torch.where(infused[:, None], positions, float("nan"))
+    return interpolate_warp(positions, targets, grids[0], latent_size, steps[similarity.argmax(-1)]), grids[1]
 
 
 def _agreement(
-    similarity: Tensor, finest: Correspondence, reference: ReferenceLatents, grids: tuple[Grid, Grid]
+    similarity: Tensor, targets: Tensor, finest: Correspondence, reference: ReferenceLatents, grids: tuple[Grid, Grid]
 ) -> tuple[Tensor, Tensor]:
     """`neighbourhood_consensus` with each reference, by itself: (Nt, Nk), and for each source how its reference is laid out.
 
     The latter is (Nk, 2): how many of its rows and columns one token of the image spans, columns negative where it is mirrored.
     """
-    parts = reference.split_tokens(finest.sources, grids[1])
-    counts = [len(tokens) for tokens, *_ in parts]
+    layouts = reference.layouts(finest.sources, grids[1])
+    counts = [len(each.box.place) for each in layouts]
     found, steps = [], []
-    for own, (tokens, grid, stride) in zip(torch.split(similarity, counts, dim=1), parts, strict=True):
-        strides = round_strides(grids[0], stride)
-        agreed, mirrored = neighbourhood_consensus(own, finest.targets, tokens, grids[0], grid, strides)
+    for own, each, count in zip(torch.split(similarity, counts, dim=1), layouts, counts, strict=True):
+        scale = each.stride.scale
+        agreed, mirrored = neighbourhood_consensus(
+            own, targets, each.box, grids[0], round_strides(grids[0], each.stride)
+        )
         found.append(agreed)
-        steps.append(similarity.new_tensor([[stride.scale, -stride.scale if mirrored else stride.scale]]))
-    laid_out = torch.cat([each.expand(count, 2) for each, count in zip(steps, counts, strict=True)])
-    return found[0] if len(found) == 1 else torch.cat(found, dim=1), laid_out
+        rows = similarity.new_full((count,), scale)
+        steps.append(torch.stack([rows, torch.where(mirrored, -rows, rows)], -1))
+    return (found[0], steps[0]) if len(found) == 1 else (torch.cat(found, dim=1), torch.cat(steps))
 
 
 def _multiscale_similarity(
-    correspondences: Mapping[int, Correspondence], targets: Tensor, sizes: tuple[tuple[int, int], tuple[int, int]]
+    correspondences: Mapping[int, Correspondence],
+    targets: Tensor,
+    agreed: Tensor | slice,
+    sizes: tuple[tuple[int, int], tuple[int, int]],
 ) -> Tensor:
     """(Nt, Nk): similarity of targets and sources of the finest grid, plus that of the coarser tokens around them."""
     finest = correspondences[max(correspondences)]
-    similarity = z_score(finest.mean_similarity(targets))
+    similarity = z_score(finest.mean_similarity(agreed))
     for coarse in correspondences.values():
         if coarse is not finest:
             whole = torch.zeros(coarse.tokens, coarse.source_tokens, device=similarity.device)
-            whole.index_copy_(1, coarse.sources, coarse.mean_similarity())
+            whole[coarse.candidates[:, None], coarse.sources] = coarse.mean_similarity()
             grids = _grids(finest, sizes), _grids(coarse, sizes)
             for tile in tiles(len(targets), max(len(finest.sources), coarse.source_tokens)):
                 similarity[tile] += COARSE_WEIGHT * upsample(whole, targets[tile], finest.sources, *grids)

@@ -13,6 +13,7 @@ from seal_sdk.method.infusion import (
     infuse,
     match,
     subject_targets,
+    unit,
 )
 
 
@@ -23,10 +24,18 @@ def tensors(dtype=torch.float32, keys=5):
     return base, query, key, value
 
 
-def run(base, query, key, value, *, rows=(0, 1), targets=None, retention=None, on_match=None, **settings):
+BOTH, LAST = slice(0, 2), slice(1, 2)
+
+
+def infused(base, query, key, value, *, rows=BOTH, targets=None, retention=None, **settings):
     settings = InfusionSettings(**dict(heads=2, tau=-1.0, delta=3.0, top_k=1) | settings)
-    tokens = ReferenceTokens(key, value, retention)
-    return infuse(base, query, tokens, settings, rows=rows, targets=targets, on_match=on_match)
+    tokens = ReferenceTokens(key, value)
+    return infuse(base, query, tokens, settings, rows=rows, targets=targets, retention=retention)
+
+
+def run(*tensors, **settings):
+    found = infused(*tensors, **settings)
+    return found.blended, found.coverage
 
 
 @pytest.mark.parametrize("delta", [3.0, 100.0, 1e6])
@@ -83,20 +92,25 @@ def test_a_token_with_retention_zero_gives_nothing_where_it_is_the_best_match(to
     assert same == coverage  # they are matched all the same
 
 
-def test_matches_can_be_watched():
-    seen = {}
+def test_the_best_matches_of_each_row_are_given():
     base, query, key, value = tensors()
     targets = torch.tensor([1, 4, 5])
-
-    def watch(row, head, best, index):
-        seen[row, head] = best, index
-
-    run(base, query, key, value, targets=targets, rows=(1,), top_k=2, on_match=watch)
-    assert list(seen) == [(1, 0)]
+    (found,) = infused(base, query, key, value, targets=targets, top_k=2).of_row(1)
     best, index = match(cosine_similarity(query[1, targets], key), 1)
-    assert torch.equal(seen[1, 0][0], best[:, 0]) and torch.equal(seen[1, 0][1], index[:, 0])
-    run(base, query, key, value, per_head=True, on_match=watch)
-    assert {head for _, head in seen} == {0, 1}
+    assert torch.allclose(found.cosine, best[:, 0]) and torch.equal(found.index, index[:, 0])
+    per_head = infused(base, query, key, value, per_head=True).of_row(0)
+    alone = [match(cosine_similarity(query[0][:, head], key[:, head]), 1)[1][:, 0] for head in (slice(4), slice(4, 8))]
+    assert all(torch.equal(each.index, index) for each, index in zip(per_head, alone, strict=True))
+
+
+@pytest.mark.parametrize(("top_k", "per_head"), [(0, False), (1, False), (3, False), (2, True)])
+def test_rows_together_are_the_rows_alone(top_k, per_head):
+    base, query, key, value = tensors()
+    given = dict(top_k=top_k, per_head=per_head, tau=0.2, targets=torch.tensor([0, 2, 3]), retention=torch.rand(5))
+    together, _ = run(base, query, key, value, **given)
+    for row in range(2):
+        alone, _ = run(base, query, key, value, rows=slice(row, row + 1), **given)
+        assert torch.equal(together[row], alone[row]) and torch.equal(alone[1 - row], base[1 - row])
 
 
 def test_strength_zero_is_the_base():
@@ -128,7 +142,7 @@ def test_match_is_cosine_and_survives_zero_vectors():
     assert torch.isfinite(match(cosine_similarity(torch.zeros(2, 8), key), 1)[0]).all()
 
 
-def infusion(top_k=1, tau=-1.0, delta=3.0, targets=None, rows=(0, 1), dtype=torch.float32):
+def infusion(top_k=1, tau=-1.0, delta=3.0, targets=None, rows=BOTH, dtype=torch.float32):
     torch.manual_seed(0)
     base, query = torch.randn(2, 6, 8, dtype=dtype), torch.randn(2, 6, 8, dtype=dtype)
     key, value = torch.randn(5, 8, dtype=dtype), torch.randn(5, 8, dtype=dtype)
@@ -165,7 +179,7 @@ def test_all_matches_equal_plain_cross_attention(top_k):
 
 def test_only_targets_and_rows_change_and_tau_gates():
     targets = torch.tensor([1, 4])
-    base, _, _, _, blended, _ = infusion(targets=targets, rows=(1,))
+    base, _, _, _, blended, _ = infusion(targets=targets, rows=LAST)
     changed = (blended != base).any(-1)
     assert changed.nonzero().tolist() == [[1, 1], [1, 4]]
     base, query, key, _, blended, coverage = infusion(tau=0.3)
@@ -188,7 +202,7 @@ def test_subject_and_background_compete():
     key = torch.eye(4)
     sources = torch.tensor([True, True, False, False])
     query = torch.tensor([[1.0, 0, 0.2, 0], [0, 0, 1, 0.5], [0, 0.1, 0, 0.2]])
-    assert subject_targets(query, key, sources).tolist() == [True, False, False]
+    assert subject_targets(query, unit(key), sources).tolist() == [True, False, False]
 
 
 @pytest.mark.parametrize(("top_k", "per_head"), [(0, False), (1, False), (3, False), (2, True)])
@@ -206,4 +220,8 @@ def test_tiles_change_no_bit(monkeypatch, top_k, per_head):
 def test_a_key_is_normalised_once():
     tokens = ReferenceTokens(torch.randn(5, 8), torch.randn(5, 8))
     assert tokens.unit_key is tokens.unit_key and tokens.to(torch.float32) is tokens
+    assert tokens.unit_value is tokens.unit_value
     assert torch.allclose(tokens.unit_key.norm(dim=-1), torch.ones(5))
+    picked = torch.tensor([3, 0])
+    assert torch.equal(tokens.select(picked).key, tokens.key[picked])
+    assert torch.equal(tokens.select(picked).value, tokens.value[picked])

@@ -7,12 +7,16 @@ from itertools import product
 import pytest
 import torch
 
-from seal_sdk.method.latent_transfer.consensus import neighbourhood_consensus, round_strides
+from seal_sdk.method.latent_transfer.consensus import SourceBox, neighbourhood_consensus, round_strides
 from seal_sdk.method.latent_transfer.stride import Stride
 
 
 def whole(rows, columns):
     return torch.arange(rows * columns)
+
+
+def box(rows, columns):
+    return SourceBox.around(whole(rows, columns), (rows, columns))
 
 
 def beside(token, rows, columns, grid):
@@ -52,7 +56,7 @@ def test_each_round_is_the_mean_with_the_neighbours(part, stride):
     expected = {1: similarity, -1: similarity}
     for rounds in (0, 1, 2):
         found, mirrored = neighbourhood_consensus(
-            similarity, targets, sources, (3, 4), (4, 2), [Stride(*stride)] * rounds
+            similarity, targets, SourceBox.around(sources, (4, 2)), (3, 4), [Stride(*stride)] * rounds
         )
         assert mirrored == bool(best(expected[-1]) > best(expected[1]))
         assert torch.allclose(found, expected[-1 if mirrored else 1])
@@ -68,7 +72,7 @@ def test_a_subject_may_face_the_other_way(mirrored):
     source = 7 - columns if mirrored else columns
     looks = torch.eye(8) + 1.05 * torch.eye(8)[[3, 6, 1, 4, 7, 2, 5, 0]]
     similarity = looks[source][:, columns]
-    found, told = neighbourhood_consensus(similarity, whole(*grid), whole(*grid), grid, grid, [Stride()] * 3)
+    found, told = neighbourhood_consensus(similarity, whole(*grid), box(*grid), grid, [Stride()] * 3)
     assert told == mirrored
     assert torch.equal(found.argmax(-1) % 8, source)
 
@@ -81,7 +85,7 @@ def test_look_alikes_are_told_apart_by_what_is_around_them():
     features[0] = torch.tensor([0.0, 0.0, 1.0])
     query = features[:6] + 0.01 * torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
     similarity = query @ features.T
-    found, _ = neighbourhood_consensus(similarity, whole(1, 6), whole(1, 8), (1, 6), (1, 8), [Stride()] * 6)
+    found, _ = neighbourhood_consensus(similarity, whole(1, 6), box(1, 8), (1, 6), [Stride()] * 6)
     found = found.argmax(-1)
     assert found[:4].tolist() == [0, 1, 2, 3]
     assert similarity.argmax(-1).tolist() != list(range(6))
@@ -101,7 +105,13 @@ def test_tiles_change_no_bit(monkeypatch):
     torch.manual_seed(0)
     tokens, grid = whole(6, 7)[torch.rand(42) > 0.3], (6, 7)
     similarity = torch.randn(len(tokens), len(tokens))
-    given = similarity, tokens, tokens, grid, grid, round_strides(grid)
+    given = similarity, tokens, SourceBox.around(tokens, grid), grid, round_strides(grid)
     whole_matrix, _ = neighbourhood_consensus(*given)
     monkeypatch.setattr("seal_sdk.method.tiles.TILE", 100)
     assert torch.equal(neighbourhood_consensus(*given)[0], whole_matrix)
+
+
+def test_a_box_is_the_smallest_around_its_tokens():
+    found = SourceBox.around(torch.tensor([6, 8, 12]), (4, 5))  # (1, 1), (1, 3), (2, 2)
+    assert found.size == (2, 3) and found.place.tolist() == [0, 2, 4]
+    assert SourceBox.around(torch.tensor([], dtype=torch.long), (4, 5)).size == (0, 0)

@@ -43,4 +43,6 @@ def test_two_colours_in_another_pattern_take_the_references_two_colours():
 def test_flat_colours_and_empty_masks():
     flat, none = torch.full((1, 4, 16, 16), 0.5), torch.zeros(1, 1, 16, 16)
     assert torch.allclose(match_palette(torch.zeros(1, 4, 16, 16), ALL, flat, ALL), flat)
-    assert match_palette(flat, none, flat, ALL) is flat and match_palette(flat, ALL, flat, none) is flat
+    other = flat + torch.randn(1, 4, 16, 16)
+    for where, subject in ((none, ALL), (ALL, none), (none, none)):
+        assert torch.equal(match_palette(other, where, flat, subject), other)

@@ -24,12 +24,13 @@ def test_tokens_belong_to_the_reference_whose_rows_they_lie_in():
     strides = Stride(), Stride(1, 2)
     several = ReferenceLatents(torch.zeros(1, 4, 12, 6), torch.ones(1, 1, 12, 6), heights=(8, 4), strides=strides)
     assert several.latent_size == (12, 6)
-    (first, *rest), second = several.split_tokens(torch.arange(18), (6, 3))
-    assert first.tolist() == list(range(12)) and rest == [(4, 3), Stride()]
-    assert second[0].tolist() == list(range(6)) and second[1:] == ((2, 3), Stride(1, 2))
+    first, second = several.layouts(torch.arange(18), (6, 3))
+    assert first.box.place.tolist() == list(range(12)) and first.box.size == (4, 3) and first.stride == Stride()
+    assert second.box.place.tolist() == list(range(6)) and second.box.size == (2, 3)
+    assert second.stride == Stride(1, 2)
     one = ReferenceLatents(torch.zeros(1, 4, 4, 6), torch.ones(1, 1, 4, 6))
-    ((tokens, *rest),) = one.split_tokens(torch.tensor([0, 5]), (2, 3))
-    assert tokens.tolist() == [0, 5] and rest == [(2, 3), Stride()]
+    (only,) = one.layouts(torch.tensor([0, 5]), (2, 3))
+    assert only.box.place.tolist() == [0, 5] and only.box.size == (2, 3) and only.stride == Stride()
 
 
 @pytest.mark.parametrize(("doublings", "captured"), [(0, (8, 8)), (1, (4, 4)), (-1, (16, 16))])

@@ -26,7 +26,14 @@ def whole(reference, region=None, subject=None):
 
 def identical(best_cosine, layer_count):
     """Each of 4x4 tokens is matched with the one in its own place."""
-    return Correspondence(torch.eye(16), best_cosine, layer_count, TOKENS, 16)
+    return found(torch.eye(16), best_cosine, layer_count)
+
+
+def found(similarity, best_cosine, layer_count):
+    """Matches of a square image with a square reference, some of whose tokens not every layer took."""
+    tokens = torch.arange(len(similarity))
+    size = len(tokens)
+    return Correspondence(tokens, size, True, tokens, size, similarity, best_cosine, layer_count)
 
 
 def moved(prediction, noisy, correspondences, reference):
@@ -73,11 +80,11 @@ def test_nothing_of_the_references_scene_is_transferred():
     subject = torch.zeros(1, 1, 8, 8)
     subject[..., 2:6, 2:6], subject[..., 3, 1] = 1.0, 0.4
     reference = torch.where(subject > 0.9, 1.0, -5.0).expand(1, 4, 8, 8)
-    found = {16: identical(torch.ones(16), torch.ones(16))}
+    matches = {16: identical(torch.ones(16), torch.ones(16))}
     subject_only = ReferenceLatents(reference, subject, subject_only=True)
-    assert torch.allclose(implied(prediction, noisy, found, subject_only), torch.ones(()), atol=1e-5)
+    assert torch.allclose(implied(prediction, noisy, matches, subject_only), torch.ones(()), atol=1e-5)
     # the best matches may lie a little beside a token
-    assert torch.allclose(implied(prediction, noisy, found, whole(reference)), reference, atol=0.3)
+    assert torch.allclose(implied(prediction, noisy, matches, whole(reference)), reference, atol=0.3)
 
 
 def test_without_a_known_subject_all_layers_have_to_see_it():
@@ -95,8 +102,8 @@ def test_one_match_moves_the_mean_of_the_whole_subject_and_none_moves_nothing(ma
     region, best_cosine = torch.zeros(1, 1, 8, 8), torch.zeros(16)
     region[..., 2:6, 2:6] = 1.0
     best_cosine[0] = float(matched)  # a corner, outside of the subject
-    found = {16: identical(best_cosine, torch.ones(16))}
-    steered = moved(prediction, noisy, found, whole(reference, region))
+    matches = {16: identical(best_cosine, torch.ones(16))}
+    steered = moved(prediction, noisy, matches, whole(reference, region))
     before, after = (LEVEL.clean(each, noisy)[..., 2:6, 2:6].mean((-2, -1)) for each in (prediction, steered))
     share = MEAN_SHIFT * matched
     assert torch.allclose(after, before + share * (reference.mean((-2, -1)) - before), atol=1e-5)
@@ -107,8 +114,8 @@ def test_coarse_grids_tell_look_alikes_apart():
     """Every fine token looks like two of the reference's, one in each half; the coarse ones know which half is which."""
     prediction, noisy, reference = latents(3)
     similarity = torch.eye(16) + 1.1 * torch.eye(16).roll(8, dims=1)  # the wrong one slightly more
-    coarse = Correspondence(torch.eye(4), torch.ones(4), torch.ones(4), torch.arange(4), 4)
-    finest = Correspondence(similarity, torch.ones(16), torch.ones(16), TOKENS, 16)
+    coarse = found(torch.eye(4), torch.ones(4), torch.ones(4))
+    finest = found(similarity, torch.ones(16), torch.ones(16))
     alone = implied(prediction, noisy, {16: finest}, whole(reference))
     together = implied(prediction, noisy, {4: coarse, 16: finest}, whole(reference))
     assert (alone - reference).abs().mean() > 0.5
@@ -118,18 +125,29 @@ def test_coarse_grids_tell_look_alikes_apart():
 def test_each_subject_takes_its_own_reference():
     prediction, noisy, first, second = latents(4)
     upper = (TOKENS < 8).float()
-    found = [{16: identical(ones, ones)} for ones in (upper, 1 - upper)]
-    matched = list(zip(found, (whole(first), whole(second)), strict=True))
+    matches = [{16: identical(ones, ones)} for ones in (upper, 1 - upper)]
+    matched = list(zip(matches, (whole(first), whole(second)), strict=True))
     clean = LEVEL.clean(transfer_latents(prediction, noisy, matched, level=LEVEL, strength=1.0, tau=0.5), noisy)
     assert torch.allclose(clean[..., :3, :], first[..., :3, :], atol=0.2)
     assert torch.allclose(clean[..., 5:, :], second[..., 5:, :], atol=0.2)
 
 
+def test_a_known_subject_is_moved_as_one_that_all_layers_found():
+    prediction, noisy, reference = latents(3)
+    similarity, candidates = torch.randn(6, 16), torch.tensor([1, 2, 5, 6, 9, 10])
+    known = Correspondence.empty(candidates, 16, TOKENS, 16, searched=False)
+    known.add(similarity, torch.ones(6))
+    searched = Correspondence.empty(TOKENS, 16, TOKENS, 16, searched=True)
+    searched.add(similarity, torch.ones(6), candidates)
+    pair = [moved(prediction, noisy, {16: each}, whole(reference)) for each in (known, searched)]
+    assert torch.equal(*pair) and not torch.equal(pair[0], prediction)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_stays_half(dtype):
     prediction, noisy, reference = latents(3).to(dtype)
-    found = {16: identical(torch.ones(16), torch.ones(16))}
-    steered = moved(prediction, noisy, found, whole(reference, subject=torch.ones(1, 1, 8, 8, dtype=dtype)))
+    matches = {16: identical(torch.ones(16), torch.ones(16))}
+    steered = moved(prediction, noisy, matches, whole(reference, subject=torch.ones(1, 1, 8, 8, dtype=dtype)))
     assert steered.dtype == dtype and steered.isfinite().all()
 
 
