@@ -16,6 +16,7 @@ from seal_sdk.evaluation.networks.segmenter import WEIGHTS as SEGMENTER
 from seal_sdk.evaluation.questions.conflicts import conflicting
 from seal_sdk.evaluation.questions.triples import COLOR, KINDS, PLAIN, SHORT, Triple, check_kinds, triples
 from seal_sdk.evaluation.questions.wordings import reworded
+from seal_sdk.evaluation.schedulers import scheduler_like
 from seal_sdk.evaluation.score import Score
 from seal_sdk.evaluation.scorebook import ScoreBook
 from seal_sdk.evaluation.session import benchmark_session
@@ -36,6 +37,7 @@ class Setup:
         steps: Sampling steps; None for the model's default.
         guidance: Guidance scale; None for the model's default.
         size: Pixels a side of all images, references among them; None for the side that the model was trained for.
+        scheduler: One of `schedulers.SCHEDULERS`; None for the model's own.
     """
 
     boxes: str = "sam"
@@ -44,6 +46,7 @@ class Setup:
     steps: int | None = None
     guidance: float | None = None
     size: int | None = None
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,8 @@ def measure_wordings(
     """
     check_kinds(kinds)
     with benchmark_session(setup.model, setup.subject) as session:
+        if setup.scheduler is not None:
+            session.pipe.scheduler = scheduler_like(session.pipe.scheduler, setup.scheduler)
         side, _ = session.backbone.geometry.check_size(setup.size, setup.size)
         plain = list(triples(seeds, tuple(kinds), side))
         asked = {kind: list(conflicting(plain, kind)) for kind in conflicts} if conflict_methods else {}

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from seal_sdk.evaluation import Setup
 
 
+SCHEDULERS = ("ddim", "euler", "euler-ancestral", "dpm++2m", "dpm++2m-karras", "unipc", "lcm", "tcd")
+"""`seal_sdk.evaluation.schedulers.SCHEDULERS`; named here so that the help loads no torch."""
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -71,6 +73,7 @@ def run_options(command: Command) -> Command:
         model_option,
         subject_option,
         click.option("--steps", type=click.IntRange(1), help="Sampling steps; default: the model's."),
+        click.option("--scheduler", type=click.Choice(SCHEDULERS), help="Default: the model's own."),
         click.option("--guidance", type=float, help="Guidance scale; default: the model's."),
         click.option("--size", type=click.IntRange(32), help="Pixels a side of all images; default: the model's."),
         click.option(
@@ -114,5 +117,6 @@ def run_settings(options: Mapping[str, Any]) -> RunSettings:
     from seal_sdk.evaluation import Setup
 
     kinds = tuple(filter(None, options["kinds"].split(",")))
-    setup = Setup(**{name: options[name] for name in ("boxes", "model", "subject", "steps", "guidance", "size")})
+    names = ("boxes", "model", "subject", "steps", "guidance", "size", "scheduler")
+    setup = Setup(**{name: options[name] for name in names})
     return {"kinds": kinds, "setup": setup, "scores": options["scores"]}
