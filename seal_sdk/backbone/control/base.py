@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from PIL import Image
@@ -50,6 +50,13 @@ class Control(Protocol):
 
         noisy: (R, C, h, w), with R rows of conditioning.
         """
+
+    @property
+    def images(self) -> int:
+        """How many they are: controls of one call go through the model together if they have equally many."""
+
+    def pack(self, others: Sequence[Self], rows: Sequence[int]) -> Self:
+        """This picture's control and other pictures' as one. rows: how many each picture has of the batch, this one first."""
 
 
 @dataclass(frozen=True, eq=False)

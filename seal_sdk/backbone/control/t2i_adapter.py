@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -106,11 +106,27 @@ def _pixels(image: ControlPixels, channels: int) -> Tensor:
 class AdapterFeatures:
     """The features of one picture's structure images, (1, C, h, w) per block of the UNet, weighed and added up.
 
+    Those of several pictures are packed as (R, C, h, w), with one for each row of the batch.
+
     factor: share of ``num_inference_steps`` in which they are added.
     """
 
     features: list[Tensor]
     factor: float
+
+    @property
+    def images(self) -> int:
+        """One: all of a picture's are added up."""
+        return 1
+
+    def pack(self, others: Sequence[AdapterFeatures], rows: Sequence[int]) -> AdapterFeatures:
+        """Those of several pictures of one call, which have so many rows each."""
+        blocks = zip(*(each.features for each in (self, *others)), strict=True)
+        packed = [
+            torch.cat([each.expand(count, -1, -1, -1) for each, count in zip(block, rows, strict=True)])
+            for block in blocks
+        ]
+        return replace(self, features=packed)
 
     def residuals(
         self, noisy: Tensor, timestep: Tensor, conditioning: Conditioning, step: ControlStep
