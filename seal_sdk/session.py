@@ -88,12 +88,8 @@ class IdentitySession:
         seed: int | None = None,
     ) -> None:
         self.images_per_forward = check_images_per_forward(images_per_forward)
-        chosen = find_preset(preset)
-        self._use_settings(
-            chosen.with_given(
-                alignment=alignment, appearance=appearance, delta_bridge=delta_bridge, structure=structure
-            )
-        )
+        given = {"alignment": alignment, "appearance": appearance, "delta_bridge": delta_bridge, "structure": structure}
+        self._use_settings(find_preset(preset).with_given(**given))
         self.store = open_identities(store, budget=store_budget, over_budget=over_budget)
         self._cache = KeyValueCache(memory_budget, accelerator_budget)
         self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet, config)
@@ -242,8 +238,12 @@ class IdentitySession:
             check_output_type(output_type, pictures)
             steps = num_inference_steps, guidance_scale
             sampling = make_sampling(self.backbone, self.sampling_defaults, (height, width), steps, diffusers, pictures)
-            packed = check_images_per_forward(images_per_forward, self.images_per_forward)
-            output = output_type, match_maps, overlay, packed
+            output = (
+                output_type,
+                match_maps,
+                overlay,
+                check_images_per_forward(images_per_forward, self.images_per_forward),
+            )
             settings = make_settings(self.backbone, chosen, sampling, output, diffusers)
             requests = make_requests(
                 ImageArguments(

@@ -71,6 +71,11 @@ class ActiveControl:
         return self.control.residuals(noisy, timestep, conditioning, self.step)
 
 
+def for_rows(pictures: Sequence[Tensor], rows: Sequence[int]) -> Tensor:
+    """(R, C, H, W): each picture's tensor (1, C, H, W) once for each of its rows."""
+    return torch.cat([each.expand(count, -1, -1, -1) for each, count in zip(pictures, rows, strict=True)])
+
+
 class ControlModel(Protocol):
     """A ControlNet, ControlNet-Union or T2I-Adapter, or several of one kind."""
 

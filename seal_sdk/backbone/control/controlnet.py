@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.control.arguments import ADAPTER, ControlArguments, check_count
-from seal_sdk.backbone.control.base import ControlPixels, ControlStep, Host
+from seal_sdk.backbone.control.base import ControlPixels, ControlStep, Host, for_rows
 from seal_sdk.backbone.control.fit import check_placement, check_residuals
 from seal_sdk.errors import InputError
 
@@ -113,7 +113,8 @@ class ControlNetImages:
     """The structure images of one picture, or of several packed.
 
     pixels: (1, 3, H, W) in [0, 1] each; packed (R, 3, H, W), one for each row of the batch. scales, ranges: how much each weighs, and
-    between which shares of the steps. guess: whether it is guess mode. types: of a ControlNet-Union. several: whether the module has several nets.
+    between which shares of the steps. guess: whether it is guess mode. types: of a ControlNet-Union. several: whether the module has
+    several nets.
     """
 
     module: nn.Module
@@ -132,7 +133,7 @@ class ControlNetImages:
     def pack(self, others: Sequence[ControlNetImages], rows: Sequence[int]) -> ControlNetImages:
         """Those of several pictures of one call, which have so many rows each."""
         columns = zip(*(each.pixels for each in (self, *others)), strict=True)
-        return replace(self, pixels=[torch.cat(_expand(column, rows)) for column in columns])
+        return replace(self, pixels=[for_rows(column, rows) for column in columns])
 
     def residuals(
         self, noisy: Tensor, timestep: Tensor, conditioning: Conditioning, step: ControlStep
@@ -187,11 +188,6 @@ class ControlNetImages:
             "control_type_idx": modes if self.several else modes[0],
             "conditioning_scale": scales,
         }
-
-
-def _expand(images: Sequence[Tensor], rows: Sequence[int]) -> list[Tensor]:
-    """Each image (1, C, H, W) once for each of its rows."""
-    return [each.expand(count, -1, -1, -1) for each, count in zip(images, rows, strict=True)]
 
 
 def _among(steered: Tensor, rows: list[int], count: int) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.control.arguments import CONTROLNET, ControlArguments, check_count
-from seal_sdk.backbone.control.base import ControlPixels, ControlStep, Host
+from seal_sdk.backbone.control.base import ControlPixels, ControlStep, Host, for_rows
 from seal_sdk.backbone.control.fit import check_placement
 from seal_sdk.errors import ConfigError, SizeError
 
@@ -122,11 +122,7 @@ class AdapterFeatures:
     def pack(self, others: Sequence[AdapterFeatures], rows: Sequence[int]) -> AdapterFeatures:
         """Those of several pictures of one call, which have so many rows each."""
         blocks = zip(*(each.features for each in (self, *others)), strict=True)
-        packed = [
-            torch.cat([each.expand(count, -1, -1, -1) for each, count in zip(block, rows, strict=True)])
-            for block in blocks
-        ]
-        return replace(self, features=packed)
+        return replace(self, features=[for_rows(block, rows) for block in blocks])
 
     def residuals(
         self, noisy: Tensor, timestep: Tensor, conditioning: Conditioning, step: ControlStep
