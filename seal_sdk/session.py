@@ -88,8 +88,11 @@ class IdentitySession:
         seed: int | None = None,
     ) -> None:
         self.images_per_forward = check_images_per_forward(images_per_forward)
-        given = {"alignment": alignment, "appearance": appearance, "delta_bridge": delta_bridge, "structure": structure}
-        self._use_settings(find_preset(preset).with_given(**given))
+        self._use_settings(
+            find_preset(preset).with_given(
+                alignment=alignment, appearance=appearance, delta_bridge=delta_bridge, structure=structure
+            )
+        )
         self.store = open_identities(store, budget=store_budget, over_budget=over_budget)
         self._cache = KeyValueCache(memory_budget, accelerator_budget)
         self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet, config)
