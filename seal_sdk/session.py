@@ -239,14 +239,9 @@ class IdentitySession:
             step_callback = StepCallback.from_arguments(diffusers, self.backbone.callback_embeds)
             pictures = pick(PictureArguments, diffusers).read(self.backbone.geometry.channels)
             check_output_type(output_type, pictures)
-            steps = num_inference_steps, guidance_scale
+            shared = check_images_per_forward(images_per_forward, self.images_per_forward)
+            steps, output = (num_inference_steps, guidance_scale), (output_type, match_maps, overlay, shared)
             sampling = make_sampling(self.backbone, self.sampling_defaults, (height, width), steps, diffusers, pictures)
-            output = (
-                output_type,
-                match_maps,
-                overlay,
-                check_images_per_forward(images_per_forward, self.images_per_forward),
-            )
             settings = make_settings(self.backbone, chosen, sampling, output, diffusers)
             requests = make_requests(
                 ImageArguments(

@@ -48,5 +48,5 @@ class Packing:
         """Halve the size, since the memory was too small for so many; False where the caller gave it, or it is one."""
         if not self._adapts or images == 1:
             return False
-        self.size = images // 2
+        self.size = (images + 1) // 2
         return True
