@@ -6,7 +6,7 @@ GPU and differs from "exact" by rounding. "auto": on CUDA as many as the memory 
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
 
@@ -14,7 +14,7 @@ from seal_sdk.errors import ConfigError
 
 EXACT: Final = "exact"
 AUTO: Final = "auto"
-ImagesPerForward = Literal["exact", "auto"] | int
+ImagesPerForward = str | int
 AUTO_DEVICES = ("cuda",)
 """Where "auto" packs: nobody has measured that the others gain by it."""
 
