@@ -109,7 +109,7 @@ BOTH = {"one": LEFT, "two": RIGHT}
 CALLS = {  # name -> what the session is opened with, and the call's arguments; "pose" and "pose, other" stand for structure images
     "text alone": ({}, OFF),
     "identities": ({}, dict(identity=["one", "two", ("one", "two")], negative_prompt=["dark", None, ""])),
-    "structure for some": ({}, dict(structure=["pose", None, "pose"], structure_box=LEFT)),
+    "structure for some": ({}, dict(structure=["pose", None, None], structure_box=LEFT)),
     "the conditional rows": ({}, dict(appearance=Appearance(tau=-1.0, rows="cond", per_head=True, top_k=1))),
     "without a subject's mask": ({}, dict(identity="two", appearance=Appearance(tau=-1.0, detail=0))),
     "regions": ({}, dict(identity=[BOTH, "one", BOTH], structure=[None, "pose", "pose"], structure_box=LEFT)),
