@@ -20,6 +20,7 @@ from seal_sdk.errors import ConfigError
 from seal_sdk.generation import ImageArguments, ImageGenerator, NoiseArguments, Request, Settings, make_requests
 from seal_sdk.generation.arguments import DiffusersArguments, check_names, named, pick
 from seal_sdk.generation.call import Call
+from seal_sdk.generation.packing import EXACT, ImagesPerForward, check_images_per_forward
 from seal_sdk.generation.picture import PictureArguments
 from seal_sdk.generation.regions import SubjectBinder
 from seal_sdk.generation.request import check_reference_prompt, check_requests
@@ -56,6 +57,7 @@ class IdentitySession:
     list of several of one kind; None: the pipeline's own, if it has one.
     memory_budget, accelerator_budget: bytes of identities' K/V kept between calls in the host's and in the accelerator's memory
     (default 1 GiB each, 0 for none; on a CPU they are the same memory, and the first counts).
+    images_per_forward: how many images of a batch the model computes at once: see `seal_sdk.generation.packing`.
     seed: of the seeds drawn where ``generate`` is given none.
     Raises ConfigError, WeightsNotFound, UnsupportedModel, or a StoreError.
     """
@@ -81,12 +83,13 @@ class IdentitySession:
         accelerator_budget: int | None = None,
         store_budget: int | None = None,
         over_budget: str = "evict",
+        images_per_forward: ImagesPerForward = EXACT,
         enable_progress_bar: bool = True,
         seed: int | None = None,
     ) -> None:
-        chosen = find_preset(preset)
+        self.images_per_forward = check_images_per_forward(images_per_forward)
         self._use_settings(
-            chosen.with_given(
+            find_preset(preset).with_given(
                 alignment=alignment, appearance=appearance, delta_bridge=delta_bridge, structure=structure
             )
         )
@@ -205,6 +208,7 @@ class IdentitySession:
         structure_control: Structure | None = None,
         match_maps: bool = False,
         overlay: bool = True,
+        images_per_forward: ImagesPerForward | None = None,
         callbacks: Sequence[Callback] = (),
         **diffusers: Unpack[DiffusersArguments],
     ) -> Generation:
@@ -215,15 +219,14 @@ class IdentitySession:
         structure: an image (photo, depth, mesh, pose, canny, ...) or None; for several ControlNets a tuple of one picture's images, such as
         ``(pose, depth)``, which show one frame: box, mask and prompt are those of the first.
         identity: a name or Identity instead of the one in use, or several of them with the region of each, in pixels of the image to draw:
-        ``{"cat": box, "dog": mask}``; the structure image is then used as it is, without alignment. ``Region(box, prompt=...)`` gives
-        one a wording of its own, such as another colour than its reference's. A tuple,
-        ``("cat", "cat from behind")``, is one subject seen in several references.
+        ``{"cat": box, "dog": mask}``; the structure image is then used as it is, without alignment. ``Region(box, prompt=...)`` gives one a
+        wording of its own, such as another colour. A tuple, ``("cat", "cat from behind")``, is one subject seen in several references.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels (default: of a cut-out what is opaque, else what the segmenter finds).
         preset: for this call, in the place of all the session's settings; the settings given here win over it. An identity is drawn as it
         was registered: "paper" needs one registered with "paper". alignment, appearance, delta_bridge, structure_control: for this call.
-        match_maps: keep what ``Generation.maps()`` shows.
-        overlay: with ``image`` and ``mask_image``, whether the picture stays bit for bit as it is outside of the mask.
+        match_maps: keep what ``Generation.maps()`` shows. overlay: whether a picture stays bit for bit as it is outside of its mask.
+        images_per_forward: for this call. With another than "exact", a batch differs by rounding from what single calls draw.
         height, width: in pixels. diffusers: further arguments of diffusers' pipelines (`DiffusersArguments`), which mean what they mean
         there. Prompt edits (``DeltaBridge.override``) compare ``prompt`` only: not ``prompt_2``, nor ``prompt_embeds``.
         Raises ConfigError, InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.
@@ -236,9 +239,10 @@ class IdentitySession:
             step_callback = StepCallback.from_arguments(diffusers, self.backbone.callback_embeds)
             pictures = pick(PictureArguments, diffusers).read(self.backbone.geometry.channels)
             check_output_type(output_type, pictures)
-            steps = num_inference_steps, guidance_scale
+            shared = check_images_per_forward(images_per_forward, self.images_per_forward)
+            steps, output = (num_inference_steps, guidance_scale), (output_type, match_maps, overlay, shared)
             sampling = make_sampling(self.backbone, self.sampling_defaults, (height, width), steps, diffusers, pictures)
-            settings = make_settings(self.backbone, chosen, sampling, (output_type, match_maps, overlay), diffusers)
+            settings = make_settings(self.backbone, chosen, sampling, output, diffusers)
             requests = make_requests(
                 ImageArguments(
                     structure,

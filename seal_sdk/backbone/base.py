@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from seal_sdk.backbone.conditioning import Conditioning
-from seal_sdk.backbone.control import ActiveControl, ControlModel
+from seal_sdk.backbone.control import ActiveControl, ControlModel, PackedControl
 from seal_sdk.backbone.geometry import LatentGeometry
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.image_prompt import ImagePrompt
@@ -255,7 +255,7 @@ class Backbone(Protocol):
         conditioning: Conditioning,
         *,
         guidance_scale: float | None = None,
-        control: ActiveControl | None = None,
+        control: ActiveControl | PackedControl | None = None,
         cross_attention_kwargs: Mapping[str, Any] | None = None,
         mask_input: Tensor | None = None,
     ) -> Tensor:

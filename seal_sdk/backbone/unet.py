@@ -17,7 +17,7 @@ from seal_sdk.backbone.adapters import active_adapters, kept_scales
 from seal_sdk.backbone.attention import UNetSelfAttention, attention_layers, self_attention_layers
 from seal_sdk.backbone.base import StructureDefaults
 from seal_sdk.backbone.conditioning import Conditioning
-from seal_sdk.backbone.control import ActiveControl, ControlModel, Host, control_model, nets_of
+from seal_sdk.backbone.control import ActiveControl, ControlModel, Host, PackedControl, control_model, nets_of
 from seal_sdk.backbone.cross_attention import check_cross_attention, check_lora_scale
 from seal_sdk.backbone.fingerprint import Fingerprints
 from seal_sdk.backbone.geometry import LatentGeometry
@@ -287,7 +287,7 @@ class UNetBackbone(ABC):
         conditioning: Conditioning,
         *,
         guidance_scale: float | None = None,
-        control: ActiveControl | None = None,
+        control: ActiveControl | PackedControl | None = None,
         cross_attention_kwargs: Mapping[str, Any] | None = None,
         mask_input: Tensor | None = None,
     ) -> Tensor:

@@ -62,6 +62,15 @@ def parse_timesteps(
     return numbers if "," in value else numbers[0]
 
 
+def parse_images_per_forward(_context: click.Context, _parameter: click.Parameter, value: str) -> str | int:
+    """``exact``, ``auto``, or a number of images."""
+    if value in ("exact", "auto"):
+        return value
+    if not value.isdecimal() or int(value) < 1:
+        raise click.BadParameter(f"{value!r}: expected 'exact', 'auto' or an integer >= 1.")
+    return int(value)
+
+
 def _with_unit(value: str, units: dict[str, float], expected: str) -> float:
     """A number with a unit: ``2.5GB`` is 2.5 times the value of "gb"."""
     number = value.rstrip(ascii_letters)

@@ -14,6 +14,7 @@ from seal_sdk.callbacks import Callback
 from seal_sdk.config import Appearance, DeltaBridge
 from seal_sdk.demo.sheet import Row, contact_sheet
 from seal_sdk.evaluation.questions.triples import Triple, triple
+from seal_sdk.generation.packing import EXACT, ImagesPerForward
 from seal_sdk.identity import Identity
 from seal_sdk.result import Generation
 from seal_sdk.session import IdentitySession
@@ -81,7 +82,13 @@ class _Hits(Callback):
 
 
 def run_demo(
-    out: Path, store: str | Path, *, seed: int = 1, steps: int | None = None, tell: Callable[[str], None] = print
+    out: Path,
+    store: str | Path,
+    *,
+    seed: int = 1,
+    steps: int | None = None,
+    images_per_forward: ImagesPerForward = EXACT,
+    tell: Callable[[str], None] = print,
 ) -> DemoReport:
     """Run the demo.
 
@@ -90,6 +97,7 @@ def run_demo(
         store: Folder or URL of the identities.
         seed: Seed of the first image.
         steps: Denoising steps; None for the model's default.
+        images_per_forward: How many of a subject's images the model computes at once.
         tell: Called with a line of text per phase.
     """
     started = time.perf_counter()
@@ -97,7 +105,7 @@ def run_demo(
     hits = _Hits()
     reports: list[SubjectReport] = []
     rows: list[Row] = []
-    with IdentitySession("pocket", store=store, callbacks=[hits]) as session:
+    with IdentitySession("pocket", store=store, callbacks=[hits], images_per_forward=images_per_forward) as session:
         loaded = time.perf_counter() - started
         tell(f"The embedded model is loaded ({loaded:.1f} s). Identities live in {session.store.root}.")
         for name, subject in SUBJECTS.items():

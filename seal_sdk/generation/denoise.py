@@ -1,7 +1,8 @@
 """The denoising loop: diffusers', with the method's rows, infusion, latent transfer and Delta-Bridge.
 
 Every image has a forward of its own, with its rows as the batch. So a batch draws bit for bit what its images draw alone, and with
-nothing switched on the operations are those of diffusers' pipelines.
+nothing switched on the operations are those of diffusers' pipelines. With ``images_per_forward`` several images' rows are one batch, one
+image's below the other's; what is done to them and made of them is still done image by image.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from seal_sdk.backbone.base import Sampler, SamplingState
 from seal_sdk.backbone.conditioning import Conditioning, stack
-from seal_sdk.backbone.control import ActiveControl, ControlStep
+from seal_sdk.backbone.control import ActiveControl, ControlStep, pack_controls
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.callback_tensors import CallbackTensors
@@ -23,6 +24,7 @@ from seal_sdk.generation.forward import APPEARANCE, GENERATION, STRUCTURE, UNCON
 from seal_sdk.generation.guidance import BridgeStep, GuidanceRows, guide
 from seal_sdk.generation.infusion_hooks import install_infusion
 from seal_sdk.generation.infusion_step import Step, infused_forward, transfer
+from seal_sdk.generation.packing import Packing
 from seal_sdk.generation.plan import ImagePlan
 from seal_sdk.generation.start import Start
 from seal_sdk.generation.structure_sources import structure_source
@@ -46,6 +48,17 @@ class ImageRecord:
         return float(torch.stack(self.coverages).mean()) if self.coverages else 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class ImageRows:
+    """One image in a forward. number: in the call. rows: name -> conditioning, in batch order. noisy: (1, C, h, w), the model's input."""
+
+    number: int
+    plan: ImagePlan
+    rows: Mapping[str, Conditioning]
+    forward: Forward
+    noisy: Tensor
+
+
 class DenoisingLoop:
     """The loop of one call. records: one per image."""
 
@@ -53,6 +66,7 @@ class DenoisingLoop:
         self.call, self.sampler, self.plans, self.start = call, sampler, plans, start
         self.current = CurrentForward()
         self.records = [ImageRecord() for _ in plans]
+        self.packing = Packing(call.settings.images_per_forward, call.backbone.device, len(plans))
 
     @torch.no_grad()
     def run(self, state: SamplingState, on_step_end: OnStepEnd) -> Tensor:
@@ -66,11 +80,7 @@ class DenoisingLoop:
                     break
                 step = Step(index, timestep, self.sampler.progress(index), times[index])
                 noisy = self.sampler.model_input(latents, timestep)
-                predictions = [
-                    self._predict(number, step, noisy[number : number + 1], state.guidance_scale)
-                    for number in range(len(self.plans))
-                ]
-                latents = self.sampler.step(torch.cat(predictions), timestep, latents)
+                latents = self.sampler.step(self._predictions(step, noisy, state.guidance_scale), timestep, latents)
                 latents = latents if kept is None else kept.restore(latents, index)
                 tensors = CallbackTensors(latents, self.plans, partial(self._guided, state))
                 on_step_end(step, tensors)
@@ -89,20 +99,47 @@ class DenoisingLoop:
         """Whether the next step has unconditional rows, as far as the guidance scale says."""
         return state.guidance_scale > 1 and not self.call.backbone.guidance_is_embedded
 
-    def _predict(self, number: int, step: Step, noisy: Tensor, guidance_scale: float) -> Tensor:
-        """Guided prediction (1, C, h, w) of one image."""
-        plan, record = self.plans[number], self.records[number]
+    def _predictions(self, step: Step, noisy: Tensor, guidance_scale: float) -> Tensor:
+        """Guided predictions (B, C, h, w) of all images. A forward that the memory is too small for is run again with fewer of them."""
+        predictions: list[Tensor] = []
+        while len(predictions) < len(self.plans):
+            numbers = self.packing.group(len(predictions), len(self.plans))
+            try:
+                predictions += self._predict(numbers, step, noisy, guidance_scale)
+            except torch.OutOfMemoryError:
+                if not self.packing.shrink(len(numbers)):
+                    raise
+        return torch.cat(predictions)
+
+    def _predict(self, numbers: Sequence[int], step: Step, noisy: Tensor, guidance_scale: float) -> list[Tensor]:
+        """Guided predictions (1, C, h, w) of some images, in one forward."""
+        images = [self._image(number, step, noisy[number : number + 1], guidance_scale) for number in numbers]
+        with self.current.running(*(image.forward for image in images)):
+            output = self._model(images, step, guidance_scale)
+        outputs = torch.split(output, [len(image.rows) for image in images])
+        predictions = [self._finish(*each, step, guidance_scale) for each in zip(images, outputs, strict=True)]
+        for image in images:  # once nothing can fail any more
+            self._note(image, step)
+        return predictions
+
+    def _image(self, number: int, step: Step, noisy: Tensor, guidance_scale: float) -> ImageRows:
+        """What an image takes part in a forward with."""
+        plan = self.plans[number]
         rows = self._rows(plan, step.gamma, guidance_scale)
-        forward = infused_forward(self.call, plan, rows, step)
-        self.current.forward = forward
-        try:
-            output = self._model(number, rows, noisy, step, guidance_scale)
-        finally:
-            self.current.forward = None
-        record.coverages += forward.coverage
-        record.matches += self._matches(plan, step, forward)
+        return ImageRows(number, plan, rows, infused_forward(self.call, plan, rows, step), noisy)
+
+    def _finish(self, image: ImageRows, output: Tensor, step: Step, guidance_scale: float) -> Tensor:
+        """Guided prediction (1, C, h, w) of one image, of what the model predicts of its rows."""
+        plan, rows = image.plan, image.rows
         guided = self._guide(plan, dict(zip(rows, output.chunk(len(rows)), strict=True)), step.gamma, guidance_scale)
-        return transfer(self.call, plan, forward, step, guided, noisy)
+        return transfer(self.call, plan, image.forward, step, guided, image.noisy)
+
+    def _note(self, image: ImageRows, step: Step) -> None:
+        """Record what a forward found of an image."""
+        record = self.records[image.number]
+        self.call.meter.unet_rows += len(image.rows)
+        record.coverages += image.forward.coverage
+        record.matches += self._matches(image.plan, step, image.forward)
 
     def _rows(self, plan: ImagePlan, gamma: float, guidance_scale: float) -> dict[str, Conditioning]:
         """The rows this step needs, in batch order: none is computed that nothing uses."""
@@ -121,30 +158,36 @@ class DenoisingLoop:
     def _bridge(self, plan: ImagePlan, gamma: float) -> BridgeStep:
         return BridgeStep.at(self.call.settings.delta_bridge, gamma, plan.appearance is not None)
 
-    def _model(
-        self, number: int, rows: Mapping[str, Conditioning], noisy: Tensor, step: Step, guidance_scale: float
-    ) -> Tensor:
-        """What the model predicts of all rows, (rows, C, h, w)."""
-        plan = self.plans[number]
-        self.call.meter.unet_rows += len(rows)
-        inputs = [self._structure_input(plan, step) if name == STRUCTURE else noisy for name in rows]
+    def _model(self, images: Sequence[ImageRows], step: Step, guidance_scale: float) -> Tensor:
+        """What the model predicts of all rows of these images, (rows, C, h, w)."""
+        inputs = [
+            self._structure_input(image.plan, step) if name == STRUCTURE else image.noisy
+            for image in images
+            for name in image.rows
+        ]
+        controls = [self._control(image.plan, image.rows, step) for image in images]
         return self.call.backbone.predict(
-            torch.cat(inputs).to(noisy.dtype),
+            torch.cat(inputs).to(images[0].noisy.dtype),
             step.timestep,
-            stack(list(rows.values())),
+            stack([conditioning for image in images for conditioning in image.rows.values()]),
             guidance_scale=guidance_scale,
-            control=self._control(plan, rows, step),
+            control=pack_controls(controls, [len(image.rows) for image in images]),
             cross_attention_kwargs=self.call.settings.sampling.cross_attention_kwargs,
-            mask_input=self._mask_input(number, rows),
+            mask_input=self._mask_input(images),
         )
 
-    def _mask_input(self, number: int, rows: Mapping[str, Conditioning]) -> Tensor | None:
+    def _mask_input(self, images: Sequence[ImageRows]) -> Tensor | None:
         """(rows, 1 + C, h, w), for models that take a mask. Of the structure image everything is to be painted."""
         if self.start.mask_inputs is None:
             return None
-        own = self.start.mask_inputs[number : number + 1]
-        everything = self.call.backbone.pictures.unmasked_input(*self.call.latent_size) if STRUCTURE in rows else own
-        return torch.cat([everything if name == STRUCTURE else own for name in rows])
+        return torch.cat([self._row_mask(image.number, name) for image in images for name in image.rows])
+
+    def _row_mask(self, number: int, row: str) -> Tensor:
+        """(1, 1 + C, h, w), of one row."""
+        if row == STRUCTURE:
+            return self.call.backbone.pictures.unmasked_input(*self.call.latent_size)
+        assert self.start.mask_inputs is not None
+        return self.start.mask_inputs[number : number + 1]
 
     def _structure_input(self, plan: ImagePlan, step: Step) -> Tensor:
         row = plan.structure.row

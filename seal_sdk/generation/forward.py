@@ -1,9 +1,12 @@
-"""The forward that is running: set by the denoising loop, read by the hooks inside the model."""
+"""The forward that is running: set by the denoising loop, read by the hooks inside the model. Several images may share it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from seal_sdk.method.infusion import ReferenceTokens
@@ -66,7 +69,7 @@ class TokenMatches:
 
 @dataclass
 class Forward:
-    """One forward of one image: its rows in batch order, and what may be done to them.
+    """One image in a forward: its rows in batch order, and what may be done to them.
 
     inject: share of the structure row's features that the other rows take, 0 for none. infusion: layer name -> one per subject; empty
     when nothing is infused. tau, delta, detail: this step's. coverage: collects the share of tokens infused, per layer. matches:
@@ -85,7 +88,7 @@ class Forward:
     correspondences: dict[int, dict[int, Correspondence]] = field(default_factory=dict)
 
     def indices(self, *names: str) -> list[int]:
-        """Batch indices of the named rows that are present."""
+        """Indices, among the image's rows, of the named ones that are present."""
         return [index for index, row in enumerate(self.rows) if row in names]
 
     def span(self, *names: str) -> slice:
@@ -95,12 +98,34 @@ class Forward:
 
     @property
     def image_row(self) -> int:
-        """Batch index of the row that makes the image."""
+        """Index, among them, of the row that makes the image."""
         return (self.indices(GENERATION) or self.indices(APPEARANCE))[0]
 
 
 class CurrentForward:
-    """Holds the running forward for the hooks; None outside of a forward."""
+    """The running forward, for the hooks.
+
+    images: those whose rows share it, one image's below the other's; none outside of a forward. kept: layer name -> its projections, from
+    where a hook sees them to where it needs them.
+    """
 
     def __init__(self) -> None:
-        self.forward: Forward | None = None
+        self.images: tuple[Forward, ...] = ()
+        self.kept: dict[str, dict[str, Tensor]] = {}
+
+    @contextmanager
+    def running(self, *images: Forward) -> Iterator[None]:
+        """These images' forward runs inside. What hooks keep is let go with it, also where it fails."""
+        self.images = images
+        try:
+            yield
+        finally:
+            self.images, self.kept = (), {}
+
+    def split(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """Each image's rows (R, ...) of a tensor of all rows."""
+        return torch.split(tensor, [len(each.rows) for each in self.images])
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        """The images' rows as one tensor again; those of a single image as they are."""
+        return parts[0] if len(parts) == 1 else torch.cat(list(parts))

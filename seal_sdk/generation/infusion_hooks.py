@@ -39,7 +39,6 @@ class _LayerHooks:
 
     def __init__(self, layer: SelfAttention, current: CurrentForward, appearance: Appearance) -> None:
         self.layer, self.current, self.appearance = layer, current, appearance
-        self._projections: dict[str, Tensor] = {}
 
     def install(self, hooks: Hooks) -> None:
         for projection in PROJECTIONS:
@@ -48,17 +47,27 @@ class _LayerHooks:
 
     def _keeper(self, projection: Projection) -> Change:
         def keep(output: Tensor) -> None:
-            if self.current.forward is not None and self.layer.name in self.current.forward.infusion:
-                self._projections[projection] = output
+            if any(self.layer.name in each.infusion for each in self.current.images):
+                self.current.kept.setdefault(self.layer.name, {})[projection] = output
 
         return keep
 
     def _blend(self, base: Tensor) -> Tensor | None:
-        if not self._projections or self.current.forward is None:
+        kept = self.current.kept.pop(self.layer.name, None)
+        if kept is None:
             return None
-        own = Projections(**{name: self._projections.pop(name) for name in PROJECTIONS})
-        for number, given in enumerate(self.current.forward.infusion[self.layer.name]):  # their targets do not overlap
-            base = self._blend_subject(self.current.forward, base, own, number, given)
+        parts = [self.current.split(each) for each in (base, *(kept[name] for name in PROJECTIONS))]
+        return self.current.join(
+            [
+                self._blend_image(forward, own_base, Projections(*own))
+                for forward, own_base, *own in zip(self.current.images, *parts, strict=True)
+            ]
+        )
+
+    def _blend_image(self, forward: Forward, base: Tensor, own: Projections) -> Tensor:
+        """One image's rows (R, N, C), blended with what its subjects give."""
+        for number, given in enumerate(forward.infusion.get(self.layer.name, ())):  # their targets do not overlap
+            base = self._blend_subject(forward, base, own, number, given)
         return base
 
     def _blend_subject(

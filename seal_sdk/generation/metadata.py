@@ -63,6 +63,7 @@ def describe(
             name: _plain(value) for name, value in (sampling.cross_attention_kwargs or {}).items()
         },
         "scheduler": scheduler,
+        "images_per_forward": settings.images_per_forward,
         "alignment": asdict(settings.alignment),
         "appearance": asdict(settings.appearance),
         "delta_bridge": asdict(settings.delta_bridge),

@@ -18,6 +18,7 @@ from seal_sdk.errors import InputError
 from seal_sdk.generation.arguments import named, pick
 from seal_sdk.generation.canvas import canvas_size, check_latents, window_for
 from seal_sdk.generation.image_prompt import read_image_prompt
+from seal_sdk.generation.packing import EXACT, ImagesPerForward
 from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.presets import SEAL, Preset
@@ -57,8 +58,8 @@ class Sampling:
 class Settings:
     """The method's settings, the sampler's, and what is to be given back.
 
-    overlay: whether a picture stays as it is outside of its mask. preset: what the method's settings were chosen as, before the model's
-    own layers were filled in.
+    overlay: whether a picture stays as it is outside of its mask. images_per_forward: how many images share a forward (`packing`).
+    preset: what the method's settings were chosen as, before the model's own layers were filled in.
     """
 
     alignment: Alignment
@@ -69,6 +70,7 @@ class Settings:
     output_type: str = "pil"
     match_maps: bool = False
     overlay: bool = True
+    images_per_forward: ImagesPerForward = EXACT
     control: ControlArguments = NO_CONTROL
     preset: Preset = SEAL
 
@@ -159,10 +161,10 @@ def make_settings(
     backbone: Backbone,
     chosen: Preset,
     sampling: Sampling,
-    output: tuple[str, bool, bool],
+    output: tuple[str, bool, bool, ImagesPerForward],
     arguments: Mapping[str, Any],
 ) -> Settings:
-    """The settings of one call. output: output_type, match_maps and overlay. arguments: diffusers' others.
+    """The settings of one call. output: output_type, match_maps, overlay and images_per_forward. arguments: diffusers' others.
 
     Raises ConfigError for a source of structure that the model lacks.
     """

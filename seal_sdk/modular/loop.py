@@ -63,11 +63,9 @@ class ModularLoop:
             guider.progress = step.gamma
         batches = _batches(plan, guider)
         rows = {name: _conditioning(batch) for name, batch in batches.items()}
-        self.current.forward = forward = infused_forward(self.call, plan, rows, step)
-        try:
+        forward = infused_forward(self.call, plan, rows, step)
+        with self.current.running(forward):
             output = model(torch.cat([noisy] * len(rows)), stack(list(rows.values())))
-        finally:
-            self.current.forward = None
         for batch, prediction in zip(batches.values(), output.chunk(len(rows)), strict=True):
             batch.noise_pred = prediction
         return transfer(self.call, plan, forward, step, guider(list(batches.values()))[0], noisy)

@@ -97,3 +97,36 @@ def test_threads_draw_what_each_draws_alone(tmp_path, reference_image, structure
         with ThreadPoolExecutor(4) as pool:
             together = list(pool.map(one, range(4)))
     assert all(map(np.array_equal, alone, together))
+
+
+def latents(session, images_per_forward, images=4):
+    how = dict(num_images_per_prompt=images, output_type="latent", images_per_forward=images_per_forward)
+    return torch.stack(session.generate(None, "a photo of a cat on snow", **STEPS, **how).images)
+
+
+@pytest.mark.parametrize("images_per_forward", [3, "auto"])
+def test_images_that_share_a_forward_are_the_exact_ones_to_within_rounding(
+    tmp_path, reference_image, images_per_forward
+):
+    with open_session(tmp_path, "fp32") as session:
+        session.register(reference_image, prompt="a photo of a cat", name="cat", box=BOX)
+        exact, packed = latents(session, "exact"), latents(session, images_per_forward)
+    assert (packed - exact).abs().mean() < 0.01 * exact.std()
+
+
+def test_auto_takes_fewer_images_where_the_memory_is_too_small(tmp_path, reference_image):
+    with open_session(tmp_path, "fp32") as session:
+        session.register(reference_image, prompt="a photo of a cat", name="cat", box=BOX)
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        expected = latents(session, 8, images=32)
+        enough = torch.cuda.max_memory_reserved() / torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.empty_cache()
+        torch.cuda.set_per_process_memory_fraction(1.2 * enough)
+        try:
+            with pytest.raises(torch.OutOfMemoryError):
+                latents(session, 32, images=32)
+            drawn = latents(session, "auto", images=32)
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0)
+    assert (drawn - expected).abs().mean() < 0.01 * expected.std()

@@ -76,12 +76,22 @@ def test_the_demo_writes_its_sheet_and_the_second_run_hits(tmp_path):
     asked = ("demo", "--out", tmp_path / "demo", "--store", tmp_path / "store", "--steps", 1)
     first = seal(*asked)
     assert first.count("computed") == 2 and "denoise" in first
-    report = json.loads(seal(*asked, "--json"))
+    report = json.loads(seal(*asked, "--json", "--images-per-forward", 4))
+    drawn = json.loads(seal("show", tmp_path / "demo" / "demo-horse-mesh-with-identity.png", "--json"))
+    assert drawn["images_per_forward"] == 4
     assert [subject["hit"] for subject in report["subjects"]] == [True, True]
     assert all(subject["images"] == 4 and subject["timings"]["denoise"] > 0 for subject in report["subjects"])
     sheet = Image.open(report["sheet"])
     assert sheet.width > 5 * 256 and sheet.height > 8 * 256
     assert len(list((tmp_path / "demo").glob("*.png"))) == 2 * 4 * 5 + 1
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
+def test_the_demo_refuses_other_numbers_of_images_per_forward(tmp_path, value):
+    asked = ("demo", "--out", tmp_path / "demo", "--images-per-forward", value)
+    refused = CliRunner().invoke(command, list(map(str, asked)))
+    assert refused.exit_code == 2 and "expected 'exact', 'auto' or an integer >= 1" in refused.output
+    assert not (tmp_path / "demo").exists()
 
 
 def test_a_cutout_keeps_its_alpha_on_the_command_line(files, reference_image):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from PIL import Image
@@ -51,6 +51,13 @@ class Control(Protocol):
         noisy: (R, C, h, w), with R rows of conditioning.
         """
 
+    @property
+    def images(self) -> int:
+        """How many they are: controls of one call go through the model together if they have equally many."""
+
+    def pack(self, others: Sequence[Self], rows: Sequence[int]) -> Self:
+        """This picture's control and other pictures' as one. rows: how many each picture has of the batch, this one first."""
+
 
 @dataclass(frozen=True, eq=False)
 class ActiveControl:
@@ -62,6 +69,11 @@ class ActiveControl:
     def residuals(self, noisy: Tensor, timestep: Tensor, conditioning: Conditioning) -> dict[str, Any]:
         """See `Control.residuals`."""
         return self.control.residuals(noisy, timestep, conditioning, self.step)
+
+
+def for_rows(pictures: Sequence[Tensor], rows: Sequence[int]) -> Tensor:
+    """(R, C, H, W): each picture's tensor (1, C, H, W) once for each of its rows."""
+    return torch.cat([each.expand(count, -1, -1, -1) for each, count in zip(pictures, rows, strict=True)])
 
 
 class ControlModel(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.control.arguments import ADAPTER, ControlArguments, check_count
-from seal_sdk.backbone.control.base import ControlPixels, ControlStep, Host
+from seal_sdk.backbone.control.base import ControlPixels, ControlStep, Host, for_rows
 from seal_sdk.backbone.control.fit import check_placement, check_residuals
 from seal_sdk.errors import InputError
 
@@ -110,10 +110,11 @@ def _control_types(types: Sequence[int], modes: Sequence[int], several: bool) ->
 
 @dataclass(frozen=True, eq=False)
 class ControlNetImages:
-    """The structure images of one picture.
+    """The structure images of one picture, or of several packed.
 
-    pixels: (1, 3, H, W) in [0, 1] each. scales, ranges: how much each weighs, and between which shares of the steps. guess: whether it is
-    guess mode. types: of a ControlNet-Union. several: whether the module has several nets.
+    pixels: (1, 3, H, W) in [0, 1] each; packed (R, 3, H, W), one for each row of the batch. scales, ranges: how much each weighs, and
+    between which shares of the steps. guess: whether it is guess mode. types: of a ControlNet-Union. several: whether the module has
+    several nets.
     """
 
     module: nn.Module
@@ -124,6 +125,16 @@ class ControlNetImages:
     types: ControlTypes | None
     several: bool
 
+    @property
+    def images(self) -> int:
+        """How many a picture has."""
+        return len(self.pixels)
+
+    def pack(self, others: Sequence[ControlNetImages], rows: Sequence[int]) -> ControlNetImages:
+        """Those of several pictures of one call, which have so many rows each."""
+        columns = zip(*(each.pixels for each in (self, *others)), strict=True)
+        return replace(self, pixels=[for_rows(column, rows) for column in columns])
+
     def residuals(
         self, noisy: Tensor, timestep: Tensor, conditioning: Conditioning, step: ControlStep
     ) -> dict[str, Any]:
@@ -133,7 +144,8 @@ class ControlNetImages:
             return {}
         rows = list(step.guessed) if self.guess else list(range(len(noisy)))
         if len(rows) < len(noisy):
-            down, mid = self._call(noisy[rows], timestep, conditioning.take(rows), scales)
+            steered = replace(self, pixels=[each if len(each) == 1 else each[rows] for each in self.pixels])
+            down, mid = steered._call(noisy[rows], timestep, conditioning.take(rows), scales)
             down, mid = [_among(each, rows, len(noisy)) for each in down], _among(mid, rows, len(noisy))
         else:
             down, mid = self._call(noisy, timestep, conditioning, scales)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.control.arguments import CONTROLNET, ControlArguments, check_count
-from seal_sdk.backbone.control.base import ControlPixels, ControlStep, Host
+from seal_sdk.backbone.control.base import ControlPixels, ControlStep, Host, for_rows
 from seal_sdk.backbone.control.fit import check_placement
 from seal_sdk.errors import ConfigError, SizeError
 
@@ -106,11 +106,23 @@ def _pixels(image: ControlPixels, channels: int) -> Tensor:
 class AdapterFeatures:
     """The features of one picture's structure images, (1, C, h, w) per block of the UNet, weighed and added up.
 
+    Those of several pictures are packed as (R, C, h, w), with one for each row of the batch.
+
     factor: share of ``num_inference_steps`` in which they are added.
     """
 
     features: list[Tensor]
     factor: float
+
+    @property
+    def images(self) -> int:
+        """One: all of a picture's are added up."""
+        return 1
+
+    def pack(self, others: Sequence[AdapterFeatures], rows: Sequence[int]) -> AdapterFeatures:
+        """Those of several pictures of one call, which have so many rows each."""
+        blocks = zip(*(each.features for each in (self, *others)), strict=True)
+        return replace(self, features=[for_rows(block, rows) for block in blocks])
 
     def residuals(
         self, noisy: Tensor, timestep: Tensor, conditioning: Conditioning, step: ControlStep

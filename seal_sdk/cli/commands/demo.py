@@ -10,6 +10,7 @@ import click
 
 from seal_sdk.cli.options import json_option, store_option
 from seal_sdk.cli.output import human_size, print_json, print_table
+from seal_sdk.cli.parsing import parse_images_per_forward
 from seal_sdk.locations import store_location
 
 if TYPE_CHECKING:
@@ -26,16 +27,33 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @click.option("--steps", type=click.IntRange(1), help="Denoising steps.")
+@click.option(
+    "--images-per-forward",
+    default="exact",
+    show_default=True,
+    callback=parse_images_per_forward,
+    metavar="N|exact|auto",
+    help="How many of a subject's images the model computes at once.",
+)
 @store_option
 @json_option
-def command(out: Path, seed: int, steps: int | None, root: str | None, as_json: bool) -> None:
+def command(
+    out: Path, seed: int, steps: int | None, images_per_forward: str | int, root: str | None, as_json: bool
+) -> None:
     """Draw two subjects in four poses each, on a contact sheet.
 
     Both are of the embedded model's world and are registered in the store, as `seal register` does.
     """
     from seal_sdk.demo import run_demo
 
-    report = run_demo(out, store_location(root), seed=seed, steps=steps, tell=lambda line: click.echo(line, err=True))
+    report = run_demo(
+        out,
+        store_location(root),
+        seed=seed,
+        steps=steps,
+        images_per_forward=images_per_forward,
+        tell=lambda line: click.echo(line, err=True),
+    )
     if as_json:
         print_json(asdict(report))
     else:

@@ -102,5 +102,5 @@ class Baseline:
 
 def reading(current: CurrentForward) -> ReferenceForward | None:
     """The running forward pass if it has reference rows, else None."""
-    forward = current.forward
+    forward = next(iter(current.images), None)  # baselines draw one image at a time
     return forward if isinstance(forward, ReferenceForward) and forward.pairs else None

@@ -162,11 +162,8 @@ class _Loop:
         sample = torch.cat([self._at(row, timestep) if row in self.companions else scaled for row in rows])
         inject = self.question.control.scale if STRUCTURE in rows else 0.0
         pairs = {rows.index(row): rows.index(read) for row, read in self.baseline.readers.items() if row in rows}
-        self.current.forward = ReferenceForward(tuple(rows), inject=inject, pairs=pairs, done=done)
-        try:
+        with self.current.running(ReferenceForward(tuple(rows), inject=inject, pairs=pairs, done=done)):
             output = self._model(sample.to(scaled.dtype), timestep, stack([self.conditioning[row] for row in rows]))
-        finally:
-            self.current.forward = None
         by_row = dict(zip(rows, output.chunk(len(rows)), strict=True))
         return self._guided(by_row.get(UNCOND), by_row[GENERATION])
 

@@ -15,7 +15,7 @@ from seal_sdk.backbone.control import ControlArguments
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.config import BLOCKS, Structure
 from seal_sdk.errors import UnsupportedModel
-from seal_sdk.generation.forward import APPEARANCE, GENERATION, STRUCTURE, CurrentForward
+from seal_sdk.generation.forward import APPEARANCE, GENERATION, STRUCTURE, CurrentForward, Forward
 from seal_sdk.generation.structure import AlignedStructure
 from seal_sdk.generation.structure_sources.source import (
     EncodedStructure,
@@ -76,18 +76,26 @@ def install_injection(hooks: Hooks, backbone: Backbone, current: CurrentForward,
 
 def _injection(current: CurrentForward, features: tuple[str, ...]) -> Change:
     def inject(output: Tensor) -> Tensor | None:
-        forward = current.forward
-        if forward is None or not forward.inject:
+        if not any(forward.inject for forward in current.images):
             return None
         if not isinstance(output, Tensor):
             raise UnsupportedModel(
                 f"Structure(features={features}): one of these modules gives a {type(output).__name__}, not a tensor; "
                 "name ResNets, or other modules of one output."
             )
-        (source,) = forward.indices(STRUCTURE)
-        injected = output.clone()
-        for row in forward.indices(GENERATION, APPEARANCE):
-            injected[row] = output[row].lerp(output[source], forward.inject)
-        return injected
+        return current.join(
+            [_inject(forward, own) for forward, own in zip(current.images, current.split(output), strict=True)]
+        )
 
     return inject
+
+
+def _inject(forward: Forward, output: Tensor) -> Tensor:
+    """One image's rows (R, ...), with its structure row's features in those that follow it."""
+    if not forward.inject:
+        return output
+    (source,) = forward.indices(STRUCTURE)
+    injected = output.clone()
+    for row in forward.indices(GENERATION, APPEARANCE):
+        injected[row] = output[row].lerp(output[source], forward.inject)
+    return injected

@@ -151,10 +151,10 @@ def test_hooks_act_in_forwards_with_reference_rows_alone(tiny_pipeline):
         before = layer.module(hidden)
         install_attention(hooks, [layer], current, lambda layer, forward, own, shown: plain(shown))
         assert torch.equal(layer.module(hidden), before)
-        current.forward = Forward(("uncond", "generation", "reference"))
-        assert torch.equal(layer.module(hidden), before)
-        current.forward = ReferenceForward(("uncond", "generation", "reference"), pairs={1: 2})
-        after = layer.module(hidden)
+        with current.running(Forward(("uncond", "generation", "reference"))):
+            assert torch.equal(layer.module(hidden), before)
+        with current.running(ReferenceForward(("uncond", "generation", "reference"), pairs={1: 2})):
+            after = layer.module(hidden)
     assert torch.equal(after[[0, 2]], before[[0, 2]])
     assert torch.allclose(after[1], before[2], atol=1e-5)
 
