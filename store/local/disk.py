@@ -149,11 +149,23 @@ def size(path: Path) -> int | None:
 
 def modified(path: Path) -> float | None:
     """A file's modification time in seconds since the epoch, or None where there is none."""
+    nanoseconds = modified_ns(path)
+    return None if nanoseconds is None else nanoseconds / 1e9
+
+
+def modified_ns(path: Path) -> int | None:
+    """A file's or a directory's modification time in ns since the epoch, or None where there is none."""
     with typed_errors(path, "looking at"):
         try:
-            return files.stat(path).st_mtime
+            return files.stat(path).st_mtime_ns
         except FileNotFoundError:
             return None
+
+
+def set_modified(path: Path, nanoseconds: int) -> None:
+    """Set a file's modification time, in ns since the epoch."""
+    with typed_errors(path, "marking"):
+        files.set_modified(path, nanoseconds)
 
 
 def exists(path: Path) -> bool:

@@ -64,6 +64,11 @@ def touch(path: Path) -> None:
     os.utime(path)
 
 
+def set_modified(path: Path, nanoseconds: int) -> None:
+    """Set the modification time, in ns since the epoch."""
+    os.utime(path, ns=(nanoseconds, nanoseconds))
+
+
 def stat(path: Path) -> os.stat_result:
     """Size, times and mode of a file or directory."""
     return os.stat(path)
