@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from pathlib import Path
 
 from ..errors import StoreCorruption
@@ -94,13 +93,6 @@ class Catalog:
     def remove(self, kind: Kind, id: str) -> bool:
         """Remove an entry. Returns False where there was none."""
         return disk.remove(self._path(kind, id))
-
-    def entries_by_manifest(self) -> dict[str, list[Entry]]:
-        """The SHA-256 of each manifest that intact entries point to, with those entries."""
-        found: dict[str, list[Entry]] = defaultdict(list)
-        for entry in self.entries("ref")[0] + self.entries("recipe")[0]:
-            found[entry.manifest].append(entry)
-        return dict(found)
 
     def _manifest_bytes(self, digest: str) -> bytes:
         data = disk.read(self._layout.manifest(digest))

@@ -8,6 +8,7 @@ removed or collected is read from the files themselves.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,6 +69,22 @@ class ListingCache:
         except StoreCorruption as error:
             scan.damaged[name] = error
             return None
+
+    def recipes(self, digests: Collection[str]) -> list[Entry]:
+        """The intact recipe entries that point to these manifests.
+
+        Each manifest tells which entry that can be, so that the entries of all the others need not be read.
+        """
+        cached, fresh, reads = self._load("recipe keys"), {}, 0
+        try:
+            for digest in digests:
+                reads += digest not in cached
+                fresh[digest] = cached.get(digest) or self._catalog.manifest(digest).recipe_key
+            found = [self._catalog.entry("recipe", key) for key in fresh.values()]
+        except StoreCorruption:  # no shortcut leads past a damaged file
+            found = [*self._catalog.entries("recipe")[0]]
+        self._save("recipe keys", fresh, reads)
+        return [entry for entry in found if entry is not None and entry.manifest in digests]
 
     def blob_sizes(self, digests: list[str]) -> dict[str, BlobSizes]:
         """The blobs of each of these manifests. Damaged manifests are left out.

@@ -88,9 +88,12 @@ class NameIndex:
 
     def _set_marks(self, times: dict[Path, int | None]) -> None:
         for mark, time in times.items():
-            if time is not None:
-                if not disk.exists(mark):
-                    disk.publish(mark, b"", tmp=self._layout.tmp, sync=False)
+            if time is None:
+                continue
+            try:
+                disk.set_modified(mark, time)
+            except StoreError:  # there is none yet, or another user owns it
+                disk.publish(mark, b"", tmp=self._layout.tmp, sync=False)
                 disk.set_modified(mark, time)
 
     def _read(self, names: Iterable[str], digest: str) -> list[Entry]:

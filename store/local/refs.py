@@ -148,14 +148,18 @@ class Refs:
 
         Returns the digests of the removed ones.
         """
-        with self._changing():
-            entries = self._catalog.entries("ref")[0] + self._catalog.entries("recipe")[0]
-            pinned = {entry.manifest for entry in entries if entry.pinned}
-            removed = set(digests) - pinned
-            for entry in entries:
-                if entry.manifest in removed:
-                    self._catalog.remove(entry.kind, entry.id)
-            return sorted(removed)
+        with self._changing(rebuild=True):
+            return sorted(digest for digest in set(digests) if self._forget(digest))
+
+    def _forget(self, digest: str) -> bool:
+        """Remove all names and the recipe entry of an identity, unless it is pinned."""
+        names = self._index.entries(digest)
+        if any(entry.pinned for entry in names):
+            return False
+        self._forget_recipe(digest)
+        for entry in names:
+            self._catalog.remove("ref", entry.id)
+        return True
 
     def _plan_removal(self, name_or_digest: str) -> Removal:
         try:

@@ -58,5 +58,7 @@ def read_references(catalog: Catalog) -> References:
     for entry in refs:
         if entry.manifest in unreadable:
             problem = unreadable[entry.manifest]
-            raise StoreCorruption(f"identity {entry.id!r}: {problem}; remove it or register it again", identity=entry.id)
+            raise StoreCorruption(
+                f"identity {entry.id!r}: {problem}; remove it or register it again", identity=entry.id
+            )
     return References(refs, recipes, list(damaged_recipes), blobs, unreadable)
