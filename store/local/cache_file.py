@@ -20,7 +20,7 @@ def load(path: Path) -> dict[str, Any] | None:
     return rows
 
 
-def save(path: Path, rows: Mapping[str, Any], *, tmp: Path, sync: bool) -> None:
-    """Write the rows of a cache atomically, as :func:`store.local.disk.publish` does."""
+def save(path: Path, rows: Mapping[str, Any], *, tmp: Path) -> None:
+    """Write the rows of a cache atomically, as :func:`store.local.disk.publish_cache` does."""
     body = json.dumps(rows, separators=(",", ":")).encode()
-    disk.publish(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body, tmp=tmp, sync=sync)
+    disk.publish_cache(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body, tmp=tmp)

@@ -113,4 +113,4 @@ class ListingCache:
         if reads < _MIN_READS:
             return
         with suppress(StoreError):  # a store that is full or cannot be written is only slower to list
-            cache_file.save(self._layout.listing_cache / table, rows, tmp=self._layout.tmp, sync=False)
+            cache_file.save(self._layout.listing_cache / table, rows, tmp=self._layout.tmp)

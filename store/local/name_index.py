@@ -6,6 +6,9 @@ written, and stays listed until gc: the index names too many rather than too few
 It is a cache, and may be deleted. Its marks carry the modification times that the folders of refs had after the last
 change of a name. Any other time means that somebody changed names and not the index: a process that was killed, a
 restored backup, whoever deleted the cache. All refs are then read once, and the index is written anew.
+
+Nothing of it is synced. A file that a power cut tore is noticed. Should a disk keep a mark and lose what was written
+before it, a name might be overlooked: the identity's recipe is then forgotten too early, and computed anew if asked for.
 """
 
 from __future__ import annotations
@@ -40,16 +43,16 @@ class NameIndex:
             return
         for mark, _ in self._marks():
             if not disk.exists(mark):
-                disk.publish(mark, b"", tmp=self._layout.tmp, sync=False)
+                disk.publish_cache(mark, b"", tmp=self._layout.tmp)
         yield
         with suppress(StoreError):  # the names have been changed; the index is written anew when it is needed
             self._set_marks(self._times())
 
     def add(self, name: str, digest: str) -> None:
-        """List a name durably, before its ref is written."""
+        """List a name, before its ref is written."""
         rows = self._load(digest)
         if rows is not None and name not in rows.get(digest, ()):  # a damaged file stays, so that it is noticed
-            self._save(digest[:2], rows | {digest: sorted([*rows.get(digest, ()), name])}, sync=True)
+            self._save(digest[:2], rows | {digest: sorted([*rows.get(digest, ()), name])})
 
     def entries(self, digest: str, *, name: str | None = None) -> list[Entry]:
         """The intact refs that point to a manifest, sorted by name. ``name`` is one that is known to."""
@@ -73,8 +76,7 @@ class NameIndex:
             listed = [shard for shard in disk.names(self._layout.name_index) if is_hex(shard, 2)]
             for shard in sorted({*listed, *tables}):
                 if cache_file.load(self._layout.name_index / shard) != tables[shard]:
-                    self._save(shard, tables[shard], sync=False)
-            disk.sync_directories([self._layout.name_index] if tables else [])
+                    self._save(shard, tables[shard])
             self._set_marks(times)
 
     def _marks(self) -> Iterator[tuple[Path, Path]]:
@@ -93,7 +95,7 @@ class NameIndex:
             try:
                 disk.set_modified(mark, time)
             except StoreError:  # there is none yet, or another user owns it
-                disk.publish(mark, b"", tmp=self._layout.tmp, sync=False)
+                disk.publish_cache(mark, b"", tmp=self._layout.tmp)
                 disk.set_modified(mark, time)
 
     def _read(self, names: Iterable[str], digest: str) -> list[Entry]:
@@ -108,5 +110,5 @@ class NameIndex:
         path = self._layout.name_index / digest[:2]
         return cache_file.load(path) if disk.exists(path) else {}
 
-    def _save(self, shard: str, rows: dict[str, Any], *, sync: bool) -> None:
-        cache_file.save(self._layout.name_index / shard, rows, tmp=self._layout.tmp, sync=sync)
+    def _save(self, shard: str, rows: dict[str, Any]) -> None:
+        cache_file.save(self._layout.name_index / shard, rows, tmp=self._layout.tmp)
