@@ -26,17 +26,20 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]], right: 
     """
     cells = [[str(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    most = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    lines = []
     for row in cells:
         padded = [
             cell.rjust(width) if name in right else cell.ljust(width)
             for name, cell, width in zip(header, row, widths, strict=True)
         ]
-        click.echo(_cut("  ".join(padded).rstrip()))
+        lines.append(_cut("  ".join(padded).rstrip(), most))
+    click.echo("\n".join(lines))
 
 
-def _cut(line: str) -> str:
-    width = shutil.get_terminal_size().columns
-    return line[: width - 1] + "…" if sys.stdout.isatty() and len(line) > width else line
+def _cut(line: str, most: int | None) -> str:
+    """At most so many characters of a line; None: all."""
+    return line[: most - 1] + "…" if most is not None and len(line) > most else line
 
 
 def human_size(count: float) -> str:

@@ -116,14 +116,8 @@ class Manifest:
         Raises:
             StoreCorruption: ``data`` has another digest or cannot be read.
         """
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise StoreCorruption(
-                f"manifest {digest[:12]} is damaged: its SHA-256 does not match its name", identity=digest
-            )
         try:
-            fields = json.loads(data)
-            if fields["version"] != VERSION:
-                raise ValueError(f"version {fields['version']!r}, this version reads {VERSION}")
+            fields = _parse(data, digest)
             return Manifest(
                 recipe=fields["recipe"],
                 attributes=fields["attributes"],
@@ -134,6 +128,30 @@ class Manifest:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise StoreCorruption(f"manifest {digest[:12]} cannot be read: {error!r}", identity=digest) from error
+
+
+def parse_blob_digests(data: bytes, digest: str) -> frozenset[str]:
+    """The xxh3_128 of each blob in the manifest with this SHA-256: all that garbage collection needs of it.
+
+    Raises:
+        StoreCorruption: ``data`` has another digest or cannot be read.
+    """
+    try:
+        fields = _parse(data, digest)
+        return frozenset(row["xxh3_128"] for row in fields["chunks"] + fields["attachments"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreCorruption(f"manifest {digest[:12]} cannot be read: {error!r}", identity=digest) from error
+
+
+def _parse(data: bytes, digest: str) -> dict[str, Any]:
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise StoreCorruption(
+            f"manifest {digest[:12]} is damaged: its SHA-256 does not match its name", identity=digest
+        )
+    fields: dict[str, Any] = json.loads(data)
+    if fields["version"] != VERSION:
+        raise ValueError(f"version {fields['version']!r}, this version reads {VERSION}")
+    return fields
 
 
 def _parse_blobs(rows: Sequence[Mapping[str, Any]]) -> dict[str, Blob]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from pathlib import Path
 
 from ..errors import StoreCorruption
-from ..format.blob import Blob
 from ..format.entries import Entry, Kind, new_entry
 from ..format.layout import Layout
-from ..format.manifest import Manifest
+from ..format.manifest import Manifest, parse_blob_digests
 from ..format.names import IMPORTED
 from . import disk
 from .root import list_digests
@@ -28,10 +26,7 @@ class Catalog:
         Raises:
             StoreCorruption: It is missing or damaged.
         """
-        data = disk.read(self._layout.manifest(digest))
-        if data is None:
-            raise StoreCorruption(f"manifest {digest[:12]} is missing", identity=digest)
-        return Manifest.from_bytes(data, digest)
+        return Manifest.from_bytes(self._manifest_bytes(digest), digest)
 
     def publish(self, manifest: Manifest) -> str:
         """Write a manifest durably and return its SHA-256. Its blobs must be durable already."""
@@ -46,9 +41,21 @@ class Catalog:
         self.write(new_entry("recipe", manifest.recipe_key, digest, manifest))
         return digest
 
-    def digests(self) -> list[str]:
-        """The SHA-256 of every manifest on disk, whether or not an entry points to it."""
-        return list_digests(self._layout.manifests, 64, ".json")
+    def blob_digests(self, digest: str) -> frozenset[str]:
+        """The xxh3_128 of each blob of a manifest, which is read as :meth:`manifest` does but not parsed further.
+
+        Raises:
+            StoreCorruption: It is missing or damaged.
+        """
+        return parse_blob_digests(self._manifest_bytes(digest), digest)
+
+    def digests(self, start: str = "") -> list[str]:
+        """The SHA-256 of every manifest on disk, whether or not an entry points to it.
+
+        ``start`` is at least two digits that all of them start with, or "".
+        """
+        found = list_digests(self._layout.manifests, 64, ".json", shard=start[:2])
+        return [digest for digest in found if digest.startswith(start)]
 
     def ids(self, kind: Kind) -> list[str]:
         """All recipe keys, or all names (imported ones as ``imported/<name>``), sorted."""
@@ -87,27 +94,11 @@ class Catalog:
         """Remove an entry. Returns False where there was none."""
         return disk.remove(self._path(kind, id))
 
-    def entries_by_manifest(self) -> dict[str, list[Entry]]:
-        """The SHA-256 of each manifest that intact entries point to, with those entries."""
-        found: dict[str, list[Entry]] = defaultdict(list)
-        for entry in self.entries("ref")[0] + self.entries("recipe")[0]:
-            found[entry.manifest].append(entry)
-        return dict(found)
-
-    def unshared_bytes(self, digest: str) -> int:
-        """Bytes of the blobs that this identity shares with no other."""
-        blobs = self._blobs_by_manifest()
-        others = {blob for other, its_blobs in blobs.items() if other != digest for blob in its_blobs}
-        return sum(blob.size for blob in blobs.get(digest, set()) - others)
-
-    def _blobs_by_manifest(self) -> dict[str, set[Blob]]:
-        found = {}
-        for digest in self.entries_by_manifest():
-            try:
-                found[digest] = self.manifest(digest).blobs
-            except StoreCorruption:
-                continue
-        return found
+    def _manifest_bytes(self, digest: str) -> bytes:
+        data = disk.read(self._layout.manifest(digest))
+        if data is None:
+            raise StoreCorruption(f"manifest {digest[:12]} is missing", identity=digest)
+        return data
 
     def _path(self, kind: Kind, id: str) -> Path:
         return self._layout.recipe(id) if kind == "recipe" else self._layout.ref(id)

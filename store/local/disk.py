@@ -73,10 +73,18 @@ def publish_pieces(
             files.sync_directory(path.parent)
 
 
-def _publish_once(path: Path, pieces: Iterable[bytes | memoryview], tmp: Path) -> None:
+def publish_cache(path: Path, data: bytes, *, tmp: Path) -> None:
+    """Write a file atomically, but not durably: a power cut may damage it, or bring the old one back."""
+    with typed_errors(path, "writing"):
+        make_directories(tmp)
+        make_directories(path.parent)
+        _publish_once(path, (data,), tmp, durable=False)
+
+
+def _publish_once(path: Path, pieces: Iterable[bytes | memoryview], tmp: Path, *, durable: bool = True) -> None:
     temporary = tmp / uuid.uuid4().hex
     try:
-        _write_durably(temporary, pieces)
+        _write(temporary, pieces, durable)
         files.rename(temporary, path)
     except BaseException:
         with suppress(OSError):
@@ -84,14 +92,15 @@ def _publish_once(path: Path, pieces: Iterable[bytes | memoryview], tmp: Path) -
         raise
 
 
-def _write_durably(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+def _write(path: Path, pieces: Iterable[bytes | memoryview], durable: bool) -> None:
     descriptor = files.create(path)
     try:
         for data in pieces:
             piece, written = memoryview(data), 0
             while written < len(piece):
                 written += files.write(descriptor, piece[written:])
-        files.sync_data(descriptor)
+        if durable:
+            files.sync_data(descriptor)
     finally:
         files.close(descriptor)
 
@@ -149,11 +158,23 @@ def size(path: Path) -> int | None:
 
 def modified(path: Path) -> float | None:
     """A file's modification time in seconds since the epoch, or None where there is none."""
+    nanoseconds = modified_ns(path)
+    return None if nanoseconds is None else nanoseconds / 1e9
+
+
+def modified_ns(path: Path) -> int | None:
+    """A file's or a directory's modification time in ns since the epoch, or None where there is none."""
     with typed_errors(path, "looking at"):
         try:
-            return files.stat(path).st_mtime
+            return files.stat(path).st_mtime_ns
         except FileNotFoundError:
             return None
+
+
+def set_modified(path: Path, nanoseconds: int) -> None:
+    """Set a file's modification time, in ns since the epoch."""
+    with typed_errors(path, "marking"):
+        files.set_modified(path, nanoseconds)
 
 
 def exists(path: Path) -> bool:

@@ -42,16 +42,14 @@ class IdentityInfo:
 
 def list_identities(layout: Layout, catalog: Catalog) -> list[IdentityInfo]:
     """List every name, sorted, then every identity without a name, oldest first."""
-    named, damaged = ListingCache(layout, catalog).refs()
+    cache = ListingCache(layout, catalog)
+    named, damaged = cache.refs()
     stored = set(catalog.digests())
-    known = {entry.manifest for entry in named}
-    nameless = {}
-    if stored - known:  # otherwise skip the recipe entries: with thousands of them, reading them takes half the time
-        nameless = {entry.manifest: entry for entry in catalog.entries("recipe")[0] if entry.manifest not in known}
+    nameless = cache.recipes(stored - {entry.manifest for entry in named})
     lines = [_checked(entry, stored) for entry in named]
     lines += [IdentityInfo(name, None, problem=str(error)) for name, error in damaged.items()]
     lines.sort(key=lambda line: line.name or "")
-    return lines + [_checked(entry, stored) for entry in sorted(nameless.values(), key=lambda entry: entry.created)]
+    return lines + [_checked(entry, stored) for entry in sorted(nameless, key=lambda entry: entry.created)]
 
 
 def _checked(entry: Entry, stored: set[str]) -> IdentityInfo:

@@ -7,9 +7,8 @@ removed or collected is read from the files themselves.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +17,7 @@ from ..errors import StoreCorruption, StoreError
 from ..format.entries import Entry
 from ..format.layout import Layout
 from ..format.names import IMPORTED
-from . import disk
+from . import cache_file, disk
 from .catalog import Catalog
 
 _MIN_READS = 200  # files that had to be read before writing the cache pays off
@@ -71,6 +70,22 @@ class ListingCache:
             scan.damaged[name] = error
             return None
 
+    def recipes(self, digests: Collection[str]) -> list[Entry]:
+        """The intact recipe entries that point to these manifests.
+
+        Each manifest tells which entry that can be, so that the entries of all the others need not be read.
+        """
+        cached, fresh, reads = self._load("recipe keys"), {}, 0
+        try:
+            for digest in digests:
+                reads += digest not in cached
+                fresh[digest] = cached.get(digest) or self._catalog.manifest(digest).recipe_key
+            found = [self._catalog.entry("recipe", key) for key in fresh.values()]
+        except StoreCorruption:  # no shortcut leads past a damaged file
+            found = [*self._catalog.entries("recipe")[0]]
+        self._save("recipe keys", fresh, reads)
+        return [entry for entry in found if entry is not None and entry.manifest in digests]
+
     def blob_sizes(self, digests: list[str]) -> dict[str, BlobSizes]:
         """The blobs of each of these manifests. Damaged manifests are left out.
 
@@ -92,17 +107,10 @@ class ListingCache:
         return sorted((prefix + name, found) for prefix, folder in folders for name, found in disk.signatures(folder))
 
     def _load(self, table: str) -> dict[str, Any]:
-        check, _, body = (disk.read(self._layout.listing_cache / table) or b"").partition(b"\n")
-        if check != hashlib.sha256(body).hexdigest().encode():
-            return {}
-        rows: dict[str, Any] = json.loads(body)
-        return rows
+        return cache_file.load(self._layout.listing_cache / table) or {}
 
     def _save(self, table: str, rows: dict[str, Any], reads: int) -> None:
         if reads < _MIN_READS:
             return
-        body = json.dumps(rows, separators=(",", ":")).encode()
         with suppress(StoreError):  # a store that is full or cannot be written is only slower to list
-            check = hashlib.sha256(body).hexdigest().encode()
-            path = self._layout.listing_cache / table
-            disk.publish(path, check + b"\n" + body, tmp=self._layout.tmp, sync=False)
+            cache_file.save(self._layout.listing_cache / table, rows, tmp=self._layout.tmp)

@@ -33,9 +33,14 @@ def open_layout(root: Path, *, create: bool) -> Layout:
     return layout
 
 
-def list_digests(folder: Path, length: int, suffix: str = "", *, excluding: Container[str] = ()) -> list[str]:
-    """Sorted digests of ``length`` hex digits whose files lie in ``folder/ab/``. Other files are ignored."""
-    shards = [shard for shard in disk.names(folder, directories=True) if is_hex(shard, 2)]
+def list_digests(
+    folder: Path, length: int, suffix: str = "", *, excluding: Container[str] = (), shard: str | None = None
+) -> list[str]:
+    """Sorted digests of ``length`` hex digits whose files lie in ``folder/ab/``. Other files are ignored.
+
+    ``shard`` names the one subfolder to look into. None looks into all.
+    """
+    shards = [shard] if shard else [name for name in disk.names(folder, directories=True) if is_hex(name, 2)]
     found = [
         (shard, digest)
         for shard in shards

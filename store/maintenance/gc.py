@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import StoreCorruption, StoreLocked
-from ..format.entries import Entry
 from ..format.layout import Layout, is_hex
 from ..local import disk, leases
 from ..local.blobs import BlobStore
 from ..local.catalog import Catalog
 from ..local.locks import locked
+from ..local.name_index import NameIndex
+from .references import References, read_references
 
 _CLOCK_TICK = 0.02  # seconds; the clock that stamps files ticks every few milliseconds
 
@@ -66,7 +67,8 @@ def collect(layout: Layout, catalog: Catalog, *, grace: float, dry_run: bool) ->
         StoreCorruption: A name cannot be followed to its blobs, which would be taken for garbage.
     """
     cutoff = _cutoff(layout, grace, time.time() if dry_run else _disk_time(layout))
-    garbage = _find_garbage(layout, catalog, grace, cutoff)
+    references = _read_references(catalog)
+    garbage = _find_garbage(layout, references, grace, cutoff)
     deleted = garbage.temporary + garbage.expired + (garbage.unreferenced if grace <= 0 else [])
     removed = garbage.recipes + garbage.unreferenced + deleted
     report = GcReport(
@@ -77,17 +79,24 @@ def collect(layout: Layout, catalog: Catalog, *, grace: float, dry_run: bool) ->
     )
     if not dry_run:
         _sweep(layout, garbage, cutoff, grace)
+        NameIndex(layout, catalog).rebuild(references.refs)
     return report
 
 
-def _find_garbage(layout: Layout, catalog: Catalog, grace: float, cutoff: float) -> _Garbage:
-    dead_keys = set(_dead_recipes(catalog))
+def _find_garbage(layout: Layout, references: References, grace: float, cutoff: float) -> _Garbage:
     return _Garbage(
-        recipes=[path for path in map(layout.recipe, sorted(dead_keys)) if _is_older(path, cutoff)],
-        unreferenced=list(_unreferenced(layout, catalog, dead_keys, cutoff)),
+        recipes=[path for path in map(layout.recipe, sorted(references.dead_recipes)) if _is_older(path, cutoff)],
+        unreferenced=list(_unreferenced(layout, references, cutoff)),
         temporary=[path for path in _temporary_files(layout) if _is_older(path, cutoff)],
         expired=_expired(layout, grace),
     )
+
+
+def _read_references(catalog: Catalog) -> References:
+    try:
+        return read_references(catalog)
+    except StoreCorruption as error:
+        raise StoreCorruption(f"nothing was collected: {error}", identity=error.identity) from error
 
 
 def _disk_time(layout: Layout) -> float:
@@ -106,61 +115,19 @@ def _cutoff(layout: Layout, grace: float, now: float) -> float:
     return now - grace if writing_since is None else min(now - grace, writing_since)
 
 
-def _dead_recipes(catalog: Catalog) -> Iterator[str]:
-    """Keys of the recipe entries that are damaged or lead to no readable manifest. Registering again replaces them."""
-    entries, damaged = catalog.entries("recipe")
-    yield from damaged
-    for entry in entries:
-        try:
-            catalog.manifest(entry.manifest)
-        except StoreCorruption:
-            yield entry.id
-
-
-def _unreferenced(layout: Layout, catalog: Catalog, dead_keys: set[str], cutoff: float) -> Iterator[Path]:
+def _unreferenced(layout: Layout, references: References, cutoff: float) -> Iterator[Path]:
     """Old manifests that nothing refers to, and old blobs that no other manifest lists."""
-    referenced = {entry.manifest for entry in _live_entries(catalog, dead_keys)}
-    kept = referenced | leases.leased_identities(layout)
-    kept_blobs = set()
-    for digest in catalog.digests():
+    kept = references.referenced | leases.leased_identities(layout)
+    kept_blobs: set[str] = set()
+    for digest in sorted({*references.blobs, *references.unreadable}):
         path = layout.manifest(digest)
         if digest not in kept and _is_older(path, cutoff):
             yield path
-        else:
-            kept_blobs |= _blob_digests(catalog, digest, needed=digest in referenced)
-    for digest in BlobStore(layout).digests():
-        if digest not in kept_blobs and _is_older(layout.blob(digest), cutoff):
+        else:  # an unreadable one that is too young to take keeps no blobs
+            kept_blobs |= references.blobs.get(digest, frozenset())
+    for digest in BlobStore(layout).digests(excluding=kept_blobs):
+        if _is_older(layout.blob(digest), cutoff):
             yield layout.blob(digest)
-
-
-def _live_entries(catalog: Catalog, dead_keys: set[str]) -> list[Entry]:
-    refs, damaged = catalog.entries("ref")
-    for name, error in damaged.items():
-        raise StoreCorruption(
-            f"nothing was collected: {error}; remove the name {name!r} or register it again", identity=name
-        )
-    for entry in refs:
-        _check_manifest(catalog, entry)
-    return refs + [entry for entry in catalog.entries("recipe")[0] if entry.id not in dead_keys]
-
-
-def _check_manifest(catalog: Catalog, entry: Entry) -> None:
-    try:
-        catalog.manifest(entry.manifest)
-    except StoreCorruption as error:
-        raise StoreCorruption(
-            f"nothing was collected: identity {entry.id!r}: {error}; remove it or register it again", identity=entry.id
-        ) from error
-
-
-def _blob_digests(catalog: Catalog, digest: str, *, needed: bool) -> set[str]:
-    """The blobs of a manifest. None of a damaged manifest that nothing refers to and that is too young to take."""
-    try:
-        return {blob.xxh3_128 for blob in catalog.manifest(digest).blobs}
-    except StoreCorruption:
-        if needed:
-            raise
-        return set()
 
 
 def _temporary_files(layout: Layout) -> list[Path]:

@@ -7,6 +7,7 @@ those of the arrays; bytes that identities share are counted for each of them.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from ..format.layout import Layout
 from ..local import disk
 from ..local.catalog import Catalog
 from ..local.leases import leased_identities
+from ..local.listing_cache import ListingCache
 from ..local.refs import Refs
 
 IN_USE_FOR = 3600.0  # seconds after its last use during which an identity counts as in use, even without a lease
@@ -84,7 +86,7 @@ def choose(
     First those that were not used for ``older_than`` seconds, then more until the rest has at most ``max_bytes``. None
     that was used in the last ``in_use_for`` seconds.
     """
-    entries = catalog.entries_by_manifest()
+    entries = _entries_by_manifest(layout, catalog)
     sizes = {digest: _nbytes(its_entries) for digest, its_entries in entries.items()}
     candidates = sorted(_candidates(layout, entries, in_use_for), key=lambda each: each.used)
     left, removed = sum(sizes.values()), []
@@ -128,6 +130,17 @@ def make_room(
             "remove or unpin some, or store less (fewer timesteps or layers)"
         )
     evict(report)
+
+
+def _entries_by_manifest(layout: Layout, catalog: Catalog) -> dict[str, list[Entry]]:
+    """The names of each manifest, or its recipe entry where it has none."""
+    cache = ListingCache(layout, catalog)
+    found: dict[str, list[Entry]] = defaultdict(list)
+    for entry in cache.refs()[0]:
+        found[entry.manifest].append(entry)
+    for entry in cache.recipes(set(catalog.digests()) - found.keys()):
+        found[entry.manifest].append(entry)
+    return found
 
 
 def _candidates(layout: Layout, entries: dict[str, list[Entry]], in_use_for: float) -> list[Pruned]:

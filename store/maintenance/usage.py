@@ -50,7 +50,7 @@ def measure(layout: Layout, catalog: Catalog) -> Usage:
     """Count bytes. Reads manifests but no blobs. An identity whose manifest is damaged is left out."""
     cache = ListingCache(layout, catalog)
     stored = catalog.digests()
-    names = _names(catalog, cache, stored)
+    names = _names(cache, stored)
     blob_sizes = cache.blob_sizes([digest for digest in stored if digest in names])
     users = Counter(blob for blobs in blob_sizes.values() for blob, _ in blobs)
     sizes = {blob: size for blobs in blob_sizes.values() for blob, size in blobs}
@@ -73,12 +73,11 @@ def measure(layout: Layout, catalog: Catalog) -> Usage:
     )
 
 
-def _names(catalog: Catalog, cache: ListingCache, stored: list[str]) -> dict[str, list[str]]:
+def _names(cache: ListingCache, stored: list[str]) -> dict[str, list[str]]:
     """The manifests that intact entries point to, each with its names."""
     names = defaultdict(list)
     for entry in cache.refs()[0]:
         names[entry.manifest].append(entry.id)
-    if set(stored) - names.keys():  # otherwise no recipe entry needs to be read
-        for entry in catalog.entries("recipe")[0]:
-            names[entry.manifest] += []
+    for entry in cache.recipes(set(stored) - names.keys()):
+        names[entry.manifest] += []
     return names

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InvalidValue, StoreCorruption
 from ..format.blob import fast_digest
+from ..format.entries import Entry
 from ..format.layout import Layout
 from ..local import disk
 from ..local.blobs import BlobStore
@@ -64,6 +66,7 @@ class _BlobUse:
 
 
 _BlobUses = dict[str, _BlobUse]  # by the blob's xxh3_128
+_Keys = dict[str, str]  # the recipe key of each readable manifest, by its SHA-256
 
 
 def check(layout: Layout, catalog: Catalog, *, share: float, progress: Progress | None) -> VerifyReport:
@@ -80,9 +83,13 @@ def check(layout: Layout, catalog: Catalog, *, share: float, progress: Progress 
     """
     if not 0 <= share <= 1:
         raise InvalidValue(f"sample={share}: give the share of blobs to read, from 0 to 1")
-    labels = _labels(catalog)
-    uses, manifest_problems = _blob_uses(layout, catalog, labels)
-    problems = [*_entry_problems(layout, catalog), *manifest_problems]
+    refs, damaged_refs = catalog.entries("ref")
+    recipes, damaged_recipes = catalog.entries("recipe")
+    labels = _labels(refs, recipes)
+    uses, keys, manifest_problems = _read_manifests(layout, catalog, labels)
+    problems = [_problem(layout, layout.ref(name), str(error), [name]) for name, error in damaged_refs.items()]
+    problems += [_problem(layout, layout.recipe(key), str(error), []) for key, error in damaged_recipes.items()]
+    problems += [*_swapped(layout, recipes, keys), *manifest_problems]
     sizes = {digest: disk.size(layout.blob(digest)) for digest in {*uses, *BlobStore(layout).digests()}}
     problems += _size_problems(layout, uses, sizes)
     wanted = {digest: size for digest, size in sorted(sizes.items()) if size is not None and random.random() < share}
@@ -90,45 +97,42 @@ def check(layout: Layout, catalog: Catalog, *, share: float, progress: Progress 
     return VerifyReport(tuple(problems), len(labels), len(sizes), len(wanted), sum(wanted.values()))
 
 
-def _labels(catalog: Catalog) -> dict[str, list[str]]:
+def _labels(refs: Sequence[Entry], recipes: Sequence[Entry]) -> dict[str, list[str]]:
     """What to call each identity in messages: its names, or else the digest's first 12 digits."""
-    return {
-        digest: [entry.id for entry in entries if entry.kind == "ref"] or [digest[:12]]
-        for digest, entries in catalog.entries_by_manifest().items()
-    }
+    names = defaultdict(list)
+    for entry in refs:
+        names[entry.manifest].append(entry.id)
+    return {entry.manifest: [entry.manifest[:12]] for entry in recipes} | names
 
 
-def _entry_problems(layout: Layout, catalog: Catalog) -> Iterator[Problem]:
-    for name, error in catalog.entries("ref")[1].items():
-        yield _problem(layout, layout.ref(name), str(error), [name])
-    recipes, damaged = catalog.entries("recipe")
-    for key, error in damaged.items():
-        yield _problem(layout, layout.recipe(key), str(error), [])
+def _swapped(layout: Layout, recipes: Sequence[Entry], keys: _Keys) -> Iterator[Problem]:
+    """Recipe entries that lead to the identity of another recipe."""
     for entry in recipes:
-        try:
-            key = catalog.manifest(entry.manifest).recipe_key
-        except StoreCorruption:
-            continue  # reported with the manifest
+        key = keys.get(entry.manifest, entry.id)  # an unreadable manifest is reported itself
         if key != entry.id:
             yield _problem(layout, layout.recipe(entry.id), f"it leads to the identity of recipe {key[:12]}", [])
 
 
-def _blob_uses(layout: Layout, catalog: Catalog, labels: Mapping[str, list[str]]) -> tuple[_BlobUses, list[Problem]]:
-    """The blobs that identities need, and the problems of manifests.
+def _read_manifests(
+    layout: Layout, catalog: Catalog, labels: Mapping[str, list[str]]
+) -> tuple[_BlobUses, _Keys, list[Problem]]:
+    """Read each manifest once: the blobs that identities need, the recipes' keys, and the manifests' problems.
 
     Manifests that no entry points to are checked too, but their blobs are not needed.
     """
     uses: _BlobUses = {}
+    keys: _Keys = {}
     problems = []
     for digest in sorted({*labels, *catalog.digests()}):
         try:
-            blobs = catalog.manifest(digest).blobs
+            manifest = catalog.manifest(digest)
         except StoreCorruption as error:
             problems.append(_problem(layout, layout.manifest(digest), str(error), labels.get(digest, [])))
             continue
-        for blob in blobs if digest in labels else ():
+        keys[digest] = manifest.recipe_key
+        for blob in manifest.blobs if digest in labels else ():
             uses.setdefault(blob.xxh3_128, _BlobUse(blob.size)).identities.extend(labels[digest])
-    return uses, problems
+    return uses, keys, problems
 
 
 def _size_problems(layout: Layout, uses: _BlobUses, sizes: Mapping[str, int | None]) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ def command(names: tuple[str, ...], root: str | None, as_json: bool, yes: bool, 
     names = tuple(dict.fromkeys(names))
     removals = [store.remove(name, dry_run=True) for name in names]  # nothing is removed if one name is unknown
     if not dry_run:
-        confirm(f"Remove {', '.join(names)} ({human_size(sum(r.reclaimable_bytes for r in removals))})?", yes)
+        confirm(f"Remove {', '.join(names)} (up to {human_size(sum(r.reclaimable_bytes for r in removals))})?", yes)
         removals = [store.remove(name) for name in names]
     if as_json:
         keys = ("name", "digest", "reclaimable_bytes")
@@ -28,4 +28,6 @@ def command(names: tuple[str, ...], root: str | None, as_json: bool, yes: bool, 
         return
     for removal in removals:
         verb = "Would remove" if dry_run else "Removed"
-        click.echo(f"{verb} {removal.name or removal.digest}: {human_size(removal.reclaimable_bytes)} for gc to free.")
+        click.echo(
+            f"{verb} {removal.name or removal.digest}: up to {human_size(removal.reclaimable_bytes)} for gc to free."
+        )
