@@ -23,6 +23,7 @@ class Preset:
 
     name: its key in `PRESETS`. It stays when settings are given on top (`with_given`).
     timesteps: as of ``IdentitySession.register``: "exact", a number of anchors, or a list.
+    Raises ConfigError for settings that are not of their class.
     """
 
     name: str
@@ -31,6 +32,17 @@ class Preset:
     delta_bridge: DeltaBridge
     structure: Structure
     timesteps: str | int | Sequence[int]
+
+    def __post_init__(self) -> None:
+        for kind, given in (
+            (Alignment, self.alignment),
+            (Appearance, self.appearance),
+            (DeltaBridge, self.delta_bridge),
+            (Structure, self.structure),
+        ):
+            if not isinstance(given, kind):
+                example = f"{kind.__name__}(**{given})" if isinstance(given, dict) else f"{kind.__name__}(...)"
+                raise ConfigError(f"{given!r} is no {kind.__name__}: write {example}.")
 
     def with_given(
         self,

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from seal_sdk import Alignment, Appearance, DeltaBridge, Structure
+from seal_sdk import Alignment, Appearance, DeltaBridge, IdentitySession, Structure
 from seal_sdk.errors import ConfigError
 from seal_sdk.presets import PAPER, PRESETS, SEAL, Preset, find_preset
 
@@ -113,3 +113,22 @@ def test_a_preset_goes_through_json(name):
 def test_a_state_without_a_name_is_the_default_with_its_settings():
     groups = {name: value for name, value in asdict(PAPER).items() if name not in ("name", "timesteps")}
     assert Preset.from_dict(groups) == replace(PAPER, name="seal", timesteps=4)
+
+
+@pytest.mark.parametrize("name", ["alignment", "appearance", "delta_bridge", "structure"])
+@pytest.mark.parametrize("given", [{"enabled": True}, "paper", 0.5])
+def test_settings_of_another_kind_are_refused_with_what_to_write(name, given):
+    kind = type(getattr(find_preset("seal"), name)).__name__
+    with pytest.raises(ConfigError, match=f"no {kind}: write {kind}"):
+        find_preset("seal").with_given(**{name: given})
+
+
+def test_every_entry_refuses_a_dict_for_settings(tmp_path, reference_image):
+    with pytest.raises(ConfigError, match="Appearance"):
+        IdentitySession("pocket", store=tmp_path, appearance={"delta": 3.0})
+    with IdentitySession("pocket", store=tmp_path) as session:
+        with pytest.raises(ConfigError, match="Appearance"):
+            session.register(reference_image, prompt="a photo", name="one", appearance={"delta": 3.0})
+        for name in ("alignment", "appearance", "delta_bridge", "structure_control"):
+            with pytest.raises(ConfigError, match="write "):
+                session.generate(None, "a photo", **{name: {}})
