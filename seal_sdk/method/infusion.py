@@ -93,7 +93,7 @@ def match(similarity: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
 
 def best_matches(query: Tensor, unit_key: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
     """`match` of queries (Nq, C) with keys of length 1, (Nk, C); cosines in fp32. It holds only a tile of the matrix at a time."""
-    found = [match(unit(query[tile]) @ unit_key.T, top_k) for tile in tiles(len(query), len(unit_key))]
+    found = [match(unit(query[tile]) @ unit_key.T, top_k) for tile in tiles(len(query), len(unit_key), query.device)]
     best, index = zip(*found, strict=True)
     return (best[0] if len(best) == 1 else torch.cat(best)).float(), index[0] if len(index) == 1 else torch.cat(index)
 
@@ -125,7 +125,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, index: Tensor | None, head
         return value[index[..., 0]]
     flat, picked = query.reshape(-1, channels), index.reshape(-1, index.shape[-1])
     attended = torch.empty_like(flat)
-    for tile in tiles(len(flat), picked.shape[1] * channels):
+    for tile in tiles(len(flat), picked.shape[1] * channels, flat.device):
         matches = picked[tile]
         q = flat[tile].view(len(matches), 1, heads, -1).transpose(1, 2)  # (tile, heads, 1, d)
         k, v = (t[matches].view(*matches.shape, heads, -1).transpose(1, 2) for t in (key, value))  # (tile, heads, k, d)

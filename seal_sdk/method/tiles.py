@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-TILE = 2**20  # numbers, 4 MB of fp32: faster than larger ones. SDXL's whole matrix at 1024 px has up to 2**24
+import torch
+
+TILE = 2**20  # numbers, 4 MB of fp32, on a CPU: faster than larger ones. SDXL's whole matrix at 1024 px has up to 2**24
+ACCELERATOR_TILE = 2**24  # 64 MB of fp32, elsewhere: small ones would cost more launches than work
 
 
-def tiles(rows: int, columns: int) -> Iterator[slice]:
-    """Slices of the rows of a matrix (rows, columns), of at most `TILE` numbers each, or of one row."""
-    step = max(TILE // max(columns, 1), 1)
+def tiles(rows: int, columns: int, device: torch.device) -> Iterator[slice]:
+    """Slices of the rows of a matrix (rows, columns) on a device, of at most so many numbers each, or of one row."""
+    most = TILE if device.type == "cpu" else ACCELERATOR_TILE
+    step = max(most // max(columns, 1), 1)
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))

@@ -116,7 +116,7 @@ def _round(values: Tensor, known: Tensor, neighbours: Sequence[Tensor], far: int
     targets = len(values) - 1
     count = torch.stack([found < targets for found in neighbours]).sum(0).to(values.dtype).clamp(min=1)[:, None, None]
     averaged = torch.zeros_like(values)
-    for tile in tiles(targets, known.numel()):
+    for tile in tiles(targets, known.numel(), known.device):
         around = averaged[tile]
         for found, (down, aside) in zip(neighbours, _STEPS, strict=True):
             to, source = _shifted(known.shape[0], far * down), _shifted(known.shape[1], far * right * aside)

@@ -139,7 +139,7 @@ def _multiscale_similarity(
             whole = torch.zeros(coarse.tokens, coarse.source_tokens, device=similarity.device)
             whole[coarse.candidates[:, None], coarse.sources] = coarse.mean_similarity()
             grids = _grids(finest, sizes), _grids(coarse, sizes)
-            for tile in tiles(len(targets), max(len(finest.sources), coarse.source_tokens)):
+            for tile in tiles(len(targets), max(len(finest.sources), coarse.source_tokens), targets.device):
                 similarity[tile] += COARSE_WEIGHT * upsample(whole, targets[tile], finest.sources, *grids)
     return similarity
 

@@ -52,7 +52,7 @@ def _smoothed(field: Tensor, latents: Tensor, subject: Tensor) -> Tensor:
     looks, weight = latents[0].flatten(1).T, subject.flatten()[samples]
     variance = region_mean((latents - region_mean(latents, subject)).square(), subject).sum()
     bandwidth, smoothed = (BANDWIDTH * variance).clamp(min=TINY**2), torch.zeros_like(field).flatten()
-    for tile in tiles(len(places), count):
+    for tile in tiles(len(places), count, places.device):
         some = places[tile]
         distance = torch.cdist(looks[some], looks[samples], compute_mode=BY_PRODUCT).square_().div_(bandwidth)
         smoothed[some] = torch.softmax(weight.log() - distance, dim=1) @ field.flatten()[samples]
