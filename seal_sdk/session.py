@@ -15,7 +15,7 @@ from seal_sdk.backbone.prompt_embeds import PromptEmbeds
 from seal_sdk.backbone.prompt_options import SizeIds
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.callbacks import Callback, ProgressBar, StepCallback, Tell, reporting
-from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure, sampling_defaults
+from seal_sdk.config import Alignment, Appearance, DeltaBridge, Interval, Structure, sampling_defaults
 from seal_sdk.errors import ConfigError
 from seal_sdk.generation import ImageArguments, ImageGenerator, NoiseArguments, Request, Settings, make_requests
 from seal_sdk.generation.arguments import DiffusersArguments, check_names, named, pick
@@ -57,6 +57,8 @@ class IdentitySession:
     memory_budget, accelerator_budget: bytes of identities' K/V kept between calls in the host's and in the accelerator's memory
     (default 1 GiB each, 0 for none; on a CPU they are the same memory, and the first counts).
     seed: of the seeds drawn where ``generate`` is given none.
+    guidance_interval: (start, end) of sampling's progress, from 0 to 1, between which guidance acts; the other steps need no
+    unconditional row (Kynkaanniemi et al. 2024, arXiv 2404.07724).
     Raises ConfigError, WeightsNotFound, UnsupportedModel, or a StoreError.
     """
 
@@ -83,8 +85,9 @@ class IdentitySession:
         over_budget: str = "evict",
         enable_progress_bar: bool = True,
         seed: int | None = None,
+        guidance_interval: Interval = (0.0, 1.0),
     ) -> None:
-        chosen = find_preset(preset)
+        chosen, self.sampling_defaults = find_preset(preset), sampling_defaults(model, guidance_interval)
         self._use_settings(
             chosen.with_given(
                 alignment=alignment, appearance=appearance, delta_bridge=delta_bridge, structure=structure
@@ -94,7 +97,6 @@ class IdentitySession:
         self._cache = KeyValueCache(memory_budget, accelerator_budget)
         self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet, config)
         self.callbacks: list[Callback] = [*callbacks, *([ProgressBar()] if enable_progress_bar else [])]
-        self.sampling_defaults = sampling_defaults(model)
         self._subject = "pocket" if subject == "sam" and isinstance(model, str) and model == "pocket" else subject
         self._random = random.Random(seed)
         self._in_use: Identity | None = None
@@ -192,6 +194,7 @@ class IdentitySession:
         negative_prompt: Any = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        guidance_interval: Interval | None = None,
         height: int | None = None,
         width: int | None = None,
         num_images_per_prompt: int = 1,
@@ -222,7 +225,7 @@ class IdentitySession:
         structure_box, structure_mask: its subject, in its own pixels (default: of a cut-out what is opaque, else what the segmenter finds).
         preset: for this call, in the place of all the session's settings; the settings given here win over it. An identity is drawn as it
         was registered: "paper" needs one registered with "paper". alignment, appearance, delta_bridge, structure_control: for this call.
-        match_maps: keep what ``Generation.maps()`` shows.
+        guidance_interval: for this call. match_maps: keep what ``Generation.maps()`` shows.
         overlay: with ``image`` and ``mask_image``, whether the picture stays bit for bit as it is outside of the mask.
         height, width: in pixels. diffusers: further arguments of diffusers' pipelines (`DiffusersArguments`), which mean what they mean
         there. Prompt edits (``DeltaBridge.override``) compare ``prompt`` only: not ``prompt_2``, nor ``prompt_embeds``.
@@ -236,7 +239,7 @@ class IdentitySession:
             step_callback = StepCallback.from_arguments(diffusers, self.backbone.callback_embeds)
             pictures = pick(PictureArguments, diffusers).read(self.backbone.geometry.channels)
             check_output_type(output_type, pictures)
-            steps = num_inference_steps, guidance_scale
+            steps = num_inference_steps, guidance_scale, guidance_interval
             sampling = make_sampling(self.backbone, self.sampling_defaults, (height, width), steps, diffusers, pictures)
             settings = make_settings(self.backbone, chosen, sampling, (output_type, match_maps, overlay), diffusers)
             requests = make_requests(
@@ -267,6 +270,7 @@ class IdentitySession:
         return {
             "identity": self._in_use and {"name": self._in_use.name, "digest": self._in_use.digest},
             "settings": asdict(self._choose_settings(None)),
+            "guidance_interval": self.sampling_defaults.guidance_interval,
             "random": [version, list(internal), gauss],
         }
 
@@ -279,6 +283,7 @@ class IdentitySession:
         self._random.setstate((version, tuple(internal), gauss))
         self._in_use = in_use
         self._use_settings(settings)
+        self.sampling_defaults = replace(self.sampling_defaults, guidance_interval=state["guidance_interval"])
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError(

@@ -27,7 +27,7 @@ from seal_sdk.generation.plan import ImagePlan
 from seal_sdk.generation.start import Start
 from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.match_maps import LayerMatches
-from seal_sdk.method.schedules import active
+from seal_sdk.method.schedules import active, guidance_at
 
 OnStepEnd = Callable[[int, Tensor, CallbackTensors], None]
 """Called with step index, timestep and the tensors to go on with, which it may change."""
@@ -65,9 +65,9 @@ class DenoisingLoop:
                     break
                 step = Step(index, timestep, self.sampler.progress(index))
                 noisy = self.sampler.model_input(latents, timestep)
+                scale = guidance_at(step.gamma, state.guidance_scale, self.call.settings.sampling.guidance_interval)
                 predictions = [
-                    self._predict(number, step, noisy[number : number + 1], state.guidance_scale)
-                    for number in range(len(self.plans))
+                    self._predict(number, step, noisy[number : number + 1], scale) for number in range(len(self.plans))
                 ]
                 latents = self.sampler.step(torch.cat(predictions), timestep, latents)
                 latents = latents if kept is None else kept.restore(latents, index)
@@ -85,7 +85,7 @@ class DenoisingLoop:
             install_infusion(hooks, self.call.layers, self.current, settings.appearance)
 
     def _guided(self, state: SamplingState) -> bool:
-        """Whether the next step has unconditional rows, as far as the guidance scale says."""
+        """Whether there are to be unconditional rows, as far as the guidance scale says: also before and after guidance's interval."""
         return state.guidance_scale > 1 and not self.call.backbone.guidance_is_embedded
 
     def _predict(self, number: int, step: Step, noisy: Tensor, guidance_scale: float) -> Tensor:
@@ -113,7 +113,7 @@ class DenoisingLoop:
             rows[GENERATION] = plan.generation
         if plan.appearance is not None and APPEARANCE in used:
             rows[APPEARANCE] = plan.appearance
-        if plan.structure.row is not None and active(gamma, self.call.settings.structure_end):
+        if plan.structure.row is not None and self.call.settings.injects_at(gamma):
             rows[STRUCTURE] = plan.structure.row.conditioning
         return rows
 
