@@ -111,14 +111,14 @@ class DenoisingLoop:
             rows[UNCOND] = plan.uncond
         if GENERATION in used:
             rows[GENERATION] = plan.generation
-        if plan.appearance is not None and APPEARANCE in used:
+        if APPEARANCE in used and plan.appearance is not None:
             rows[APPEARANCE] = plan.appearance
         if plan.structure.row is not None and self.call.settings.injects_at(gamma):
             rows[STRUCTURE] = plan.structure.row.conditioning
         return rows
 
     def _bridge(self, plan: ImagePlan, gamma: float) -> BridgeStep:
-        return BridgeStep.at(self.call.settings.delta_bridge, gamma, plan.appearance is not None)
+        return BridgeStep.at(self.call.settings.delta_bridge, gamma, plan.is_bridged)
 
     def _model(
         self, number: int, rows: Mapping[str, Conditioning], noisy: Tensor, step: Step, guidance_scale: float

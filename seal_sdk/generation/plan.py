@@ -8,7 +8,7 @@ from functools import cache, partial
 
 from torch import Tensor
 
-from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.conditioning import Conditioning, same_or
 from seal_sdk.backbone.image_prompt import ImageEmbeds
 from seal_sdk.backbone.prompt_options import PromptOptions
 from seal_sdk.generation.call import Call
@@ -39,6 +39,7 @@ class ImagePlan:
     """One image: its rows' conditioning and what steers it. What is None does not take part.
 
     region: (1, 1, h, w) in [0, 1], how much of each latent the subjects cover; None where nobody knows.
+    appearance: the very object ``generation`` where both say the same; step callbacks may change that.
     """
 
     generation: Conditioning
@@ -47,6 +48,11 @@ class ImagePlan:
     structure: StructureGuide = field(default_factory=StructureGuide)
     subjects: tuple[SubjectInfusion, ...] = ()
     region: Tensor | None = None
+
+    @property
+    def is_bridged(self) -> bool:
+        """Whether Delta-Bridge has two rows that differ."""
+        return self.appearance is not None and self.appearance is not self.generation
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +105,11 @@ class Planner:
         with self.call.meter.phase("encode_prompt"):
             images = self._images()
             uncond, generation = self._pair(prompt, request.negative_prompt, options)
-        reference_prompt = joint_prompt(subjects)
+            generation = images.with_images(generation)
         return ImagePlan(
-            images.with_images(generation),
+            generation,
             uncond and images.without_images(uncond),
-            images.with_images(self._single(reference_prompt, options.for_other_prompt())) if bridged else None,
+            self._appearance(generation, subjects, options) if bridged else None,
             self._guide(request, structure),
             tuple(
                 planner.plan(
@@ -114,6 +120,13 @@ class Planner:
             ),
             subject_region(self.call, places),
         )
+
+    def _appearance(
+        self, generation: Conditioning, subjects: Sequence[SubjectBinding], options: PromptOptions
+    ) -> Conditioning:
+        """The appearance row's conditioning."""
+        appearance = self._single(joint_prompt(subjects), options.for_other_prompt())
+        return same_or(generation, self._images().with_images(appearance))
 
     def _places(self, subjects: Sequence[SubjectBinding], canvas: Canvas) -> list[Place]:
         """Where each subject is to be. A picture's mask alone says where it can be: it may be wider than the subject."""

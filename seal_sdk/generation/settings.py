@@ -88,7 +88,8 @@ class Settings:
 
     def injects_at(self, gamma: float) -> bool:
         """Whether other rows take something from a structure row at this progress of sampling."""
-        return self.structure.scale > 0 and active(gamma, self.structure_end)
+        places = self.structure.features or self.structure.attention
+        return bool(places) and self.structure.scale > 0 and active(gamma, self.structure_end)
 
     @property
     def needs_identity(self) -> bool:
