@@ -17,7 +17,7 @@ from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.callbacks import Callback, ProgressBar, StepCallback, Tell, reporting
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Interval, Structure, sampling_defaults
 from seal_sdk.errors import ConfigError
-from seal_sdk.generation import ImageArguments, ImageGenerator, NoiseArguments, Request, Settings, make_requests
+from seal_sdk.generation import ImageArguments, ImageGenerator, Memory, NoiseArguments, Request, Settings, make_requests
 from seal_sdk.generation.arguments import DiffusersArguments, check_names, named, pick
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.picture import PictureArguments
@@ -57,8 +57,7 @@ class IdentitySession:
     memory_budget, accelerator_budget: bytes of identities' K/V kept between calls in the host's and in the accelerator's memory
     (default 1 GiB each, 0 for none; on a CPU they are the same memory, and the first counts).
     seed: of the seeds drawn where ``generate`` is given none.
-    guidance_interval: (start, end) of sampling's progress, from 0 to 1, between which guidance acts; the other steps need no
-    unconditional row (Kynkaanniemi et al. 2024, arXiv 2404.07724).
+    guidance_interval: (start, end) of sampling's progress, from 0 to 1, between which guidance acts (Kynkaanniemi et al. 2024).
     Raises ConfigError, WeightsNotFound, UnsupportedModel, or a StoreError.
     """
 
@@ -94,7 +93,7 @@ class IdentitySession:
             )
         )
         self.store = open_identities(store, budget=store_budget, over_budget=over_budget)
-        self._cache = KeyValueCache(memory_budget, accelerator_budget)
+        self._cache, self._memory = KeyValueCache(memory_budget, accelerator_budget), Memory()
         self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet, config)
         self.callbacks: list[Callback] = [*callbacks, *([ProgressBar()] if enable_progress_bar else [])]
         self._subject = "pocket" if subject == "sam" and isinstance(model, str) and model == "pocket" else subject
@@ -299,6 +298,7 @@ class IdentitySession:
         with model.lock:
             self._model = self._in_use = None
             self._cache.clear()
+            self._memory.clear()
             self.__dict__.pop("segmenter", None)
 
     def __enter__(self) -> IdentitySession:
@@ -328,7 +328,7 @@ class IdentitySession:
         self, requests: Sequence[Request], settings: Settings, tell: Tell, step_callback: StepCallback
     ) -> Generation:
         repairer = Repairer(Registrar(self.backbone, self.store), lambda: self.segmenter)
-        call = Call(self.backbone, settings, lambda: self.segmenter, repairer)
+        call = Call(self.backbone, settings, lambda: self.segmenter, repairer, self._memory)
         for identity in {each for request in requests for each in request.identities}:
             identity.check_model(call.model)
         tell("on_generate_start", len(requests), settings.sampling.num_timesteps)

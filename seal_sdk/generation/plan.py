@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
@@ -16,6 +16,7 @@ from seal_sdk.generation.in_place import align_in_place, is_same_picture
 from seal_sdk.generation.painting import Painting, place_picture
 from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.prompt_edits import SubjectPrompt
+from seal_sdk.generation.prompts import encode_pair, encode_prompt
 from seal_sdk.generation.regions import (
     SubjectBinding,
     joint_prompt,
@@ -78,7 +79,7 @@ class Planner:
         self._place = cache(partial(_place, call))
         self._align = cache(partial(_align, call, aligner))
         self._single = cache(partial(_encode_single, call))
-        self._pair = cache(partial(_encode_pair, call, self._single))
+        self._pair = cache(partial(_encode_pair, call))
         self._images = cache(partial(_encode_images, call))
         self._encoded = cache(partial(_encode_structure, call, self.source))
 
@@ -189,25 +190,17 @@ def _align(
 
 def _encode_single(call: Call, prompt: str | None, options: PromptOptions) -> Conditioning:
     sampling = call.settings.sampling
-    options = replace(options, lora_scale=sampling.lora_scale)
-    return call.backbone.encode_prompt(prompt, sampling.size, clip_skip=sampling.clip_skip, options=options)
+    return encode_prompt(call, prompt, sampling.size, replace(options, lora_scale=sampling.lora_scale))
 
 
 def _encode_pair(
-    call: Call,
-    encode_single: Callable[[str | None, PromptOptions], Conditioning],
-    prompt: str | None,
-    negative: str | None,
-    options: PromptOptions,
+    call: Call, prompt: str | None, negative: str | None, options: PromptOptions
 ) -> tuple[Conditioning | None, Conditioning]:
     """(unconditional, conditional); None where there is no guidance."""
     if not call.guided:
-        return None, encode_single(prompt, options)
+        return None, _encode_single(call, prompt, options)
     sampling = call.settings.sampling
-    options = replace(options, lora_scale=sampling.lora_scale)
-    return call.backbone.encode_prompt_pair(
-        prompt, negative, sampling.size, clip_skip=sampling.clip_skip, options=options
-    )
+    return encode_pair(call, prompt, negative, sampling.size, replace(options, lora_scale=sampling.lora_scale))
 
 
 def _encode_images(call: Call) -> ImageEmbeds:

@@ -12,6 +12,7 @@ from seal_sdk.errors import ConfigError
 from seal_sdk.method.schedules import guidance_at
 
 OFF = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0))
+NO_EDITS = DeltaBridge(override=0)
 STEPS = dict(num_inference_steps=4, guidance_scale=4.0, output_type="np")
 CONDITIONS = ["prompt_embeds", "add_text_embeds", "add_time_ids"]
 FIRST_HALF, MIDDLE = (0.0, 0.5), (0.3, 0.7)  # of four steps: the first two, and the second and third
@@ -70,7 +71,7 @@ def test_in_the_middle_it_draws_what_diffusers_draws_but_for_rounding(pipe, sess
 
 def test_an_identity_is_drawn_without_the_row_too(session, cat):
     whole, ended, halved = (
-        session.generate(None, "a red cat", seed=7, **how, **STEPS)
+        session.generate(None, "a red cat", seed=7, delta_bridge=NO_EDITS, **how, **STEPS)
         for how in ({}, dict(callback_on_step_end=stop_guidance), dict(guidance_interval=FIRST_HALF))
     )
     assert whole.unet_rows - ended.unet_rows == whole.unet_rows - halved.unet_rows == 2
@@ -79,7 +80,8 @@ def test_an_identity_is_drawn_without_the_row_too(session, cat):
 
 def test_the_whole_of_sampling_is_as_without_it(session, cat):
     plain, whole = (
-        session.generate(None, "a red cat", seed=7, **how, **STEPS) for how in ({}, dict(guidance_interval=(0, 1)))
+        session.generate(None, "a red cat", seed=7, delta_bridge=NO_EDITS, **how, **STEPS)
+        for how in ({}, dict(guidance_interval=(0, 1)))
     )
     assert np.array_equal(plain.image, whole.image)
     assert plain.unet_rows == whole.unet_rows

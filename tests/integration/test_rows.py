@@ -9,7 +9,7 @@ from seal_sdk import Appearance, DeltaBridge, IdentitySession, Structure
 
 BOX = (20, 20, 100, 110)
 STEPS = 5  # at progress 0, 0.25, 0.5, 0.75 and 1: three of them lie before 0.6
-HOW = dict(num_inference_steps=STEPS, guidance_scale=4.0, seed=7, output_type="latent")
+HOW = dict(num_inference_steps=STEPS, guidance_scale=4.0, seed=7, height=64, width=64, output_type="latent")
 OFF = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0))
 NO_EDITS = DeltaBridge(override=0)
 SIX_TENTHS = Structure(end=0.6)  # Ctrl-X's; the tiny model's own is 1
@@ -64,7 +64,7 @@ def steps(before, after, at=3):
 
 
 CAT = dict(identity="cat", delta_bridge=NO_EDITS)
-TWO = dict(identity={"cat": (0, 0, 64, 128), "dog": (64, 0, 128, 128)}, delta_bridge=NO_EDITS)
+TWO = dict(identity={"cat": (0, 0, 32, 64), "dog": (32, 0, 64, 64)}, delta_bridge=NO_EDITS)
 CONTROLNET = dict(structure=True, structure_control=Structure(control="controlnet"))
 INJECT = dict(structure=True, structure_control=SIX_TENTHS)
 KINDS = {
