@@ -270,6 +270,17 @@ def test_other_models_are_refused(studio, tiny_pipeline):
         studio.draw(identity=studio.cat, components=dict(vae=None), output_type="latent")
 
 
+def test_a_reader_remembers_prompt_edits(studio):
+    rows, pipe = [], studio.modular()
+    studio.pipe.unet.register_forward_pre_hook(lambda _, inputs, named: rows.append(len(inputs[0])), with_kwargs=True)
+    given = dict(prompt="a red cat", identity=studio.cat, num_inference_steps=3, output_type="latent")
+    first = pipe(**given, generator=seeded(3), output="latents")
+    assert rows[:3] == [2, 2, 2]  # the sentence tells that "red" describes the cat
+    again = rows[3:]
+    rows.clear()
+    assert torch.equal(pipe(**given, generator=seeded(3), output="latents"), first) and rows == again
+
+
 def test_the_model_is_left_as_it_was(studio):
     def hooks():
         return sum(len(each._forward_hooks) + len(each._forward_pre_hooks) for each in studio.pipe.unet.modules())
