@@ -171,8 +171,8 @@ class DeltaBridge:
     quality: words appended to the generation prompt only, while the bridge is on (paper).
     override: weight of prompt edits: where the prompt says of the subject what the reference does not show, the transferred latents change
     by this many times what the model reads in the reference, and patterns are drawn anew (ours). 0 switches prompt edits off, and so does
-    strength 0. They need guidance. Reading takes six rows of the model before sampling for each word that acts on the subject, three at most;
-    words about one noun share three of them. One more tells which these are, where the sentence does not. A session remembers them.
+    strength 0. They need guidance. Reading takes six rows of the model before sampling for each word that acts on the subject, three at
+    most; words about one noun share three of them. One more tells which these are, where the sentence does not. A session remembers them.
     """
 
     strength: float = 0.1
