@@ -116,3 +116,11 @@ KINDS = {
 def test_no_row_is_computed_that_is_not_needed(studio, kind):
     given, rows = KINDS[kind]
     assert studio.rows(**given) == rows
+
+
+def test_a_callback_that_changes_the_prompt_brings_delta_bridges_row_back(studio):
+    def change(pipe, index, timestep, tensors):
+        return {"prompt_embeds": 2 * tensors["prompt_embeds"]} if index == 0 else {}
+
+    how = dict(callback_on_step_end=change, callback_on_step_end_tensor_inputs=["prompt_embeds"])
+    assert studio.rows("a photo of a cat", **CAT, **how) == [2, 3, 3, 2, 2]
