@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeGuard
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeGuard
 
 from seal_sdk.errors import ConfigError
 
@@ -18,20 +19,7 @@ CONTROLS = {  # name -> module of seal_sdk.generation.structure_sources
 }
 
 
-@dataclass(frozen=True)
-class SamplingDefaults:
-    """Steps and guidance of a model where the caller gives none; these are diffusers' own for SDXL."""
-
-    num_inference_steps: int = 50
-    guidance_scale: float = 5.0
-
-
-POCKET = SamplingDefaults(num_inference_steps=20, guidance_scale=2.0)
-
-
-def sampling_defaults(model: object) -> SamplingDefaults:
-    """Defaults for the session's ``model`` argument."""
-    return POCKET if isinstance(model, str) and model == "pocket" else SamplingDefaults()
+Interval = tuple[float, float]  # (start, end) of sampling's progress, in [0, 1]
 
 
 def _require(ok: bool, name: str, value: object, expected: str) -> None:
@@ -49,6 +37,42 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 def _require_fraction(name: str, value: object) -> None:
     _require(_is_number(value) and 0 <= value <= 1, name, value, "a number from 0 to 1")
+
+
+def _interval(name: str, value: Any) -> Interval:
+    pair = isinstance(value, Sequence) and len(value) == 2 and all(_is_number(each) for each in value)
+    _require(
+        pair and 0 <= value[0] < value[1] <= 1,
+        name,
+        value,
+        "(start, end) with 0 <= start < end <= 1, such as (0.2, 0.8); without any guidance it is guidance_scale=1",
+    )
+    return float(value[0]), float(value[1])
+
+
+@dataclass(frozen=True)
+class SamplingDefaults:
+    """Steps and guidance of a model where the caller gives none; these are diffusers' own for SDXL.
+
+    guidance_interval: progress in [0, 1] from which and until which guidance acts. Raises ConfigError unless it is two such numbers,
+    the smaller one first.
+    """
+
+    num_inference_steps: int = 50
+    guidance_scale: float = 5.0
+    guidance_interval: Interval = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "guidance_interval", _interval("guidance_interval", self.guidance_interval))
+
+
+POCKET = SamplingDefaults(num_inference_steps=20, guidance_scale=2.0)
+
+
+def sampling_defaults(model: object, guidance_interval: Interval = (0.0, 1.0)) -> SamplingDefaults:
+    """Defaults for the session's ``model`` argument. Raises ConfigError for an interval that is none."""
+    own = POCKET if isinstance(model, str) and model == "pocket" else SamplingDefaults()
+    return replace(own, guidance_interval=guidance_interval)
 
 
 @dataclass(frozen=True)
@@ -147,8 +171,8 @@ class DeltaBridge:
     quality: words appended to the generation prompt only, while the bridge is on (paper).
     override: weight of prompt edits: where the prompt says of the subject what the reference does not show, the transferred latents change
     by this many times what the model reads in the reference, and patterns are drawn anew (ours). 0 switches prompt edits off, and so does
-    strength 0. They need guidance. Reading takes a row of the model before sampling, and six for each word that acts on the subject, three
-    at most; words about one noun share three of them.
+    strength 0. They need guidance. Reading takes six rows of the model before sampling for each word that acts on the subject, three at
+    most; words about one noun share three of them. One more tells which these are, where the sentence does not. A session remembers them.
     """
 
     strength: float = 0.1

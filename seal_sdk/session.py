@@ -15,9 +15,9 @@ from seal_sdk.backbone.prompt_embeds import PromptEmbeds
 from seal_sdk.backbone.prompt_options import SizeIds
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.callbacks import Callback, ProgressBar, StepCallback, Tell, reporting
-from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure, sampling_defaults
+from seal_sdk.config import Alignment, Appearance, DeltaBridge, Interval, Structure, sampling_defaults
 from seal_sdk.errors import ConfigError
-from seal_sdk.generation import ImageArguments, ImageGenerator, NoiseArguments, Request, Settings, make_requests
+from seal_sdk.generation import ImageArguments, ImageGenerator, Memory, NoiseArguments, Request, Settings, make_requests
 from seal_sdk.generation.arguments import DiffusersArguments, check_names, named, pick
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.packing import EXACT, ImagesPerForward, check_images_per_forward
@@ -59,6 +59,7 @@ class IdentitySession:
     (default 1 GiB each, 0 for none; on a CPU they are the same memory, and the first counts).
     images_per_forward: how many images of a batch the model computes at once: see `seal_sdk.generation.packing`.
     seed: of the seeds drawn where ``generate`` is given none.
+    guidance_interval: (start, end) of sampling's progress, from 0 to 1, between which guidance acts (Kynkaanniemi et al. 2024).
     Raises ConfigError, WeightsNotFound, UnsupportedModel, or a StoreError.
     """
 
@@ -86,18 +87,19 @@ class IdentitySession:
         images_per_forward: ImagesPerForward = EXACT,
         enable_progress_bar: bool = True,
         seed: int | None = None,
+        guidance_interval: Interval = (0.0, 1.0),
     ) -> None:
         self.images_per_forward = check_images_per_forward(images_per_forward)
+        self.sampling_defaults = sampling_defaults(model, guidance_interval)
         self._use_settings(
             find_preset(preset).with_given(
                 alignment=alignment, appearance=appearance, delta_bridge=delta_bridge, structure=structure
             )
         )
         self.store = open_identities(store, budget=store_budget, over_budget=over_budget)
-        self._cache = KeyValueCache(memory_budget, accelerator_budget)
+        self._cache, self._memory = KeyValueCache(memory_budget, accelerator_budget), Memory()
         self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet, config)
         self.callbacks: list[Callback] = [*callbacks, *([ProgressBar()] if enable_progress_bar else [])]
-        self.sampling_defaults = sampling_defaults(model)
         self._subject = "pocket" if subject == "sam" and isinstance(model, str) and model == "pocket" else subject
         self._random = random.Random(seed)
         self._in_use: Identity | None = None
@@ -195,6 +197,7 @@ class IdentitySession:
         negative_prompt: Any = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        guidance_interval: Interval | None = None,
         height: int | None = None,
         width: int | None = None,
         num_images_per_prompt: int = 1,
@@ -226,7 +229,7 @@ class IdentitySession:
         preset: for this call, in the place of all the session's settings; the settings given here win over it. An identity is drawn as it
         was registered: "paper" needs one registered with "paper". alignment, appearance, delta_bridge, structure_control: for this call.
         match_maps: keep what ``Generation.maps()`` shows. overlay: whether a picture stays bit for bit as it is outside of its mask.
-        images_per_forward: for this call. With another than "exact", a batch differs by rounding from what single calls draw.
+        guidance_interval, images_per_forward: for this call. With another than "exact", a batch differs by rounding from what single calls draw.
         height, width: in pixels. diffusers: further arguments of diffusers' pipelines (`DiffusersArguments`), which mean what they mean
         there. Prompt edits (``DeltaBridge.override``) compare ``prompt`` only: not ``prompt_2``, nor ``prompt_embeds``.
         Raises ConfigError, InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.
@@ -240,7 +243,8 @@ class IdentitySession:
             pictures = pick(PictureArguments, diffusers).read(self.backbone.geometry.channels)
             check_output_type(output_type, pictures)
             shared = check_images_per_forward(images_per_forward, self.images_per_forward)
-            steps, output = (num_inference_steps, guidance_scale), (output_type, match_maps, overlay, shared)
+            steps = num_inference_steps, guidance_scale, guidance_interval
+            output = (output_type, match_maps, overlay, shared)
             sampling = make_sampling(self.backbone, self.sampling_defaults, (height, width), steps, diffusers, pictures)
             settings = make_settings(self.backbone, chosen, sampling, output, diffusers)
             requests = make_requests(
@@ -271,6 +275,7 @@ class IdentitySession:
         return {
             "identity": self._in_use and {"name": self._in_use.name, "digest": self._in_use.digest},
             "settings": asdict(self._choose_settings(None)),
+            "guidance_interval": self.sampling_defaults.guidance_interval,
             "random": [version, list(internal), gauss],
         }
 
@@ -283,6 +288,7 @@ class IdentitySession:
         self._random.setstate((version, tuple(internal), gauss))
         self._in_use = in_use
         self._use_settings(settings)
+        self.sampling_defaults = replace(self.sampling_defaults, guidance_interval=state["guidance_interval"])
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError(
@@ -298,6 +304,7 @@ class IdentitySession:
         with model.lock:
             self._model = self._in_use = None
             self._cache.clear()
+            self._memory.clear()
             self.__dict__.pop("segmenter", None)
 
     def __enter__(self) -> IdentitySession:
@@ -327,7 +334,7 @@ class IdentitySession:
         self, requests: Sequence[Request], settings: Settings, tell: Tell, step_callback: StepCallback
     ) -> Generation:
         repairer = Repairer(Registrar(self.backbone, self.store), lambda: self.segmenter)
-        call = Call(self.backbone, settings, lambda: self.segmenter, repairer)
+        call = Call(self.backbone, settings, lambda: self.segmenter, repairer, self._memory)
         for identity in {each for request in requests for each in request.identities}:
             identity.check_model(call.model)
         tell("on_generate_start", len(requests), settings.sampling.num_timesteps)

@@ -32,6 +32,12 @@ class Conditioning:
         return Conditioning(self.embeds[indices], {name: each[indices] for name, each in self.added.items()})
 
 
+def same_or(first: Conditioning, second: Conditioning) -> Conditioning:
+    """The first itself where the second says the same bit for bit, else the second."""
+    one, other = ([each.embeds, *each.added.values(), *each.image_embeds] for each in (first, second))
+    return first if all(torch.equal(*pair) for pair in zip(one, other, strict=True)) else second
+
+
 def equally_long(embeds: Sequence[Tensor]) -> list[Tensor]:
     """Embeddings (R, T, D) of different T with their tokens repeated up to the least common multiple.
 

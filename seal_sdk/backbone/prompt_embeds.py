@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.errors import InputError
 
 
@@ -19,6 +20,11 @@ class PromptEmbeds:
     pooled_prompt_embeds: Tensor | None = None
     negative_prompt_embeds: Tensor | None = None
     negative_pooled_prompt_embeds: Tensor | None = None
+
+    @classmethod
+    def of(cls, conditioning: Conditioning) -> PromptEmbeds:
+        """Those of a prompt that is encoded already."""
+        return cls(conditioning.embeds, conditioning.added.get("text_embeds"))
 
     @property
     def given(self) -> Mapping[str, Tensor]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from seal_sdk.errors import InputError, UnsupportedModel
 
@@ -45,6 +47,24 @@ class Words:
         # Textual inversions may be several tokens.
         whole = [self.pipe.maybe_convert_prompt(word, tokenizer) for word in words]
         return [len(tokenizer(word, add_special_tokens=False).input_ids) for word in whole]
+
+    @property
+    def reading(self) -> tuple[Hashable, ...]:
+        """All but the encoders' weights that decides what becomes of a text: tokenizers, how attention is computed, precision.
+
+        Textual inversions make a tokenizer longer. It holds the tokenizers themselves, so that no other takes their place unnoticed.
+        """
+        tokenizers, encoders = (
+            [getattr(self.pipe, name.replace("text_encoder", part), None) for name in self.encoders]
+            for part in ("tokenizer", "text_encoder")
+        )
+        known = [each for each in tokenizers if each is not None]
+        return (
+            self.zeros_empty_negative,
+            *((each, len(each), each.model_max_length) for each in known),
+            *(getattr(each.config, "_attn_implementation", None) for each in encoders if each is not None),
+            torch.is_autocast_enabled(self.pipe._execution_device.type),
+        )
 
     @property
     def zeros_empty_negative(self) -> bool:

@@ -6,7 +6,17 @@ What happens inside the model is done by hooks that are gone after each call.
 from __future__ import annotations
 
 from seal_sdk.generation.generator import ImageGenerator
+from seal_sdk.generation.memory import Memory
 from seal_sdk.generation.request import ImageArguments, NoiseArguments, Request, make_requests
 from seal_sdk.generation.settings import Sampling, Settings
 
-__all__ = ["ImageArguments", "ImageGenerator", "NoiseArguments", "Request", "Sampling", "Settings", "make_requests"]
+__all__ = [
+    "ImageArguments",
+    "ImageGenerator",
+    "Memory",
+    "NoiseArguments",
+    "Request",
+    "Sampling",
+    "Settings",
+    "make_requests",
+]

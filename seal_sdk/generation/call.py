@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from seal_sdk.backbone.base import Backbone, SelfAttention
+from seal_sdk.generation.memory import Memory
 from seal_sdk.generation.meter import Meter
 from seal_sdk.generation.settings import Settings, is_guided
 from seal_sdk.identity import Identity
@@ -18,12 +19,16 @@ Repair = Callable[[Identity, StoreCorruption], Identity]
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One call. segmenter: loaded when first asked. repair: gives an identity, whole again, where the store lost some of it."""
+    """One call. segmenter: loaded when first asked. repair: gives an identity, whole again, where the store lost some of it.
+
+    memory: of the calls before.
+    """
 
     backbone: Backbone
     settings: Settings
     segmenter: Callable[[], SubjectSegmenter]
     repair: Repair
+    memory: Memory = field(default_factory=Memory)
     meter: Meter = field(default_factory=Meter)
 
     @cached_property
@@ -36,6 +41,13 @@ class Call:
     def model(self) -> dict[str, str | bool | None]:
         """The model's fingerprint, computed once."""
         return self.backbone.fingerprint()
+
+    @cached_property
+    def state(self) -> Hashable:
+        """All of the model that decides what it makes of a text or an image: what is remembered is remembered of this state."""
+        backbone = self.backbone
+        kernels = tuple(layer.kernel for layer in self.layers)
+        return (*self.model.items(), str(backbone.device), backbone.dtype, backbone.words.reading, kernels)
 
     @property
     def guided(self) -> bool:

@@ -29,7 +29,7 @@ from seal_sdk.generation.plan import ImagePlan
 from seal_sdk.generation.start import Start
 from seal_sdk.generation.structure_sources import structure_source
 from seal_sdk.match_maps import LayerMatches
-from seal_sdk.method.schedules import active
+from seal_sdk.method.schedules import active, guidance_at
 
 OnStepEnd = Callable[[Step, CallbackTensors], None]
 """Called with the step and the tensors to go on with, which it may change."""
@@ -80,7 +80,8 @@ class DenoisingLoop:
                     break
                 step = Step(index, timestep, self.sampler.progress(index), times[index])
                 noisy = self.sampler.model_input(latents, timestep)
-                latents = self.sampler.step(self._predictions(step, noisy, state.guidance_scale), timestep, latents)
+                scale = guidance_at(step.gamma, state.guidance_scale, self.call.settings.sampling.guidance_interval)
+                latents = self.sampler.step(self._predictions(step, noisy, scale), timestep, latents)
                 latents = latents if kept is None else kept.restore(latents, index)
                 tensors = CallbackTensors(latents, self.plans, partial(self._guided, state))
                 on_step_end(step, tensors)
@@ -96,7 +97,7 @@ class DenoisingLoop:
             install_infusion(hooks, self.call.layers, self.current, settings.appearance)
 
     def _guided(self, state: SamplingState) -> bool:
-        """Whether the next step has unconditional rows, as far as the guidance scale says."""
+        """Whether there are to be unconditional rows, as far as the guidance scale says: also before and after guidance's interval."""
         return state.guidance_scale > 1 and not self.call.backbone.guidance_is_embedded
 
     def _predictions(self, step: Step, noisy: Tensor, guidance_scale: float) -> Tensor:
@@ -149,14 +150,14 @@ class DenoisingLoop:
             rows[UNCOND] = plan.uncond
         if GENERATION in used:
             rows[GENERATION] = plan.generation
-        if plan.appearance is not None and APPEARANCE in used:
+        if APPEARANCE in used and plan.appearance is not None:
             rows[APPEARANCE] = plan.appearance
-        if plan.structure.row is not None and active(gamma, self.call.settings.structure_end):
+        if plan.structure.row is not None and self.call.settings.injects_at(gamma):
             rows[STRUCTURE] = plan.structure.row.conditioning
         return rows
 
     def _bridge(self, plan: ImagePlan, gamma: float) -> BridgeStep:
-        return BridgeStep.at(self.call.settings.delta_bridge, gamma, plan.appearance is not None)
+        return BridgeStep.at(self.call.settings.delta_bridge, gamma, plan.is_bridged)
 
     def _model(self, images: Sequence[ImageRows], step: Step, guidance_scale: float) -> Tensor:
         """What the model predicts of all rows of these images, (rows, C, h, w)."""

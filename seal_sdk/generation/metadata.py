@@ -53,6 +53,7 @@ def describe(
         "width": sampling.size[1],
         "num_inference_steps": sampling.num_inference_steps,
         "guidance_scale": sampling.guidance_scale,
+        "guidance_interval": list(sampling.guidance_interval),
         "guidance_rescale": sampling.guidance_rescale,
         "clip_skip": sampling.clip_skip,
         "timesteps": sampling.schedule.timesteps and list(sampling.schedule.timesteps),

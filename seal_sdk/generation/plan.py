@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
 from torch import Tensor
 
-from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.conditioning import Conditioning, same_or
 from seal_sdk.backbone.image_prompt import ImageEmbeds
 from seal_sdk.backbone.prompt_options import PromptOptions
 from seal_sdk.generation.call import Call
@@ -16,6 +16,7 @@ from seal_sdk.generation.in_place import align_in_place, is_same_picture
 from seal_sdk.generation.painting import Painting, place_picture
 from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.prompt_edits import SubjectPrompt
+from seal_sdk.generation.prompts import encode_pair, encode_prompt
 from seal_sdk.generation.regions import (
     SubjectBinding,
     joint_prompt,
@@ -39,6 +40,7 @@ class ImagePlan:
     """One image: its rows' conditioning and what steers it. What is None does not take part.
 
     region: (1, 1, h, w) in [0, 1], how much of each latent the subjects cover; None where nobody knows.
+    appearance: the very object ``generation`` where both say the same; step callbacks may change that.
     """
 
     generation: Conditioning
@@ -47,6 +49,11 @@ class ImagePlan:
     structure: StructureGuide = field(default_factory=StructureGuide)
     subjects: tuple[SubjectInfusion, ...] = ()
     region: Tensor | None = None
+
+    @property
+    def is_bridged(self) -> bool:
+        """Whether Delta-Bridge has two rows that differ."""
+        return self.appearance is not None and self.appearance is not self.generation
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +79,7 @@ class Planner:
         self._place = cache(partial(_place, call))
         self._align = cache(partial(_align, call, aligner))
         self._single = cache(partial(_encode_single, call))
-        self._pair = cache(partial(_encode_pair, call, self._single))
+        self._pair = cache(partial(_encode_pair, call))
         self._images = cache(partial(_encode_images, call))
         self._encoded = cache(partial(_encode_structure, call, self.source))
 
@@ -99,11 +106,11 @@ class Planner:
         with self.call.meter.phase("encode_prompt"):
             images = self._images()
             uncond, generation = self._pair(prompt, request.negative_prompt, options)
-        reference_prompt = joint_prompt(subjects)
+            generation = images.with_images(generation)
         return ImagePlan(
-            images.with_images(generation),
+            generation,
             uncond and images.without_images(uncond),
-            images.with_images(self._single(reference_prompt, options.for_other_prompt())) if bridged else None,
+            self._appearance(generation, subjects, options) if bridged else None,
             self._guide(request, structure),
             tuple(
                 planner.plan(
@@ -114,6 +121,13 @@ class Planner:
             ),
             subject_region(self.call, places),
         )
+
+    def _appearance(
+        self, generation: Conditioning, subjects: Sequence[SubjectBinding], options: PromptOptions
+    ) -> Conditioning:
+        """The appearance row's conditioning."""
+        appearance = self._single(joint_prompt(subjects), options.for_other_prompt())
+        return same_or(generation, self._images().with_images(appearance))
 
     def _places(self, subjects: Sequence[SubjectBinding], canvas: Canvas) -> list[Place]:
         """Where each subject is to be. A picture's mask alone says where it can be: it may be wider than the subject."""
@@ -176,25 +190,17 @@ def _align(
 
 def _encode_single(call: Call, prompt: str | None, options: PromptOptions) -> Conditioning:
     sampling = call.settings.sampling
-    options = replace(options, lora_scale=sampling.lora_scale)
-    return call.backbone.encode_prompt(prompt, sampling.size, clip_skip=sampling.clip_skip, options=options)
+    return encode_prompt(call, prompt, sampling.size, replace(options, lora_scale=sampling.lora_scale))
 
 
 def _encode_pair(
-    call: Call,
-    encode_single: Callable[[str | None, PromptOptions], Conditioning],
-    prompt: str | None,
-    negative: str | None,
-    options: PromptOptions,
+    call: Call, prompt: str | None, negative: str | None, options: PromptOptions
 ) -> tuple[Conditioning | None, Conditioning]:
     """(unconditional, conditional); None where there is no guidance."""
     if not call.guided:
-        return None, encode_single(prompt, options)
+        return None, _encode_single(call, prompt, options)
     sampling = call.settings.sampling
-    options = replace(options, lora_scale=sampling.lora_scale)
-    return call.backbone.encode_prompt_pair(
-        prompt, negative, sampling.size, clip_skip=sampling.clip_skip, options=options
-    )
+    return encode_pair(call, prompt, negative, sampling.size, replace(options, lora_scale=sampling.lora_scale))
 
 
 def _encode_images(call: Call) -> ImageEmbeds:

@@ -76,8 +76,10 @@ class ReferenceReader:
     def _words_of_subject(self, reference_prompt: str, prompt: str) -> list[int]:
         """Indices of the prompt's new words that act on the subject, those with the most attention first."""
         words, new = split_words(prompt), new_words(reference_prompt, prompt)
-        if not new:
-            return []
+        said = {index: describes_subject(reference_prompt, prompt, index) for index in new}
+        certain = [index for index in new if said[index]]
+        if len(certain) <= 1 and None not in said.values():
+            return certain  # the sentence tells, and there is no order to find
         # Joined by spaces, since tokenizers join marks that stand together, such as "((".
         rows = self._encode([" ".join(words)])
         ratios = attention_ratios(
@@ -88,7 +90,6 @@ class ReferenceReader:
             lambda: self._predict(rows, 0),
         )
         least = MIN_ATTENTION * sum(ratios) / len(ratios)
-        said = {index: describes_subject(reference_prompt, prompt, index) for index in new}
         of_subject = [index for index in new if said[index] or (said[index] is None and ratios[index] > least)]
         return sorted(of_subject, key=lambda index: -ratios[index])
 

@@ -13,7 +13,7 @@ from seal_sdk.backbone.control import NO_CONTROL, ControlArguments
 from seal_sdk.backbone.image_prompt import NO_IMAGES, ImagePrompt
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.window import WHOLE, Window
-from seal_sdk.config import Alignment, Appearance, DeltaBridge, SamplingDefaults, Structure
+from seal_sdk.config import Alignment, Appearance, DeltaBridge, Interval, SamplingDefaults, Structure
 from seal_sdk.errors import InputError
 from seal_sdk.generation.arguments import named, pick
 from seal_sdk.generation.canvas import canvas_size, check_latents, window_for
@@ -21,6 +21,7 @@ from seal_sdk.generation.image_prompt import read_image_prompt
 from seal_sdk.generation.packing import EXACT, ImagesPerForward
 from seal_sdk.generation.picture import PictureInput
 from seal_sdk.generation.structure_sources import structure_source
+from seal_sdk.method.schedules import active
 from seal_sdk.presets import SEAL, Preset
 
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
@@ -31,6 +32,7 @@ class Sampling:
     """diffusers' own parameters. size: (height, width) in pixels. latents: (images, C, h, w), or None to draw them.
 
     latents are noise; beside a picture without a mask they are already at the noise level of the first step that is sampled.
+    guidance_interval: progress of sampling, in [0, 1], between which guidance acts (ours).
     num_inference_steps: those of ``schedule`` where it says them. num_timesteps: how often the model is asked in ``window``.
     image_prompt: what IP-Adapters see.
     cross_attention_kwargs: for the UNet's attention processors; its ``scale`` is that of the active LoRAs.
@@ -39,6 +41,7 @@ class Sampling:
     size: tuple[int, int]
     num_inference_steps: int
     guidance_scale: float
+    guidance_interval: Interval = (0.0, 1.0)
     guidance_rescale: float = 0.0
     clip_skip: int | None = None
     latents: Tensor | None = None
@@ -85,6 +88,11 @@ class Settings:
         """Progress in [0, 1] at which structure control stops."""
         return 1.0 if self.structure.end is None else self.structure.end
 
+    def injects_at(self, gamma: float) -> bool:
+        """Whether other rows take something from a structure row at this progress of sampling."""
+        places = self.structure.features or self.structure.attention
+        return bool(places) and self.structure.scale > 0 and active(gamma, self.structure_end)
+
     @property
     def needs_identity(self) -> bool:
         """Whether something is taken from a reference."""
@@ -118,19 +126,22 @@ def make_sampling(
     backbone: Backbone,
     defaults: SamplingDefaults,
     size: tuple[int | None, int | None],
-    steps_and_guidance: tuple[int | None, float | None],
+    steps_and_guidance: tuple[int | None, float | None, Interval | None],
     arguments: Mapping[str, Any],
     pictures: Sequence[PictureInput] | None = None,
 ) -> Sampling:
-    """The sampling that these arguments ask for. size: (height, width). arguments: diffusers' others. pictures: of a batch.
+    """The sampling that these arguments ask for. size: (height, width). steps_and_guidance: steps, guidance scale and interval.
 
-    Raises InputError or SizeError for values that nothing can be drawn with.
+    arguments: diffusers' others. pictures: of a batch. Raises ConfigError, InputError or SizeError for values that nothing can be
+    drawn with.
     """
-    num_inference_steps, guidance_scale = steps_and_guidance
+    num_inference_steps, guidance_scale, interval = steps_and_guidance
     if num_inference_steps is not None and (type(num_inference_steps) is not int or num_inference_steps < 1):
         raise InputError(f"num_inference_steps={num_inference_steps!r}: expected an integer >= 1.")
     if guidance_scale is not None and not 0 <= guidance_scale < 1000:
         raise InputError(f"guidance_scale={guidance_scale!r}: expected a number from 0 to 1000.")
+    if interval is not None:
+        defaults = replace(defaults, guidance_interval=interval)
     backbone.check_clip_skip(arguments.get("clip_skip"))
     schedule, window = pick(CustomSchedule, arguments), window_for(backbone, pick(Window, arguments), pictures)
     check_latents(window, pictures, arguments.get("latents"))
@@ -139,6 +150,7 @@ def make_sampling(
         canvas_size(backbone, size, pictures),
         steps,
         defaults.guidance_scale if guidance_scale is None else float(guidance_scale),
+        defaults.guidance_interval,
         schedule=schedule,
         window=window,
         num_timesteps=len(backbone.sampler(steps, schedule=schedule, window=window).timesteps),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -16,6 +17,7 @@ from torch import Tensor
 from seal_sdk.backbone.base import Backbone
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.prompt_edits import EditedReference, ReferenceReader, SubjectPrompt, edit_reference
+from seal_sdk.generation.prompts import encode_prompt
 from seal_sdk.generation.regions import SubjectBinding, is_box
 from seal_sdk.generation.subject_infusion import SubjectInfusion
 from seal_sdk.generation.subject_tokens import SubjectTokens
@@ -74,7 +76,7 @@ class SubjectPlanner:
         self.call, self.readers = call, readers
         # Cached functions hold no reference to the planner: K/V are freed with the call, not by the garbage collector.
         latents = cache(partial(_read_latents, call))
-        self._edited = cache(partial(_edit, call, latents))
+        self._edited = cache(partial(_remembered_edit, call, latents))
         self._resized = cache(partial(_resize, call, latents, self._edited))
         self._retention = cache(partial(_retention, call, self._edited))
         self._tokens: dict[tuple[Identity, ...], SubjectTokens] = {}
@@ -215,17 +217,24 @@ def _resize(
     return EditedReference(resized, edit.mask, None if edit.redrawn is None else stretch(edit.redrawn))
 
 
-def _edit(
+def _remembered_edit(
     call: Call,
     read_latents: Callable[[Identity], Tensor],
     identity: Identity,
     said: SubjectPrompt,
 ) -> EditedReference:
-    """The reference, edited as the prompt says otherwise than its own."""
-    latents, size = read_latents(identity), identity.size[::-1]
+    """The reference, edited: read from the model the first time, as `_edit` does."""
     if said.prompt is None or not call.edits_references:
-        return EditedReference(latents)
-    encode = partial(call.backbone.encode_prompt, size=size, clip_skip=call.settings.sampling.clip_skip)
+        return EditedReference(read_latents(identity))
+    scheduler = json.dumps(call.backbone.scheduler_recipe(), sort_keys=True, default=str)
+    strength, clip_skip = call.settings.delta_bridge.override, call.settings.sampling.clip_skip
+    key = (call.state, scheduler, identity.digest, said, strength, clip_skip)
+    return call.memory.references.get_or_make(key, lambda: _edit(call, read_latents(identity), identity, said))
+
+
+def _edit(call: Call, latents: Tensor, identity: Identity, said: SubjectPrompt) -> EditedReference:
+    """The reference, edited as the prompt says otherwise than its own. latents: (1, C, h, w), its clean ones."""
+    encode = partial(encode_prompt, call, size=identity.size[::-1])
     reader = ReferenceReader(call.backbone, latents, _subject(call, identity), encode, call.meter)
     with call.meter.phase("text_change"):
         probes = reader.find_probes(identity.prompt, said)

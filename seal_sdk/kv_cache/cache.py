@@ -61,6 +61,14 @@ class BoundedCache(Generic[Value]):
             if self._size(value) <= self.budget:
                 self._cache[key] = value
 
+    def get_or_make(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """The value, made and kept where it is not known yet."""
+        value = self.get(key)
+        if value is None:
+            value = make()
+            self.put(key, value)
+        return value
+
     def clear(self) -> None:
         """Drop everything."""
         with self._lock:

@@ -39,6 +39,15 @@ def lambda_at(gamma: float, strength: float, end: float) -> float:
     return strength * min(1.0, 2 * (1 - gamma / end))
 
 
+def guidance_at(gamma: float, guidance_scale: float, interval: tuple[float, float]) -> float:
+    """Scale of classifier-free guidance: 1, which needs no unconditional row, outside of ``interval``.
+
+    Guidance in a limited interval: Kynkaanniemi et al., 2024, arXiv 2404.07724. They name noise levels, this is their progress (ours).
+    """
+    start, end = interval
+    return guidance_scale if gamma >= start and active(gamma, end) else 1.0
+
+
 def active(gamma: float, end: float) -> bool:
     """Whether a feature that works until progress ``end`` is on. ``end=1`` includes the last step, ``end=0`` is never."""
     return gamma < end or end >= 1

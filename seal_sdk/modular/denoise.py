@@ -101,7 +101,9 @@ def _drawing(components: Any, block_state: Any) -> Iterator[ModularLoop | None]:
             "A UNet of 9 channels paints into pictures with an identity in IdentitySession.generate(image=, mask_image=), not in blocks."
         )
     _check_inputs(components, block_state)
-    call = Call(backbone, make_settings(components, block_state), _no_segmenter, _give_up)
+    call = Call(
+        backbone, make_settings(components, block_state), _no_segmenter, _give_up, components.identity_reader.memory
+    )
     images = bind_images(block_state)
     if call.edits_references and any(lacks_words(block_state.prompt, subjects) for subjects in images):
         warnings.warn(NO_WORDS, UserWarning, stacklevel=2)

@@ -14,6 +14,7 @@ from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
 from seal_sdk.generation.forward import APPEARANCE, GENERATION
 from seal_sdk.generation.guidance import BridgeStep, GuidanceRows, guide
 from seal_sdk.generation.settings import Sampling, Settings
+from seal_sdk.method.schedules import guidance_at
 
 COND, UNCOND, BRIDGE = "pred_cond", "pred_uncond", "pred_appearance"
 
@@ -25,6 +26,7 @@ class DeltaBridgeGuidance(BaseGuidance):
     denoisers, it is plain classifier-free guidance, bit for bit.
 
     guidance_scale: w; up to 1 there is no unconditional row. guidance_rescale: from 0 to 1 (Lin et al., arXiv 2305.08891).
+    start, stop: progress of sampling, in [0, 1], between which guidance acts (Kynkaanniemi et al. 2024, arXiv 2404.07724).
     The others are those of :class:`seal_sdk.DeltaBridge`. ``disable()`` takes the unconditional row away, not the bridge.
     Raises ConfigError for settings that are out of their range.
     """
@@ -43,8 +45,10 @@ class DeltaBridgeGuidance(BaseGuidance):
         low_pass: int = 3,
         quality: str = "",
         override: float = 1.0,
+        start: float = 0.0,
+        stop: float = 1.0,
     ) -> None:
-        super().__init__()
+        super().__init__(start, stop)
         self.guidance_scale, self.guidance_rescale = guidance_scale, guidance_rescale
         self.delta_bridge = DeltaBridge(strength, base, region, end, low_pass, quality, override)
         self.subject_region: Tensor | None = None
@@ -74,7 +78,7 @@ class DeltaBridgeGuidance(BaseGuidance):
         """The guided prediction (B, C, h, w) of this step's rows."""
         rows = GuidanceRows(
             self._settings,
-            self.guidance_scale,
+            self._scale,
             self._gamma,
             self._bridge,
             pred_uncond,
@@ -82,6 +86,7 @@ class DeltaBridgeGuidance(BaseGuidance):
             pred_appearance,
             self.subject_region,
         )
+        self._step = None  # type: ignore[assignment]  # as diffusers has it before the first step
         return GuiderOutput(pred=guide(rows), pred_cond=pred_cond, pred_uncond=pred_uncond)
 
     @property
@@ -102,10 +107,17 @@ class DeltaBridgeGuidance(BaseGuidance):
         used = self._bridge.rows
         needed = {
             COND: GENERATION in used,
-            UNCOND: self._enabled and self.guidance_scale > 1,
+            UNCOND: self._enabled and self._scale > 1,
             BRIDGE: APPEARANCE in used,
         }
         return [name for name, is_needed in needed.items() if is_needed]
+
+    @property
+    def _scale(self) -> float:
+        """At this step; between steps, where text encoders ask for guidance, that of the interval."""
+        if self._step is None:
+            return self.guidance_scale
+        return guidance_at(self._gamma, self.guidance_scale, (self._start, self._stop))
 
     @property
     def _gamma(self) -> float:
@@ -120,7 +132,9 @@ class DeltaBridgeGuidance(BaseGuidance):
 
     @property
     def _settings(self) -> Settings:
-        sampling = Sampling((0, 0), self._num_inference_steps or 0, self.guidance_scale, self.guidance_rescale)
+        sampling = Sampling(
+            (0, 0), self._num_inference_steps or 0, self.guidance_scale, guidance_rescale=self.guidance_rescale
+        )
         return Settings(Alignment(), Appearance(), self.delta_bridge, Structure(), sampling)
 
 

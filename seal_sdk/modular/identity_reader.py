@@ -6,12 +6,13 @@ from typing import Any
 
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 
+from seal_sdk.generation.memory import Memory
 from seal_sdk.kv_cache import KeyValueCache
 from seal_sdk.modular.backbone import PARTS, ModularBackbone
 
 
 class IdentityReader(ConfigMixin):
-    """Keeps identities' K/V from call to call, and knows the pipeline's model by content. Pipelines may share one.
+    """Keeps identities' K/V and prompt edits from call to call, and knows the pipeline's model by content. Pipelines may share one.
 
     memory_budget, accelerator_budget: bytes of K/V kept, as for :class:`seal_sdk.IdentitySession` (default 1 GiB each).
     """
@@ -21,6 +22,7 @@ class IdentityReader(ConfigMixin):
     @register_to_config  # type: ignore[untyped-decorator]  # diffusers' has no types
     def __init__(self, memory_budget: int | None = None, accelerator_budget: int | None = None) -> None:
         self.cache = KeyValueCache(memory_budget, accelerator_budget)
+        self.memory = Memory()
         self._backbone: ModularBackbone | None = None
 
     def backbone(self, components: Any) -> ModularBackbone:

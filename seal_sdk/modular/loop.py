@@ -81,7 +81,7 @@ def _batches(plan: ImagePlan, guider: Any) -> Mapping[str, Any]:
 
 def _inputs(plan: ImagePlan) -> dict[str, tuple[Tensor | None, ...]]:
     """Name -> that input of the rows with the prompt, without it, and with the reference's."""
-    rows = (plan.generation, plan.uncond, plan.appearance)
+    rows = (plan.generation, plan.uncond, plan.appearance if plan.is_bridged else None)
     added = {
         name: tuple(None if row is None else row.added.get(name) for row in rows) for name in plan.generation.added
     }

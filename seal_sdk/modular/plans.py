@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from seal_sdk.backbone.conditioning import Conditioning
+from seal_sdk.backbone.conditioning import Conditioning, same_or
 from seal_sdk.config import Alignment, Structure
 from seal_sdk.errors import InputError
 from seal_sdk.generation.call import Call
@@ -53,10 +53,13 @@ def make_plan(
         for name in ("prompt", "negative_prompt")
     )
     places = _places(call, subjects)
+    generation, appearance = _row(block_state, number, "") or _missing("prompt_embeds"), None
+    if call.settings.delta_bridge.strength:
+        appearance = same_or(generation, _row(block_state, number, "appearance_") or _no_appearance())
     return ImagePlan(
-        _row(block_state, number, "") or _missing("prompt_embeds"),
+        generation,
         _row(block_state, number, "negative_"),
-        (_row(block_state, number, "appearance_") or _no_appearance()) if call.settings.delta_bridge.strength else None,
+        appearance,
         subjects=tuple(
             planner.plan(each, place, SubjectPrompt(prompt, negative, other_prompts(each, subjects)))
             for each, place in zip(subjects, places, strict=True)

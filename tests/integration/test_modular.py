@@ -98,11 +98,14 @@ def test_with_the_method_off_they_are_diffusers_own_blocks(in_precision):
         (dict(base="app", end=1.0, low_pass=1), {}),
         (dict(strength=0), dict(guidance_rescale=0.7)),
         (dict(quality="masterpiece", override=0, region="image"), dict(guidance_scale=1.0)),
+        (dict(strength=0.2), dict(guidance_interval=(0.4, 0.8))),  # the second of three steps
     ],
     ids=lambda given: "-".join(given),
 )
 def test_every_setting_of_delta_bridge_means_what_it_means_in_the_session(studio, settings, guidance):
-    guider = DeltaBridgeGuidance(**{"guidance_scale": 4.0, **guidance}, **settings)
+    start, stop = guidance.get("guidance_interval", (0.0, 1.0))
+    own = {name: value for name, value in guidance.items() if name != "guidance_interval"}
+    guider = DeltaBridgeGuidance(**{"guidance_scale": 4.0, **own}, **settings, start=start, stop=stop)
     how = dict(identity=studio.cat, appearance=Appearance(tau=-1.0, rows="cond", gating="subject"))
     session = studio.draw_in_session(delta_bridge=DeltaBridge(**settings), **how, **guidance)
     assert torch.equal(studio.draw(guider=guider, **how), session)
@@ -265,6 +268,17 @@ def test_other_models_are_refused(studio, tiny_pipeline):
         studio.draw(identity=studio.cat, components=dict(unet=inpainting))
     with pytest.raises(ConfigError, match="vae"):
         studio.draw(identity=studio.cat, components=dict(vae=None), output_type="latent")
+
+
+def test_a_reader_remembers_prompt_edits(studio):
+    rows, pipe = [], studio.modular()
+    studio.pipe.unet.register_forward_pre_hook(lambda _, inputs, named: rows.append(len(inputs[0])), with_kwargs=True)
+    given = dict(prompt="a red cat", identity=studio.cat, num_inference_steps=3, output_type="latent")
+    first = pipe(**given, generator=seeded(3), output="latents")
+    assert rows[:3] == [2, 2, 2]  # the sentence tells that "red" describes the cat
+    again = rows[3:]
+    rows.clear()
+    assert torch.equal(pipe(**given, generator=seeded(3), output="latents"), first) and rows == again
 
 
 def test_the_model_is_left_as_it_was(studio):

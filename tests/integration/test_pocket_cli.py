@@ -33,12 +33,13 @@ def test_register_generate_and_show(files):
     assert (first["hit"], second["hit"]) == (False, True) and first["digest"] == second["digest"]
     seal(
         *("generate", "subject", "--structure", files / "structure.png", "--prompt", "a photo of a cat on snow"),
-        *("-o", files / "out.png", "--seed", 3, "--steps", 2, *store),
+        *("-o", files / "out.png", "--seed", 3, "--steps", 2, "--guidance-interval", 0, 0.5, *store),
     )
     assert Image.open(files / "out.png").size == (128, 128)
     settings = read_settings(files / "out.png")
     assert "a photo of a cat on snow" in seal("show", files / "out.png")
     assert settings["seed"] == 3 and settings["identity"]["name"] == "subject"
+    assert settings["guidance_interval"] == [0, 0.5]
     asked = ("explain", files / "out.png", "--structure", files / "structure.png", "-o", files / "maps.png", "--json")
     report = json.loads(seal(*asked, *store))
     assert report["same"] and report["coverage"] > 0

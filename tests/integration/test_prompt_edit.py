@@ -30,7 +30,9 @@ from seal_sdk.modular import DeltaBridgeGuidance
 BOX = (20.0, 20.0, 100.0, 110.0)
 OFF = DeltaBridge(override=0)
 SEEN = Appearance(tau=-1.0)
-ONE_EDIT = 1 + 2 * len(NOISE_LEVELS)  # a row that attention is read from; then two texts at each noise level
+ONE_EDIT = 2 * len(
+    NOISE_LEVELS
+)  # two texts at each noise level; before, a row that attention is read from where the sentence does not tell
 
 
 class Model:
@@ -186,7 +188,8 @@ def test_an_edit_costs_its_rows_once_and_only_where_it_is_used(opened, draw):
         settings |= dict(num_images_per_prompt=count, num_inference_steps=2)
         return draw(session, prompt, **settings).unet_rows - draw(session, prompt, override=0.0, **settings).unet_rows
 
-    assert extra() == extra(count=2) == ONE_EDIT
+    assert extra("a shiny cat", count=2) == extra() == ONE_EDIT  # the sentence tells
+    assert extra() == extra(count=2) == 0  # remembered
     assert extra("a red shiny cat") == 1 + 3 * len(NOISE_LEVELS)  # without red, without shiny, and with both
     assert extra("A BLUE cat, of the cat!") == 0  # no new word
     assert extra(appearance=Appearance(detail=0)) == extra(appearance=Appearance(delta=0)) == 0
@@ -218,7 +221,7 @@ def test_a_word_that_stands_out_is_asked_about(opened, draw, monkeypatch):
     monkeypatch.setattr("seal_sdk.generation.prompt_edits.attention_ratios", ratios)
     session = opened()
     read, plain = (draw(session, "a blue cat in red", override=each) for each in (1.0, 0.0))
-    assert read.unet_rows == plain.unet_rows + ONE_EDIT and not torch.equal(read.image, plain.image)
+    assert read.unet_rows == plain.unet_rows + 1 + ONE_EDIT and not torch.equal(read.image, plain.image)
 
 
 @pytest.mark.usefixtures("believed")
@@ -263,7 +266,7 @@ def test_attention_is_read_of_fused_and_compiled_models(opened, draw, plain, cha
     found, read = [], prompt_edits.attention_ratios
     monkeypatch.setattr(prompt_edits, "attention_ratios", lambda *given: found.append(read(*given)) or found[-1])
     for session in (opened(plain), opened(change)):
-        draw(session, num_inference_steps=1)
+        draw(session, "a blue cat in red", num_inference_steps=1)
         assert not any(module._forward_hooks for module in session.pipe.unet.modules())
     assert len(found) == 2 and found[1] == pytest.approx(found[0], rel=1e-4)
 

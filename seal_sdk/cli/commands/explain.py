@@ -153,6 +153,7 @@ def redraw(
         for name in ("original_size", "crops_coords_top_left", "target_size")
     ]
     later = (
+        "guidance_interval",
         "timesteps",
         "sigmas",
         "eta",

@@ -272,6 +272,7 @@ def test_bad_generations_end_before_a_model_is_loaded(tmp_path, root):
     assert "PNG" in generate("tiger", tmp_path / "x.jpg")[2]
     assert "did you mean" in generate("tigre", tmp_path / "x.png")[2]
     assert generate("tiger", tmp_path / "x.png", "--structure", taken)[0] == 2  # an empty file
+    assert "start < end" in generate("tiger", tmp_path / "x.png", "--guidance-interval", 0.8, 0.2)[2]
     assert taken.read_bytes() == b"" and not (tmp_path / "x.png").exists()
 
 

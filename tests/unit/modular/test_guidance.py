@@ -53,6 +53,17 @@ def test_without_guidance_the_bridge_stays():
     assert guided(guider, ROWS)[1] == ["pred_cond", "pred_appearance"]
 
 
+def test_guidance_has_an_interval_of_its_own():
+    """Of five steps the second and third; its steps are those of diffusers' guider there."""
+    interval = dict(start=0.25, stop=0.6)
+    guider = DeltaBridgeGuidance(4.0, **interval)
+    for step, names in enumerate([["pred_cond"], *[["pred_cond", "pred_uncond"]] * 2, *[["pred_cond"]] * 2]):
+        ours, asked = guided(guider, ROWS[:2], step)
+        assert torch.equal(ours, guided(ClassifierFreeGuidance(4.0, **interval), ROWS[:2], step)[0])
+        assert asked == names
+        assert guider.num_conditions == 2  # for the text encoder of the next call
+
+
 def test_the_delta_is_added_in_the_region_alone():
     guider = DeltaBridgeGuidance(4.0, strength=0.5)
     guider.subject_region = torch.zeros(1, 1, 8, 8)
