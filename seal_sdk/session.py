@@ -25,13 +25,15 @@ from seal_sdk.generation.regions import SubjectBinder
 from seal_sdk.generation.request import check_reference_prompt, check_requests
 from seal_sdk.generation.settings import check_attention, check_output_type, make_sampling, make_settings
 from seal_sdk.identity import Identity, Library
-from seal_sdk.kv_cache import KeyValueCache
+from seal_sdk.kv_cache import DEFAULT_BUDGET, KeyValueCache
 from seal_sdk.locations import open_identities
+from seal_sdk.memory import MemoryReport, PeakMeter, measure
 from seal_sdk.presets import DEFAULT, Preset, find_preset
 from seal_sdk.registration import Listener, Registrar, Repairer, choose_timesteps, default_name, read_reference
 from seal_sdk.registration.recipe import CaptureSettings
 from seal_sdk.result import Generation
-from seal_sdk.segmentation import SubjectSegmenter, load_sam
+from seal_sdk.seeding import random_state, restore_random
+from seal_sdk.segmentation import SubjectSegmenter, load_segmenter
 from store import IdentityStore
 
 
@@ -56,6 +58,8 @@ class IdentitySession:
     list of several of one kind; None: the pipeline's own, if it has one.
     memory_budget, accelerator_budget: bytes of identities' K/V kept between calls in the host's and in the accelerator's memory
     (default 1 GiB each, 0 for none; on a CPU they are the same memory, and the first counts).
+    low_memory: models are on the accelerator only while they run, the segmenter in memory only while it looks, and by default no K/V
+    are kept between calls. It draws the same pictures, later.
     seed: of the seeds drawn where ``generate`` is given none.
     Raises ConfigError, WeightsNotFound, UnsupportedModel, or a StoreError.
     """
@@ -79,6 +83,7 @@ class IdentitySession:
         controlnet: Any = None,
         memory_budget: int | None = None,
         accelerator_budget: int | None = None,
+        low_memory: bool = False,
         store_budget: int | None = None,
         over_budget: str = "evict",
         enable_progress_bar: bool = True,
@@ -91,8 +96,11 @@ class IdentitySession:
             )
         )
         self.store = open_identities(store, budget=store_budget, over_budget=over_budget)
-        self._cache = KeyValueCache(memory_budget, accelerator_budget)
-        self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet, config)
+        self._low_memory, self._peaks = low_memory, PeakMeter()
+        self._cache = KeyValueCache(memory_budget, accelerator_budget, 0 if low_memory else DEFAULT_BUDGET)
+        self._model: UNetBackbone | None = load_backbone(
+            model, accelerator, precision, variant, controlnet, config, low_memory
+        )
         self.callbacks: list[Callback] = [*callbacks, *([ProgressBar()] if enable_progress_bar else [])]
         self.sampling_defaults = sampling_defaults(model)
         self._subject = "pocket" if subject == "sam" and isinstance(model, str) and model == "pocket" else subject
@@ -106,10 +114,7 @@ class IdentitySession:
 
     @property
     def backbone(self) -> UNetBackbone:
-        """The model behind its protocol (:mod:`seal_sdk.backbone`).
-
-        Raises ConfigError once the session is closed, also when another thread closes it.
-        """
+        """The model behind its protocol (:mod:`seal_sdk.backbone`). Raises ConfigError once the session is closed, by whichever thread."""
         model = self._model
         if model is None:
             raise ConfigError("This session is closed; open a new IdentitySession.")
@@ -118,9 +123,12 @@ class IdentitySession:
     @cached_property
     def segmenter(self) -> SubjectSegmenter:
         """Who finds the subject; loaded when first asked."""
-        if not isinstance(self._subject, str):
-            return self._subject
-        return load_sam(None if self._subject == "sam" else self._subject, device=self.backbone.device)
+        return load_segmenter(self._subject, self.backbone.device, self._low_memory)
+
+    @property
+    def memory(self) -> MemoryReport:
+        """What the session takes of memory; print it. Raises ConfigError once the session is closed."""
+        return measure(self.backbone, self.__dict__.get("segmenter"), self._cache, self.store, self._peaks)
 
     @property
     def identities(self) -> Mapping[str, Identity]:
@@ -263,11 +271,10 @@ class IdentitySession:
 
     def state_dict(self) -> dict[str, Any]:
         """What a later session needs to go on: the identity in use, the method's settings, and where the drawn seeds are."""
-        version, internal, gauss = self._random.getstate()
         return {
             "identity": self._in_use and {"name": self._in_use.name, "digest": self._in_use.digest},
             "settings": asdict(self._choose_settings(None)),
-            "random": [version, list(internal), gauss],
+            "random": random_state(self._random),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -275,8 +282,7 @@ class IdentitySession:
         settings = Preset.from_dict(state["settings"])
         used = state["identity"]
         in_use = used and Identity(Library(self.store).stored(used["digest"]), used["name"])
-        version, internal, gauss = state["random"]
-        self._random.setstate((version, tuple(internal), gauss))
+        restore_random(self._random, state["random"])
         self._in_use = in_use
         self._use_settings(settings)
 
@@ -316,7 +322,7 @@ class IdentitySession:
     @contextmanager
     def _exclusive_backbone(self) -> Iterator[UNetBackbone]:
         """The model, which no other thread uses inside."""
-        with self.backbone.lock:
+        with self.backbone.lock, self._peaks.measured(self.backbone.device):
             yield self.backbone  # it may have been closed while this thread waited
 
     def _draw(
