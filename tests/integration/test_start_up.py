@@ -11,15 +11,20 @@ CONTROL = ("diffusers.models.adapter", "diffusers.models.controlnets")  # the ki
 SD15 = ("diffusers.pipelines.stable_diffusion",)
 
 
-def loaded(statement):
-    """The modules that a new process has after a statement."""
-    code = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
-    return set(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout))
+LOADED = """
+import json, sys
+import torch
+from diffusers import StableDiffusionXLPipeline
+needed = set(sys.modules)
+from seal_sdk import IdentitySession
+print(json.dumps(sorted(set(sys.modules) - needed)))
+"""
 
 
 def test_a_session_loads_little_beyond_torch_and_diffusers_sdxl_pipeline():
-    needed = loaded("import torch; from diffusers import StableDiffusionXLPipeline")
-    beyond = loaded("from seal_sdk import IdentitySession") - needed - set(sys.stdlib_module_names)
-    others = {name for name in beyond if name.partition(".")[0] not in OURS | set(sys.stdlib_module_names)}
-    assert {name for name in others if not name.startswith(CONTROL + SD15)} == set()
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    beyond = json.loads(done.stdout)
+    assert "seal_sdk.session" in beyond
+    others = [name for name in beyond if name.partition(".")[0] not in OURS | set(sys.stdlib_module_names)]
+    assert [name for name in others if not name.startswith(CONTROL + SD15)] == []
     assert not any(name.startswith(("seal_sdk.evaluation", "seal_sdk.cli", "seal_sdk.modular")) for name in beyond)
