@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, replace
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Unpack
 
 from seal_sdk.backbone.loading import load_backbone
 from seal_sdk.backbone.prompt_embeds import PromptEmbeds
 from seal_sdk.backbone.prompt_options import SizeIds
-from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.callbacks import Callback, ProgressBar, StepCallback, Tell, reporting
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Interval, Structure, sampling_defaults
-from seal_sdk.errors import ConfigError
-from seal_sdk.generation import ImageArguments, ImageGenerator, Memory, NoiseArguments, Request, Settings, make_requests
+from seal_sdk.generation import (
+    ImageArguments,
+    ImageGenerator,
+    NoiseArguments,
+    Request,
+    Settings,
+    make_requests,
+)
 from seal_sdk.generation.arguments import DiffusersArguments, check_names, named, pick
 from seal_sdk.generation.call import Call
 from seal_sdk.generation.packing import EXACT, ImagesPerForward, check_images_per_forward
@@ -26,17 +30,20 @@ from seal_sdk.generation.regions import SubjectBinder
 from seal_sdk.generation.request import check_reference_prompt, check_requests
 from seal_sdk.generation.settings import check_attention, check_output_type, make_sampling, make_settings
 from seal_sdk.identity import Identity, Library
-from seal_sdk.kv_cache import KeyValueCache
+from seal_sdk.kv_cache import DEFAULT_BUDGET, KeyValueCache
 from seal_sdk.locations import open_identities
 from seal_sdk.presets import DEFAULT, Preset, find_preset
 from seal_sdk.registration import Listener, Registrar, Repairer, choose_timesteps, default_name, read_reference
 from seal_sdk.registration.recipe import CaptureSettings
 from seal_sdk.result import Generation
-from seal_sdk.segmentation import SubjectSegmenter, load_sam
+from seal_sdk.seeding import restore_random
+from seal_sdk.segmentation import SubjectSegmenter
+from seal_sdk.session_resources import SessionResources
+from seal_sdk.session_state import SessionState
 from store import IdentityStore
 
 
-class IdentitySession:
+class IdentitySession(SessionResources):
     """Keeps subjects' identities across images: ``register`` a reference once, ``generate`` as often as you like.
 
     Any number of threads may share a session, and any number of sessions a model: calls queue for the model, first come, first served,
@@ -58,6 +65,8 @@ class IdentitySession:
     memory_budget, accelerator_budget: bytes of identities' K/V kept between calls in the host's and in the accelerator's memory
     (default 1 GiB each, 0 for none; on a CPU they are the same memory, and the first counts).
     images_per_forward: how many images of a batch the model computes at once: see `seal_sdk.generation.packing`.
+    low_memory: models are on the accelerator only while they run, the segmenter in memory only while it looks, and by default no K/V
+    are kept between calls. It draws the same pictures, later.
     seed: of the seeds drawn where ``generate`` is given none.
     guidance_interval: (start, end) of sampling's progress, from 0 to 1, between which guidance acts (Kynkaanniemi et al. 2024).
     Raises ConfigError, WeightsNotFound, UnsupportedModel, or a StoreError.
@@ -82,6 +91,7 @@ class IdentitySession:
         controlnet: Any = None,
         memory_budget: int | None = None,
         accelerator_budget: int | None = None,
+        low_memory: bool = False,
         store_budget: int | None = None,
         over_budget: str = "evict",
         images_per_forward: ImagesPerForward = EXACT,
@@ -96,41 +106,15 @@ class IdentitySession:
                 alignment=alignment, appearance=appearance, delta_bridge=delta_bridge, structure=structure
             )
         )
-        self.store = open_identities(store, budget=store_budget, over_budget=over_budget)
-        self._cache, self._memory = KeyValueCache(memory_budget, accelerator_budget), Memory()
-        self._model: UNetBackbone | None = load_backbone(model, accelerator, precision, variant, controlnet, config)
+        super().__init__(
+            open_identities(store, budget=store_budget, over_budget=over_budget),
+            load_backbone(model, accelerator, precision, variant, controlnet, config, low_memory),
+            "pocket" if subject == "sam" and isinstance(model, str) and model == "pocket" else subject,
+            KeyValueCache(memory_budget, accelerator_budget, 0 if low_memory else DEFAULT_BUDGET),
+            low_memory,
+        )
         self.callbacks: list[Callback] = [*callbacks, *([ProgressBar()] if enable_progress_bar else [])]
-        self._subject = "pocket" if subject == "sam" and isinstance(model, str) and model == "pocket" else subject
         self._random = random.Random(seed)
-        self._in_use: Identity | None = None
-
-    @property
-    def pipe(self) -> Any:
-        """Diffusers' pipeline; None once the session is closed."""
-        return None if self._model is None else self._model.pipe
-
-    @property
-    def backbone(self) -> UNetBackbone:
-        """The model behind its protocol (:mod:`seal_sdk.backbone`).
-
-        Raises ConfigError once the session is closed, also when another thread closes it.
-        """
-        model = self._model
-        if model is None:
-            raise ConfigError("This session is closed; open a new IdentitySession.")
-        return model
-
-    @cached_property
-    def segmenter(self) -> SubjectSegmenter:
-        """Who finds the subject; loaded when first asked."""
-        if not isinstance(self._subject, str):
-            return self._subject
-        return load_sam(None if self._subject == "sam" else self._subject, device=self.backbone.device)
-
-    @property
-    def identities(self) -> Mapping[str, Identity]:
-        """Name -> Identity, of everything in the store; opened when looked at."""
-        return Library(self.store)
 
     def register(  # noqa: PLR0913  # the public API
         self,
@@ -229,7 +213,8 @@ class IdentitySession:
         preset: for this call, in the place of all the session's settings; the settings given here win over it. An identity is drawn as it
         was registered: "paper" needs one registered with "paper". alignment, appearance, delta_bridge, structure_control: for this call.
         match_maps: keep what ``Generation.maps()`` shows. overlay: whether a picture stays bit for bit as it is outside of its mask.
-        guidance_interval, images_per_forward: for this call. With another than "exact", a batch differs by rounding from what single calls draw.
+        guidance_interval, images_per_forward: for this call. Where images share a forward, a batch differs by rounding from what single
+        calls draw.
         height, width: in pixels. diffusers: further arguments of diffusers' pipelines (`DiffusersArguments`), which mean what they mean
         there. Prompt edits (``DeltaBridge.override``) compare ``prompt`` only: not ``prompt_2``, nor ``prompt_embeds``.
         Raises ConfigError, InputError, SizeError, SubjectNotFound, UnknownIdentity, WrongModel, NumericalError, or a StoreError.
@@ -271,47 +256,16 @@ class IdentitySession:
 
     def state_dict(self) -> dict[str, Any]:
         """What a later session needs to go on: the identity in use, the method's settings, and where the drawn seeds are."""
-        version, internal, gauss = self._random.getstate()
-        return {
-            "identity": self._in_use and {"name": self._in_use.name, "digest": self._in_use.digest},
-            "settings": asdict(self._choose_settings(None)),
-            "guidance_interval": self.sampling_defaults.guidance_interval,
-            "random": [version, list(internal), gauss],
-        }
+        interval = self.sampling_defaults.guidance_interval
+        return SessionState.of(self._in_use, self._choose_settings(None), interval, self._random).to_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a ``state_dict``. Raises UnknownIdentity when the store lacks its identity."""
-        settings = Preset.from_dict(state["settings"])
-        used = state["identity"]
-        in_use = used and Identity(Library(self.store).stored(used["digest"]), used["name"])
-        version, internal, gauss = state["random"]
-        self._random.setstate((version, tuple(internal), gauss))
-        self._in_use = in_use
-        self._use_settings(settings)
-        self.sampling_defaults = replace(self.sampling_defaults, guidance_interval=state["guidance_interval"])
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError(
-            "An IdentitySession holds a model and locks, and cannot be pickled or copied. Send session.state_dict() instead, open an "
-            "IdentitySession in the other process, and call load_state_dict() there; the store is shared."
-        )
-
-    def close(self) -> None:
-        """Let go of the model, once the calls that wait or run are done. The store keeps the identities."""
-        model = self._model
-        if model is None:
-            return
-        with model.lock:
-            self._model = self._in_use = None
-            self._cache.clear()
-            self._memory.clear()
-            self.__dict__.pop("segmenter", None)
-
-    def __enter__(self) -> IdentitySession:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+        loaded = SessionState.from_dict(state, Library(self.store))
+        restore_random(self._random, loaded.seeds)
+        self._in_use = loaded.identity
+        self._use_settings(loaded.settings)
+        self.sampling_defaults = replace(self.sampling_defaults, guidance_interval=loaded.guidance_interval)
 
     def _use_settings(self, chosen: Preset) -> None:
         """Make these the session's own settings."""
@@ -324,17 +278,11 @@ class IdentitySession:
         own = Preset(self.preset, self.alignment, self.appearance, self.delta_bridge, self.structure, self.timesteps)
         return (own if preset is None else find_preset(preset)).with_given(**given)
 
-    @contextmanager
-    def _exclusive_backbone(self) -> Iterator[UNetBackbone]:
-        """The model, which no other thread uses inside."""
-        with self.backbone.lock:
-            yield self.backbone  # it may have been closed while this thread waited
-
     def _draw(
         self, requests: Sequence[Request], settings: Settings, tell: Tell, step_callback: StepCallback
     ) -> Generation:
         repairer = Repairer(Registrar(self.backbone, self.store), lambda: self.segmenter)
-        call = Call(self.backbone, settings, lambda: self.segmenter, repairer, self._memory)
+        call = Call(self.backbone, settings, lambda: self.segmenter, repairer, self._prompt_cache)
         for identity in {each for request in requests for each in request.identities}:
             identity.check_model(call.model)
         tell("on_generate_start", len(requests), settings.sampling.num_timesteps)

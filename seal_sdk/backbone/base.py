@@ -266,6 +266,9 @@ class Backbone(Protocol):
         that take them; None: everything is painted.
         """
 
+    def release(self) -> None:
+        """Send offloaded models back to where they wait; `sampling` ends so too."""
+
     def fingerprint(self) -> dict[str, str | bool | None]:
         """The model by content: everything but the scheduler that can change K and V."""
 

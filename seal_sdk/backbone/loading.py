@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from seal_sdk.backbone.control import load_controlnet
+from seal_sdk.backbone.placement import place
 from seal_sdk.backbone.sd15 import SD15Backbone
 from seal_sdk.backbone.sdxl import SDXLBackbone
 from seal_sdk.backbone.single_file import read_single_file
@@ -66,11 +67,13 @@ def load_backbone(
     variant: str | None = None,
     controlnet: Any = None,
     config: str | os.PathLike[str] | None = None,
+    low_memory: bool = False,
 ) -> UNetBackbone:
     """The backbone of "pocket", a diffusers folder, a hub id, a single ``.safetensors`` file, or a pipeline that the app already has.
 
     variant: the weights' variant in a folder or on the hub, such as "fp16". controlnet: as `load_controlnet` takes it; None: the
     pipeline's own, if it has one. config: a folder or hub id whose configuration a single file is read with (diffusers' ``config=``).
+    low_memory: each model is on the accelerator only while it runs (`placement.place`).
     A given pipeline and ControlNet stay on their device and in their dtype unless ``accelerator`` or ``precision`` say otherwise.
     Raises ConfigError for a device or precision that is not to be had, for a config without a single file, and for a ControlNet that does
     not fit; WeightsNotFound when the model is not here and cannot be fetched; and UnsupportedModel when it is of no family that is known.
@@ -81,13 +84,13 @@ def load_backbone(
         source = _source(os.fspath(model))
         dtype = choose_dtype(precision, device, _size_on_disk(source))
         backbone = _recognized(_read(source, dtype, variant, config))
-        backbone.pipe.to(device)
+        place(backbone.pipe, device, low_memory)
     else:
         backbone = _recognized(model)
-        if accelerator != "auto":
-            backbone.pipe.to(device)
         if precision != "auto":
             backbone.pipe.to(dtype=choose_dtype(precision, device, 0))
+        if accelerator != "auto" or low_memory:
+            place(backbone.pipe, device if accelerator != "auto" else backbone.device, low_memory)
     _add_controlnet(backbone, controlnet, accelerator, precision)
     return backbone
 

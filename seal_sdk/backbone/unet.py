@@ -25,6 +25,7 @@ from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.image_prompt import ImagePrompt
 from seal_sdk.backbone.ip_adapter import IPAdapters, image_branch
 from seal_sdk.backbone.lock import exclusive
+from seal_sdk.backbone.parts import model_parts
 from seal_sdk.backbone.picture import Pictures
 from seal_sdk.backbone.pipeline_state import PipelineState, lend
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
@@ -136,9 +137,7 @@ class UNetBackbone(ABC):
     @property
     def modules(self) -> list[nn.Module]:
         """What a call changes while it runs."""
-        control = () if self.controlnet is None else (self.controlnet, *nets_of(self.controlnet))
-        parts = (*self.pipe.components.values(), *control)
-        return [each for each in parts if isinstance(each, nn.Module)]
+        return [*model_parts(self).values(), *(() if self.controlnet is None else nets_of(self.controlnet))]
 
     @property
     def lock(self) -> AbstractContextManager[None]:
@@ -311,6 +310,10 @@ class UNetBackbone(ABC):
         scale, width = torch.full((len(noisy),), guidance_scale - 1), self._unet.config["time_cond_proj_dim"]
         embedding: Tensor = self.pipe.get_guidance_scale_embedding(scale, embedding_dim=width)
         return embedding.to(noisy)
+
+    def release(self) -> None:
+        """Send offloaded models back to where they wait, as diffusers' pipelines do after a call."""
+        self.pipe.maybe_free_model_hooks()
 
     def fingerprint(self) -> dict[str, str | bool | None]:
         """Digests of UNet, VAE and text encoders as loaded, and how the VAE works."""

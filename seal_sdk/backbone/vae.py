@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl_img2img import retrieve_latents
 from torch import Tensor, nn
 
 from seal_sdk.backbone.finite import check_finite
@@ -68,6 +67,8 @@ def sample_latents(
 
     dtype: of the model's latents. Raises NumericalError.
     """
+    from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl_img2img import retrieve_latents
+
     with _upcast(vae, may_upcast and bool(vae.config.get("force_upcast"))) as precise:
         rounded = pixels.to(dtype=dtype)  # diffusers rounds pixels to the model's dtype first
         latents: Tensor = retrieve_latents(vae.encode(rounded.to(precise)), generator)

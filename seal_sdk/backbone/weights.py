@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,6 +41,19 @@ def plain_tensors(tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
     for part in parts:
         for name, inner in plain_tensors(getattr(tensor, part)):
             yield f"{kind}.{part}{name}", inner
+
+
+def bytes_by_device(module: nn.Module) -> dict[str, int]:
+    """Device -> bytes of the weights that lie there, whatever they are quantised to; tied weights count once."""
+    found: Counter[str] = Counter()
+    seen = set()
+    for _, whole, _ in weights(module):
+        for _, tensor in plain_tensors(whole):
+            place = (tensor.device, tensor.data_ptr(), tensor.nbytes)
+            if place not in seen:
+                found[str(tensor.device)] += tensor.nbytes
+            seen.add(place)
+    return dict(found)
 
 
 def diffusers_hook(module: nn.Module, name: str) -> Any:

@@ -99,8 +99,9 @@ def confirm(question: str, yes: bool) -> None:
 
 
 def model_options(command: Command) -> Command:
-    """Add ``--model``, ``--config``, ``--accelerator`` and ``--precision``."""
+    """Add ``--model``, ``--config``, ``--accelerator``, ``--precision`` and ``--low-memory``."""
     for option in (
+        click.option("--low-memory", is_flag=True, help="Keep models, SAM and K/V in memory only while they are used."),
         click.option("--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), default="auto"),
         click.option("--accelerator", default="auto", show_default=True, help="auto, cpu, gpu, cuda:N or mps."),
         click.option(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from seal_sdk.backbone.base import Backbone, SelfAttention
-from seal_sdk.generation.memory import Memory
 from seal_sdk.generation.meter import Meter
+from seal_sdk.generation.prompt_cache import PromptCache
 from seal_sdk.generation.settings import Settings, is_guided
 from seal_sdk.identity import Identity
 from seal_sdk.segmentation import SubjectSegmenter
@@ -21,14 +21,14 @@ Repair = Callable[[Identity, StoreCorruption], Identity]
 class Call:
     """One call. segmenter: loaded when first asked. repair: gives an identity, whole again, where the store lost some of it.
 
-    memory: of the calls before.
+    prompt_cache: what the calls before encoded and edited.
     """
 
     backbone: Backbone
     settings: Settings
     segmenter: Callable[[], SubjectSegmenter]
     repair: Repair
-    memory: Memory = field(default_factory=Memory)
+    prompt_cache: PromptCache = field(default_factory=PromptCache)
     meter: Meter = field(default_factory=Meter)
 
     @cached_property

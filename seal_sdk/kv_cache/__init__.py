@@ -5,7 +5,7 @@ Tiers are the accelerator's memory, the host's memory, the disk, and an object s
 
 from __future__ import annotations
 
-from seal_sdk.kv_cache.cache import KeyValueCache, Placement
+from seal_sdk.kv_cache.cache import DEFAULT_BUDGET, KeyValueCache, Placement
 from seal_sdk.kv_cache.reader import KeyValueReader, Lease
 
-__all__ = ["KeyValueCache", "KeyValueReader", "Lease", "Placement"]
+__all__ = ["DEFAULT_BUDGET", "KeyValueCache", "KeyValueReader", "Lease", "Placement"]

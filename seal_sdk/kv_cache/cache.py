@@ -91,15 +91,19 @@ class KeyValueCache:
     """Reads timesteps through the tiers, and keeps them in those that are above.
 
     memory: bytes of host memory; where the model runs there, K/V lie in it ready for use, else as the store has them (int8 stays
-    int8), pinned for a CUDA device. accelerator: bytes of the accelerator's own memory. Both default to 1 GiB, and both drop what was
+    int8), pinned for a CUDA device. accelerator: bytes of the accelerator's own memory. default: what None stands for. Both drop what was
     not used for longest. Threads may share it. Raises ConfigError for a budget that is no number of bytes.
     """
 
-    def __init__(self, memory: int | None = None, accelerator: int | None = None) -> None:
-        budget = _budget("memory_budget", memory)
+    def __init__(
+        self, memory: int | None = None, accelerator: int | None = None, default: int = DEFAULT_BUDGET
+    ) -> None:
+        budget = _budget("memory_budget", memory, default)
         self._arrays = BoundedCache[Arrays](budget, _arrays_size)
         self._ready_on_host = BoundedCache[Ready](budget, _ready_size)
-        self._ready_on_accelerator = BoundedCache[Ready](_budget("accelerator_budget", accelerator), _ready_size)
+        self._ready_on_accelerator = BoundedCache[Ready](
+            _budget("accelerator_budget", accelerator, default), _ready_size
+        )
 
     def find(self, stored: StoredIdentity, index: int, placement: Placement) -> Found:
         """One cached timestep, wherever it is.
@@ -120,9 +124,17 @@ class KeyValueCache:
         return ready
 
     @property
+    def bytes_by_tier(self) -> dict[str, int]:
+        """Bytes kept in the "accelerator"'s memory and in the host's "memory"."""
+        return {
+            "accelerator": self._ready_on_accelerator.nbytes,
+            "memory": self._arrays.nbytes + self._ready_on_host.nbytes,
+        }
+
+    @property
     def nbytes(self) -> int:
         """Bytes kept, in all tiers together."""
-        return sum(each.nbytes for each in (self._arrays, self._ready_on_host, self._ready_on_accelerator))
+        return sum(self.bytes_by_tier.values())
 
     def clear(self) -> None:
         """Drop everything."""
@@ -167,9 +179,9 @@ def _pinned(stored: StoredIdentity) -> dict[str, NDArray[Any]]:
     }
 
 
-def _budget(name: str, given: int | None) -> int:
+def _budget(name: str, given: int | None, default: int) -> int:
     if given is None:
-        return DEFAULT_BUDGET
+        return default
     if type(given) is not int or given < 0:
         raise ConfigError(f"{name}={given!r}: expected a number of bytes >= 0.")
     return given

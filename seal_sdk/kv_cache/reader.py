@@ -26,7 +26,7 @@ class Lease:
 
 
 class KeyValueReader:
-    """Serves one identity along a known sequence of sampling timesteps, holding two cached timesteps beside the cache.
+    """Serves one identity along a known sequence of sampling timesteps; beside the cache it holds one timestep and the next one's bytes.
 
     reads: cached timesteps by the tier that they were found in. waited: seconds the loop had to wait for the store.
     distances: per sampling timestep, how far the nearest cached one is.
@@ -60,6 +60,7 @@ class KeyValueReader:
         if self._current is None or self._current[0] != index:
             found = self._receive(index)
             self.reads[found.tier] += 1
+            self._current = None  # its memory is free before the next needs some
             self._current = (index, self._cache.make_ready(found, self._stored, index, self._placement))
             following = self._after(timestep, index)
             if following is not None:

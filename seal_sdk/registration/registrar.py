@@ -75,7 +75,10 @@ class Registrar:
             computed.append(index)
             listener.on_step(index, timestep)
 
-        stored = self.compute(recipe, self._capture(reference, subject, settings), name=name, on_step=stepped)
+        try:
+            stored = self.compute(recipe, self._capture(reference, subject, settings), name=name, on_step=stepped)
+        finally:
+            self.backbone.release()
         return stored, not computed
 
     def compute(

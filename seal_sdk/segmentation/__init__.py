@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from seal_sdk.segmentation.base import Subject, SubjectFinder, SubjectSegmenter
 from seal_sdk.segmentation.given import subject_from
+from seal_sdk.segmentation.loading import load_segmenter
 from seal_sdk.segmentation.sam import SamFinder, SamSegmenter
 from seal_sdk.segmentation.weights import load_sam
 
-__all__ = ["SamFinder", "SamSegmenter", "Subject", "SubjectFinder", "SubjectSegmenter", "load_sam", "subject_from"]
+__all__ = [
+    "SamFinder",
+    "SamSegmenter",
+    "Subject",
+    "SubjectFinder",
+    "SubjectSegmenter",
+    "load_sam",
+    "load_segmenter",
+    "subject_from",
+]

@@ -22,10 +22,13 @@ class Subject:
 
 
 class SubjectSegmenter(Protocol):
-    """Finds the subject of an image. fingerprint: what decides its answers, for the recipe. calls: how often it was asked."""
+    """Finds the subject of an image. calls: how often it was asked."""
 
-    fingerprint: str
     calls: int
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides its answers, for the recipe."""
 
     def find(self, image: Image.Image, what: str = "reference") -> Subject:
         """The subject of an RGB image; ``what`` is "reference" or "structure". Raises SubjectNotFound."""

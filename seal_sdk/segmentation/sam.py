@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
-from segment_anything import SamAutomaticMaskGenerator
-from segment_anything.modeling import Sam
 
 from seal_sdk.errors import SubjectNotFound
 from seal_sdk.segmentation.background import foreground
 from seal_sdk.segmentation.base import Box, Subject, mask_box
+
+if TYPE_CHECKING:
+    from segment_anything.modeling import Sam
 
 LIKELY_AREA = 0.25  # a subject's usual share of the image (ours)
 AGREEMENT = 0.5  # IoU with the box of what differs from a uniform background, under which that is trusted instead
@@ -26,6 +27,8 @@ class SamSegmenter:
     """
 
     def __init__(self, sam: Sam, fingerprint: str, *, points_per_side: int = 16, min_quality: float = 0.7) -> None:
+        from segment_anything import SamAutomaticMaskGenerator
+
         self.fingerprint = f"{fingerprint}:{points_per_side}:{min_quality:g}"
         self.calls = 0
         self._lock = Lock()
@@ -37,6 +40,11 @@ class SamSegmenter:
             stability_score_thresh=min_quality,
             crop_n_layers=0,
         )
+
+    @property
+    def model(self) -> Sam:
+        """The Sam that answers."""
+        return self._sam
 
     def find(self, image: Image.Image, what: str = "reference") -> Subject:
         """The best mask by predicted IoU x stability x area prior x centrality, of those that touch fewer than three borders (ours).

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from platformdirs import user_cache_path
-from segment_anything import sam_model_registry
-from segment_anything.modeling import Sam
 
 from seal_sdk.errors import ConfigError, WeightsNotFound
 from seal_sdk.locations import OFFLINE_VARIABLE, is_offline
 from seal_sdk.segmentation.sam import SamSegmenter
 from seal_sdk.segmentation.weight_files import file_digest, read_tensors
+
+if TYPE_CHECKING:
+    from segment_anything.modeling import Sam
 
 WEIGHTS_VARIABLE = "SEAL_SAM_WEIGHTS"
 OFFICIAL = "https://dl.fbaipublicfiles.com/segment_anything/"
@@ -79,6 +80,8 @@ def _build(state: Any, path: Path) -> Sam:
     kind = WIDTHS.get(embedding.shape[-1]) if isinstance(embedding, torch.Tensor) else None
     if kind is None:
         raise ConfigError(f"{path} is no checkpoint of segment-anything's vit_b, vit_l or vit_h.")
+    from segment_anything import sam_model_registry
+
     sam = sam_model_registry[kind]()
     try:
         sam.load_state_dict(state)

@@ -61,6 +61,17 @@ def test_model_offload_draws_the_same(tmp_path, reference_image, structure_image
     assert np.abs(drawn - expected).mean() < 1
 
 
+def test_low_memory_draws_the_same_and_leaves_the_gpu_empty(tmp_path, reference_image, structure_image):
+    with open_session(tmp_path / "whole") as session:
+        expected, whole = draw(session, reference_image, structure_image), session.memory
+    with open_session(tmp_path / "low", low_memory=True) as session:
+        drawn, low = draw(session, reference_image, structure_image), session.memory
+    assert np.array_equal(drawn, expected)
+    assert {device for part in whole.weights.values() for device in part} == {"cuda:0"}
+    assert {device for part in low.weights.values() for device in part} == {"cpu"}
+    assert whole.key_values["accelerator"] > 0 == low.key_values["accelerator"] and low.call_peak > 0
+
+
 def test_key_values_come_from_pinned_memory_and_then_from_the_accelerators(tmp_path, reference_image, structure_image):
     with open_session(tmp_path) as session:
         session.register(reference_image, prompt="a photo of a cat", name="cat", box=BOX)

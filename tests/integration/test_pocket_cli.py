@@ -31,17 +31,20 @@ def test_register_generate_and_show(files):
     asked = ("register", files / "reference.png", "--name", "subject", "--prompt", "a photo of a cat", "--json", *store)
     first, second = json.loads(seal(*asked)), json.loads(seal(*asked))
     assert (first["hit"], second["hit"]) == (False, True) and first["digest"] == second["digest"]
-    seal(
+    drawn = seal(
         *("generate", "subject", "--structure", files / "structure.png", "--prompt", "a photo of a cat on snow"),
-        *("-o", files / "out.png", "--seed", 3, "--steps", 2, "--guidance-interval", 0, 0.5, *store),
+        *("-o", files / "out.png", "--seed", 3, "--steps", 2, "--guidance-interval", 0, 0.5, "--json", *store),
     )
+    memory = json.loads(drawn)["memory"]
+    assert set(memory["weights"]) == {"unet", "vae", "text_encoder", "text_encoder_2", "segmenter"}
+    assert memory["key_values"]["memory"] > 0
     assert Image.open(files / "out.png").size == (128, 128)
     settings = read_settings(files / "out.png")
     assert "a photo of a cat on snow" in seal("show", files / "out.png")
     assert settings["seed"] == 3 and settings["identity"]["name"] == "subject"
     assert settings["guidance_interval"] == [0, 0.5]
     asked = ("explain", files / "out.png", "--structure", files / "structure.png", "-o", files / "maps.png", "--json")
-    report = json.loads(seal(*asked, *store))
+    report = json.loads(seal(*asked, "--low-memory", *store))
     assert report["same"] and report["coverage"] > 0
     assert Image.open(files / "maps.png").size == (256, 256)
 

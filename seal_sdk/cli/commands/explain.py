@@ -49,6 +49,7 @@ def command(
     config: str | None,
     accelerator: str,
     precision: str,
+    low_memory: bool,
     root: str | None,
     as_json: bool,
 ) -> None:
@@ -75,7 +76,12 @@ def command(
     for digest in digests:
         identities.resolve(digest)  # mistakes are reported before a model is loaded
     with IdentitySession(
-        model, store=identities, config=config, accelerator=accelerator, precision=precision
+        model,
+        store=identities,
+        config=config,
+        accelerator=accelerator,
+        precision=precision,
+        low_memory=low_memory,
     ) as session:
         references = tuple(session.identities[digest] for digest in digests)
         drawn = redraw(session, settings, references, *pictures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -82,6 +83,7 @@ def command(
     config: str | None,
     accelerator: str,
     precision: str,
+    low_memory: bool,
     root: str | None,
     as_json: bool,
 ) -> None:
@@ -105,6 +107,7 @@ def command(
         precision=precision,
         preset=preset,
         guidance_interval=guidance_interval,
+        low_memory=low_memory,
     ) as session:
         started = time.perf_counter()
         generation = session.generate(
@@ -125,11 +128,12 @@ def command(
             seed=seed,
         )
         seconds = time.perf_counter() - started
+        memory = session.memory
     generation.image.save(output, format="PNG")
     if as_json:
         facts = {"output": str(output), "settings": generation.settings[0], "seconds": seconds}
         facts |= {"timings": generation.timings, "coverage": generation.coverage[0], "unet_rows": generation.unet_rows}
-        print_json({**facts, "reads": generation.reads, "restored": generation.restored})
+        print_json({**facts, "reads": generation.reads, "restored": generation.restored, "memory": asdict(memory)})
         return
     waited = generation.timings["store_wait"]
     late = f", {waited:.1f} of them waiting for the store" if waited >= NOTICEABLE else ""

@@ -48,6 +48,7 @@ def command(
     config: str | None,
     accelerator: str,
     precision: str,
+    low_memory: bool,
     root: str | None,
     as_json: bool,
 ) -> None:
@@ -70,7 +71,13 @@ def command(
     if box is not None or marked is not None:
         subject_from(reference.image, box=box, mask=marked)
     with IdentitySession(
-        model, store=store_location(root), config=config, accelerator=accelerator, precision=precision, preset=preset
+        model,
+        store=store_location(root),
+        config=config,
+        accelerator=accelerator,
+        precision=precision,
+        preset=preset,
+        low_memory=low_memory,
     ) as session:
         appearance = replace(
             session.appearance,

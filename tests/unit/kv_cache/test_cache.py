@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from seal_sdk.errors import ConfigError
+from seal_sdk.kv_cache import KeyValueReader, Lease
 from seal_sdk.kv_cache.cache import BoundedCache, KeyValueCache, Placement
 from store import ArraySpec, IdentityStore
 
@@ -85,3 +87,30 @@ def test_what_alone_is_over_the_budget_is_not_kept_and_drops_nothing():
 def test_a_budget_that_is_no_number_of_bytes_is_refused(budget):
     with pytest.raises(ConfigError, match="accelerator_budget"):
         KeyValueCache(accelerator=budget)
+
+
+def test_nothing_is_kept_where_the_default_budget_is_0_and_a_given_one_wins(stored):
+    nothing, given = KeyValueCache(default=0), KeyValueCache(memory=4 * STEP, default=0)
+    assert sources(nothing, stored, ELSEWHERE, [0, 0]) == sources(nothing, stored, CPU, [0, 0]) == ["disk", "disk"]
+    assert sources(given, stored, ELSEWHERE, [0, 0]) == ["disk", "memory"]
+    assert nothing.bytes_by_tier == {"accelerator": 0, "memory": 0}
+    assert given.bytes_by_tier == {"accelerator": 0, "memory": STEP}
+
+
+def test_a_reader_lets_go_of_a_timestep_before_the_next_is_made_ready(stored, monkeypatch):
+    cache, held, alive = KeyValueCache(0, 0), [], []
+    make_ready = cache.make_ready
+
+    def watched(*what):
+        alive.append([each() is not None for each in held])
+        ready = make_ready(*what)
+        held.append(weakref.ref(ready["a"][0]))
+        return ready
+
+    monkeypatch.setattr(cache, "make_ready", watched)
+    lease = Lease(stored, lambda: None, lambda error: stored)
+    with ThreadPoolExecutor(1) as executor:
+        reader = KeyValueReader(lease, [9.0, 5.0, 3.0], Placement(ELSEWHERE, torch.float32), cache, executor)
+        for timestep in (9.0, 5.0, 3.0):
+            reader(timestep)
+    assert alive == [[], [False], [False, False]]

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import segment_anything
 import torch
 from PIL import Image, ImageDraw
 
 from seal_sdk.errors import SubjectNotFound
 from seal_sdk.pocket.sam import build_sam
 from seal_sdk.segmentation import SamSegmenter
-from seal_sdk.segmentation import sam as sam_module
 
 SIDE = 128
 
@@ -32,7 +32,7 @@ class Masks:
 def segmenter_of(monkeypatch):
     def make(*found):
         masks = Masks(*found)
-        monkeypatch.setattr(sam_module, "SamAutomaticMaskGenerator", lambda *args, **kwargs: masks)
+        monkeypatch.setattr(segment_anything, "SamAutomaticMaskGenerator", lambda *args, **kwargs: masks)
         encoder = SimpleNamespace(img_size=SIDE)
         sam = SimpleNamespace(image_encoder=encoder, eval=lambda: SimpleNamespace(image_encoder=encoder))
         return SamSegmenter(sam, "stub"), masks

@@ -26,7 +26,7 @@ def _size(*tensors: Tensor | None) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Memory:
+class PromptCache:
     """Of one session. Keys hold all that decides a value (`Call.state`). Threads may share it."""
 
     prompts: BoundedCache[Conditioning] = field(default_factory=lambda: BoundedCache(BUDGET, _prompt_size))

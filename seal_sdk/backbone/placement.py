@@ -1,0 +1,33 @@
+"""Where a pipeline's weights lie: all on its device, or each model there only while it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from seal_sdk.backbone.weights import diffusers_hook
+
+
+def place(pipe: Any, device: torch.device, low_memory: bool) -> None:
+    """Move a pipeline to a device; with ``low_memory`` by diffusers' model offload, which moves each model there when it runs.
+
+    On a CPU there is nothing to save. A pipeline that is offloaded already, or spread over devices, stays as it is with ``low_memory``.
+    """
+    if not low_memory or device.type == "cpu":
+        pipe.to(device)
+    elif not _is_placed(pipe):
+        pipe.enable_model_cpu_offload(device=device)
+
+
+def _is_placed(pipe: Any) -> bool:
+    """Whether hooks of accelerate or diffusers move the weights, or a device map has placed them."""
+    if getattr(pipe, "hf_device_map", None):
+        return True
+    models = [each for each in pipe.components.values() if isinstance(each, nn.Module)]
+    return any(hasattr(each, "_hf_hook") or _is_grouped(each) for each in models)
+
+
+def _is_grouped(model: nn.Module) -> bool:
+    return any(diffusers_hook(part, "group_offloading") is not None for part in model.modules())
