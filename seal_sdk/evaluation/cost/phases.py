@@ -21,7 +21,6 @@ def register_phases(session: IdentitySession) -> Sequence[Target]:
         *_models(session),
         Target("capture", session.backbone, "predict"),
         Target("store write", session.store, "put"),
-        Target("weights' hash", session.backbone, "fingerprint"),
     ]
 
 
@@ -65,4 +64,5 @@ def _models(session: IdentitySession) -> Sequence[Target]:
         Target("vae encode", session.backbone, "encode_image"),
         Target("text", session.backbone, "encode_prompt"),
         Target("text", session.backbone, "encode_prompt_pair"),
+        Target("weights' hash", session.backbone, "fingerprint"),
     ]

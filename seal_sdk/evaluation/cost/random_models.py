@@ -27,6 +27,7 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
+from seal_sdk.backbone.loading import quiet_unless_terminal
 from seal_sdk.evaluation.baselines.ip_adapter import ENCODER, FILE, FOLDER, Adapter
 from seal_sdk.pocket import PIPELINE_FOLDER
 
@@ -145,12 +146,12 @@ def save_random_adapter(folder: Path, pipe: Any) -> Adapter:
     net = random_module(
         lambda: build(unet, conditioning_embedding_out_channels=widths, load_weights_from_unet=False), "cpu", dtype
     )
-    net.save_pretrained(folder / "controlnet")
     encoder = IMAGE_ENCODER if unet.config["cross_attention_dim"] >= 1024 else SMALL_IMAGE_ENCODER
     vision = CLIPVisionConfig(**encoder)
-    random_module(lambda: CLIPVisionModelWithProjection(vision), "cpu", dtype).save_pretrained(
-        folder / FOLDER / ENCODER
-    )
+    image_encoder = random_module(lambda: CLIPVisionModelWithProjection(vision), "cpu", dtype)
+    with quiet_unless_terminal():
+        net.save_pretrained(folder / "controlnet")
+        image_encoder.save_pretrained(folder / FOLDER / ENCODER)
     weights = _ip_adapter(unet, encoder["projection_dim"])
     file = folder / FOLDER / FILE
     save_file({name: each.to(dtype) for name, each in weights.items()}, file)

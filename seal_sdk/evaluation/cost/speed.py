@@ -63,7 +63,7 @@ class SpeedSummary(TypedDict):
         ratios: Name of a ratio -> median over the repeats, each of which is a quotient within its repeat (`RATIOS`).
         ratios_each: The same, each repeat.
         phases: "register", "warm" and "hot" -> seconds of each phase of one call; they add up to its "total".
-        rows: UNet rows of each forward: "register", and the "steps" of a generation.
+        rows: UNet rows of each forward: "register"; "before_steps", what a first generation reads of the prompt in the reference; "steps".
         store: What a warm generation reads of the identity.
         host_syncs: "plain" and "hot" -> how often a step waits for the device; None with fewer than two steps.
     """
@@ -152,7 +152,7 @@ def measure_speed(setup: CostSetup, names: Collection[str] = tuple(SYSTEMS)) -> 
             "ratios": {name: median(values) for name, values in each.items()},
             "ratios_each": each,
             "phases": phases,
-            "rows": {REGISTER: place.capture_rows, "steps": place.step_rows},
+            "rows": {REGISTER: place.capture_rows, "before_steps": place.edit_rows, "steps": place.step_rows},
             "store": store,
             "host_syncs": profile_syncs(place),
         }

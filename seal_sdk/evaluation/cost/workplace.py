@@ -81,8 +81,8 @@ class Workplace:
         folder: An empty folder, which is gone after the run.
         triple: Reference, structure image and prompts.
         capture_rows: UNet rows of each forward of a registration.
+        edit_rows: UNet rows of each forward of the first generation before its first step: reading the prompt's words in the reference.
         step_rows: UNet rows of each step of a generation.
-        drawn: What the warm-up drew.
     """
 
     setup: CostSetup
@@ -90,8 +90,8 @@ class Workplace:
     folder: Path
     triple: Triple
     capture_rows: list[int] = field(default_factory=list)
+    edit_rows: list[int] = field(default_factory=list)
     step_rows: list[int] = field(default_factory=list)
-    drawn: list[Generation] = field(default_factory=list)
 
     @property
     def side(self) -> int:
@@ -133,8 +133,13 @@ class Workplace:
 
     def register(self, session: IdentitySession, **given: Any) -> Identity:
         """Register the task's reference. given: arguments of ``session.register`` in the place of the task's."""
-        known = dict(prompt=self.triple.reference_prompt, name=NAME, num_inference_steps=self.setup.steps)
-        return session.register(self.triple.reference.image, **{**known, **given})
+        known = dict(
+            image=self.triple.reference.image,
+            prompt=self.triple.reference_prompt,
+            name=NAME,
+            num_inference_steps=self.setup.steps,
+        )
+        return session.register(**{**known, **given})
 
     def generate(self, session: IdentitySession, **given: Any) -> Generation:
         """Draw the task's picture. given: arguments of ``session.generate`` in the place of the task's."""
@@ -208,11 +213,14 @@ def open_workplace(setup: CostSetup) -> Iterator[Workplace]:
     (triple,) = triples([SEED], ("mesh",), size)
     with tempfile.TemporaryDirectory(prefix="seal-cost-") as folder:
         place = Workplace(replace(setup, size=size), pipe, Path(folder), triple)
-        with place.session() as session, counted_rows(pipe.unet) as rows:
-            place.register(session)
-            place.capture_rows[:] = rows
-            place.drawn.append(place.generate(session))
-            place.step_rows[:] = rows[-setup.steps :]
+        with place.session() as session:
+            with counted_rows(pipe.unet) as rows:
+                place.register(session)
+            place.capture_rows.extend(rows)
+            with counted_rows(pipe.unet) as rows:
+                place.generate(session)
+            place.edit_rows.extend(rows[: -setup.steps])
+            place.step_rows.extend(rows[-setup.steps :])
         yield place
 
 
