@@ -172,9 +172,7 @@ def _anchored(count: int) -> str:
 
 
 CURVES: Mapping[str, Curve] = {
-    "side": Curve(
-        "pixels a side", (1, 2, 3, 4), _side, _side, lambda place, point: place.side * point, limit=None
-    ),
+    "side": Curve("pixels a side", (1, 2, 3, 4), _side, _side, lambda place, point: place.side * point, limit=None),
     "steps": Curve("steps", (4, 8, 16, 32), _steps),
     "pictures": Curve("pictures of an identity", (1, 5, 20, 100), _pictures, limit=0.0, computed=True),
     "batch": Curve("pictures in a call", (1, 2, 4, 8), _batch),

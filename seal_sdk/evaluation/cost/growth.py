@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any, TypedDict
@@ -21,6 +24,7 @@ from seal_sdk.evaluation.cost.workplace import CostSetup, open_workplace
 TOLERANCE = 0.1
 """How much steeper than its limit a measured power may be."""
 LIBRARY = "library"
+_LIBRARY_MODULE = "seal_sdk.evaluation.cost.library"
 Values = Mapping[str, Sequence[int]]
 """Curve -> its points along the axis."""
 
@@ -44,7 +48,14 @@ class Series(TypedDict):
 
 
 class CurveSummary(TypedDict):
-    """A curve. title: what is along its axis. values: the points there. computed: whether points are computed from one registration and one picture."""
+    """A curve.
+
+    Attributes:
+        title: What is along its axis.
+        values: The points there.
+        series: Name of a cost -> that cost.
+        computed: Whether points are computed from one registration and one picture.
+    """
 
     title: str
     values: list[int]
@@ -53,7 +64,7 @@ class CurveSummary(TypedDict):
 
 
 class GrowthSummary(TypedDict):
-    """What `measure_growth` returns: plain JSON."""
+    """What `measure_growth` returns: plain JSON. setup: what the figures depend on; empty where no model was needed."""
 
     setup: dict[str, Any]
     curves: dict[str, CurveSummary]
@@ -71,15 +82,16 @@ def measure_growth(setup: CostSetup, values: Values) -> GrowthSummary:
         WeightsNotFound, UnsupportedModel, SizeError, SubjectNotFound: As of `open_workplace`.
     """
     check_curves(values)
-    curves: dict[str, CurveSummary] = {}
-    with open_workplace(setup) as place, Measuring(place) as measuring:
-        for name, points in values.items():
-            if name != LIBRARY:
-                curves[name] = _measure(measuring, name, points)
-        facts = place.facts()
+    of_model = {name: points for name, points in values.items() if name != LIBRARY}
+    summary: GrowthSummary = {"setup": {}, "curves": {}}
+    if of_model:
+        with open_workplace(setup) as place, Measuring(place) as measuring:
+            summary["setup"] = place.facts()
+            for name, points in of_model.items():
+                summary["curves"][name] = _measure(measuring, name, points)
     if LIBRARY in values:
-        curves[LIBRARY] = _measure_library(values[LIBRARY])
-    return {"setup": facts, "curves": curves}
+        summary["curves"][LIBRARY] = _measure_library(values[LIBRARY])
+    return summary
 
 
 def check_curves(values: Values) -> None:
@@ -92,6 +104,8 @@ def check_curves(values: Values) -> None:
         if wrong is not None or not points:
             upper = "" if most is None else f" to {most}"
             raise ConfigError(f"{name}={wrong!r}: expected whole numbers from 1{upper or ' on'}.")
+    if LIBRARY in values and find_spec(_LIBRARY_MODULE) is None:
+        raise ConfigError(f"{LIBRARY}={values[LIBRARY]!r}: this version does not measure libraries; leave it out.")
 
 
 def _measure(measuring: Measuring, name: str, points: Sequence[int]) -> CurveSummary:
@@ -116,9 +130,7 @@ def _measure(measuring: Measuring, name: str, points: Sequence[int]) -> CurveSum
     }
 
 
-def _with_limits(
-    along: Sequence[int], each: Mapping[str, list[list[float]]], curve: Curve
-) -> dict[str, Series]:
+def _with_limits(along: Sequence[int], each: Mapping[str, list[list[float]]], curve: Curve) -> dict[str, Series]:
     plain = _power(along, each[PLAIN]) if PLAIN in each else None
     limit = plain if curve.limit is None else curve.limit
     return {name: _series(along, found, None if name == PLAIN else limit) for name, found in each.items()}
@@ -145,11 +157,10 @@ def _power(along: Sequence[int], each: Sequence[Sequence[float]]) -> float | Non
 
 def _measure_library(counts: Sequence[int]) -> CurveSummary:
     """The store's operations in libraries of so many identities (`cost.library`)."""
-    from seal_sdk.evaluation.cost.library import measure_library
-
     counts = sorted(set(counts))
     with tempfile.TemporaryDirectory(prefix="seal-library-") as folder:
-        costs = [vars(cost) for cost in measure_library(counts, Path(folder))]
+        found = import_module(_LIBRARY_MODULE).measure_library(counts, Path(folder))
+    costs = [asdict(cost) for cost in found]
     names = [name for name, value in costs[0].items() if name != "identities" and isinstance(value, float)]
     return {
         "title": "identities in the library",

@@ -46,7 +46,7 @@ SDXL_BLOCKS: Mapping[str, Any] = dict(
     projection_class_embeddings_input_dim=2816,
     use_linear_projection=True,
 )
-IMAGE_ENCODER = dict(  # OpenCLIP's ViT-bigG, which h94/IP-Adapter has beside SDXL's adapter
+IMAGE_ENCODER: Mapping[str, Any] = dict(  # OpenCLIP's ViT-bigG, which h94/IP-Adapter has beside SDXL's adapter
     hidden_size=1664,
     intermediate_size=8192,
     projection_dim=1280,
@@ -55,7 +55,7 @@ IMAGE_ENCODER = dict(  # OpenCLIP's ViT-bigG, which h94/IP-Adapter has beside SD
     image_size=224,
     patch_size=14,
 )
-SMALL_IMAGE_ENCODER = dict(  # beside a small UNet
+SMALL_IMAGE_ENCODER: Mapping[str, Any] = dict(  # beside a small UNet
     hidden_size=32,
     intermediate_size=48,
     projection_dim=32,

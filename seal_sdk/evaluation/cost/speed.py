@@ -211,4 +211,13 @@ def _summary(samples: Sequence[Sample]) -> SystemSummary:
     }
 
 
-__all__ = ["GENERATE", "PICTURES", "RATIOS", "REGISTER", "SpeedSummary", "SystemSummary", "check_systems", "measure_speed"]
+__all__ = [
+    "GENERATE",
+    "PICTURES",
+    "RATIOS",
+    "REGISTER",
+    "SpeedSummary",
+    "SystemSummary",
+    "check_systems",
+    "measure_speed",
+]

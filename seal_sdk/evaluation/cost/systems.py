@@ -55,7 +55,9 @@ class Bench(ExitStack):
         """ControlNet and IP-Adapter with random weights, loaded."""
         session = self.baseline_session
         adapter = IpAdapter(
-            session.backbone, lambda: session.segmenter, save_random_adapter(self.place.folder / "adapter", self.place.pipe)
+            session.backbone,
+            lambda: session.segmenter,
+            save_random_adapter(self.place.folder / "adapter", self.place.pipe),
         )
         adapter.draw(self.place.question(self.baseline_identity))
         return adapter

@@ -63,7 +63,9 @@ class CostSetup:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)!r}: expected an integer >= 1.")
         if self.guidance <= 1:
-            raise ConfigError(f"guidance={self.guidance!r}: expected a number above 1; without guidance there is less to compare.")
+            raise ConfigError(
+                f"guidance={self.guidance!r}: expected a number above 1; without guidance there is less to compare."
+            )
 
     @property
     def is_full_size(self) -> bool:
@@ -231,8 +233,6 @@ def forget_page_cache(store: Path) -> None:
     for path in filter(Path.is_file, (store / "blobs").rglob("*")):
         with path.open("rb") as blob:
             os.posix_fadvise(blob.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
 
 
 def _load(setup: CostSetup) -> Any:
