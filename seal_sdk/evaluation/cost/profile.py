@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypedDict, TypeVar
@@ -70,17 +70,29 @@ def read_bytes() -> Iterator[list[int]]:
         yield sizes
 
 
-def profile_syncs(place: Workplace) -> dict[str, float | None]:
-    """How often a step of plain SDXL and of the method waits for the device, in the mean over all but the first; see `host_syncs`."""
+def profile_syncs(place: Workplace, names: Collection[str]) -> dict[str, float | None]:
+    """How often a step waits for the device, in the mean over all but the first; see `host_syncs`.
+
+    names: of systems; "plain" and "hot" are counted.
+    """
+    counted = {"plain": _plain_syncs, "hot": _hot_syncs}
+    return {name: count(place) for name, count in counted.items() if name in names}
+
+
+def _plain_syncs(place: Workplace) -> float | None:
+    with host_syncs(place.device) as count:
+        marks = _StepMarks(count)
+        place.draw_plain(callback_on_step_end=marks.diffusers)
+    return marks.per_step
+
+
+def _hot_syncs(place: Workplace) -> float | None:
     with place.session() as session:
         place.generate(session)
         with host_syncs(place.device) as count:
-            steps = _StepMarks(count)
-            place.generate(session, callbacks=[steps])
-    with host_syncs(place.device) as count:
-        plain = _StepMarks(count)
-        place.draw_plain(callback_on_step_end=plain.diffusers)
-    return {"plain": plain.per_step, "hot": steps.per_step}
+            marks = _StepMarks(count)
+            place.generate(session, callbacks=[marks])
+    return marks.per_step
 
 
 class _StepMarks(Callback):

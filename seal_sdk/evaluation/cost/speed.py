@@ -20,6 +20,8 @@ from seal_sdk.evaluation.cost.workplace import CostSetup, Workplace, open_workpl
 
 PICTURES = 20
 """Pictures of one identity over which its registration is spread."""
+OURS = ("cold", "warm", "hot")
+"""The systems that are the method's own calls."""
 _ALL = "all"
 
 
@@ -62,10 +64,10 @@ class SpeedSummary(TypedDict):
         systems: Name -> its runs.
         ratios: Name of a ratio -> median over the repeats, each of which is a quotient within its repeat (`RATIOS`).
         ratios_each: The same, each repeat.
-        phases: "register", "warm" and "hot" -> seconds of each phase of one call; they add up to its "total".
+        phases: "register", "warm" and "hot" -> seconds of each phase of one call; they add up to its "total". None without one of `OURS`.
         rows: UNet rows of each forward: "register"; "before_steps", what a first generation reads of the prompt in the reference; "steps".
-        store: What a warm generation reads of the identity.
-        host_syncs: "plain" and "hot" -> how often a step waits for the device; None with fewer than two steps.
+        store: What a warm generation reads of the identity; None without one of `OURS`.
+        host_syncs: "plain" and "hot", those that ran -> how often a step waits for the device; None with fewer than two steps.
     """
 
     setup: dict[str, Any]
@@ -74,7 +76,7 @@ class SpeedSummary(TypedDict):
     ratios_each: dict[str, list[float]]
     phases: dict[str, Phases]
     rows: dict[str, list[int]]
-    store: StoreReads
+    store: StoreReads | None
     host_syncs: dict[str, float | None]
 
 
@@ -145,7 +147,7 @@ def measure_speed(setup: CostSetup, names: Collection[str] = tuple(SYSTEMS)) -> 
             for name, (needed, quotient) in RATIOS.items()
             if set(needed) <= set(chosen)
         }
-        phases, store = profile_phases(place)
+        phases, store = profile_phases(place) if set(OURS) & set(chosen) else ({}, None)
         return {
             "setup": place.facts(),
             "systems": {name: _summary([repeat[name] for repeat in repeats]) for name in chosen},
@@ -154,7 +156,7 @@ def measure_speed(setup: CostSetup, names: Collection[str] = tuple(SYSTEMS)) -> 
             "phases": phases,
             "rows": {REGISTER: place.capture_rows, "before_steps": place.edit_rows, "steps": place.step_rows},
             "store": store,
-            "host_syncs": profile_syncs(place),
+            "host_syncs": profile_syncs(place, chosen),
         }
 
 

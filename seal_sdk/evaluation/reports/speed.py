@@ -57,6 +57,8 @@ def ratio_table(summary: SpeedSummary) -> Table:
 def phase_table(summary: SpeedSummary) -> Table:
     """Seconds of each phase of one call; the total is last."""
     calls = summary["phases"]
+    if not calls:
+        return ("phase, seconds",), []
     names = [name for name in dict.fromkeys(name for phases in calls.values() for name in phases) if name != TOTAL]
     lines: list[tuple[str, ...]] = [
         (name, *(f"{phases[name]:.4f}" if name in phases else "" for phases in calls.values()))
@@ -68,17 +70,22 @@ def phase_table(summary: SpeedSummary) -> Table:
 def remarks(summary: SpeedSummary) -> list[str]:
     """What no table has: rows, bytes and waits."""
     rows, store = summary["rows"], summary["store"]
-    waits = ", ".join(
-        f"{name} {'unknown' if count is None else f'{count:.1f}'}" for name, count in summary["host_syncs"].items()
-    )
-    read = ", ".join(f"{count} from {tier}" for tier, count in store["reads"].items()) or "none"
-    return [
+    found = [
         f"Rows: {sum(rows['register'])} to register; {sum(rows['before_steps'])} before the first step of a first picture; "
-        f"{_runs(rows['steps'])} in its steps.",
-        f"A warm picture reads {store['bytes'] / 1e6:.2f} MB of the identity's {store['identity_bytes'] / 1e6:.2f} MB "
-        f"(cached timesteps: {read}).",
-        f"Waits of the host for the device in a step: {waits}.",
+        f"{_runs(rows['steps'])} in its steps."
     ]
+    if store is not None:
+        read = ", ".join(f"{count} from {tier}" for tier, count in store["reads"].items()) or "none"
+        found.append(
+            f"A warm picture reads {store['bytes'] / 1e6:.2f} MB of the identity's {store['identity_bytes'] / 1e6:.2f} MB "
+            f"(cached timesteps: {read})."
+        )
+    waits = [
+        f"{name} {'unknown' if count is None else f'{count:.1f}'}" for name, count in summary["host_syncs"].items()
+    ]
+    if waits:
+        found.append(f"Waits of the host for the device in a step: {', '.join(waits)}.")
+    return found
 
 
 def _runs(rows: Sequence[int]) -> str:
@@ -94,22 +101,22 @@ def _runs(rows: Sequence[int]) -> str:
 
 def speed_report(summary: SpeedSummary) -> str:
     """A self-contained HTML page of what `measure_speed` returned."""
-    systems, hot = summary["systems"], summary["phases"]["hot"]
-    seconds = [Point(name, each["median"], *each["quartiles"]) for name, each in systems.items()]
-    ratios = [
-        Point(name, value, min(summary["ratios_each"][name]), max(summary["ratios_each"][name]))
-        for name, value in summary["ratios"].items()
-    ]
+    systems, ratios = summary["systems"], summary["ratios"]
     parts = [page.facts(summary["setup"]), page.paragraph(_HOW)]
     parts += [page.heading("Systems"), page.facts({name: WHAT[name] for name in systems})]
-    parts += [page.table(*system_table(summary)), page.legend(list(systems)), bars("seconds", seconds)]
+    parts += [page.table(*system_table(summary)), page.legend(list(systems))]
+    parts.append(bars("seconds", [Point(name, each["median"], *each["quartiles"]) for name, each in systems.items()]))
     if ratios:
-        parts += [page.heading("Ratios"), page.table(*ratio_table(summary)), page.legend(list(summary["ratios"]))]
-        parts.append(bars("ratio", ratios))
-    phases = [Point(name, value, value, value) for name, value in hot.items() if name != TOTAL]
-    parts += [page.heading("Phases of one call"), page.table(*phase_table(summary))]
-    parts += [page.legend([point.label for point in phases]), bars("seconds of a hot picture", phases)]
-    parts += [page.paragraph(each) for each in remarks(summary)]
+        spread = summary["ratios_each"]
+        parts += [page.heading("Ratios"), page.table(*ratio_table(summary)), page.legend(list(ratios))]
+        parts.append(
+            bars("ratio", [Point(name, value, min(spread[name]), max(spread[name])) for name, value in ratios.items()])
+        )
+    if summary["phases"]:
+        hot = {name: value for name, value in summary["phases"]["hot"].items() if name != TOTAL}
+        parts += [page.heading("Phases of one call"), page.table(*phase_table(summary)), page.legend(list(hot))]
+        parts.append(bars("seconds of a hot picture", [Point(name, it, it, it) for name, it in hot.items()]))
+    parts += [page.paragraph(remark) for remark in remarks(summary)]
     return page.page("SeAl: speed", parts)
 
 

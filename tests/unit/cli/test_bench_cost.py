@@ -1,40 +1,56 @@
-"""``seal bench speed`` and ``seal bench growth`` from the command line, on the embedded model."""
+"""``seal bench speed`` and ``seal bench growth`` from the command line, on a tiny pipeline."""
 
 from __future__ import annotations
 
 import json
 
+import pytest
 from click.testing import CliRunner
 
+from seal_sdk.backbone.loading import load_backbone
 from seal_sdk.cli.commands.bench import growth, speed
 from seal_sdk.cli.main import seal
 
 SMALL = ["--steps", "1", "--repeats", "1", "--device", "cpu"]
 
 
+@pytest.fixture
+def small(monkeypatch, tiny_pipeline):
+    """The commands on a tiny pipeline."""
+    pipe = tiny_pipeline()
+    monkeypatch.setattr("seal_sdk.evaluation.cost.workplace.load_backbone", lambda *given: load_backbone(pipe))
+
+
 def invoke(*arguments):
     return CliRunner().invoke(seal, ["bench", *arguments])
 
 
-def test_speed_prints_json_and_writes_a_report(tmp_path):
+def test_speed_prints_json_and_writes_a_report(small, tmp_path):
     page = tmp_path / "speed.html"
-    done = invoke("speed", *SMALL, "--system", "hot", "--system", "plain", "--json", "--report", str(page))
+    done = invoke("speed", *SMALL, "--system", "plain-rows", "--system", "plain", "--json", "--report", str(page))
     assert done.exit_code == 0, done.output
     summary = json.loads(done.stdout)
-    assert list(summary["systems"]) == ["plain", "hot"] and summary["setup"]["steps"] == 1
+    assert list(summary["systems"]) == ["plain", "plain-rows"] and summary["setup"]["steps"] == 1
     assert summary["setup"]["model"] == "pocket" and summary["setup"]["size"] == 128
     assert page.read_text().startswith("<!doctype html>") and done.stderr == ""
 
 
-def test_speed_prints_tables():
+def test_speed_prints_tables(small):
     done = invoke("speed", *SMALL, "--system", "plain")
     lines = done.stdout.splitlines()
     assert done.exit_code == 0 and lines[0].split()[:2] == ["system", "seconds"] and lines[1].split()[0] == "plain"
-    assert "ratio" not in done.stdout.split() and any(line.startswith("total") for line in lines)
-    assert lines[-3].startswith("Rows: 4 to register;")
+    assert "ratio" not in done.stdout.split() and "phase" not in done.stdout
+    assert lines[-2].startswith("Rows: 4 to register;") and lines[-1].endswith("plain unknown.")
 
 
-def test_growth_prints_a_line_for_each_cost(tmp_path):
+def test_speed_prints_phases(small):
+    lines = invoke("speed", *SMALL, "--system", "hot").stdout.splitlines()
+    phases = lines[lines.index("") + 1 :]
+    assert phases[0].split() == ["phase,", "seconds", "register", "warm", "hot"]
+    assert any(line.startswith("total") for line in phases) and "MB of the identity's" in lines[-2]
+
+
+def test_growth_prints_a_line_for_each_cost(small, tmp_path):
     page = tmp_path / "growth.html"
     done = invoke("growth", *SMALL, "--curve", "steps=1,2", "--report", str(page))
     assert done.exit_code == 0, done.output

@@ -16,13 +16,11 @@ from seal_sdk.evaluation.cost.rows import counted_rows
 from seal_sdk.evaluation.cost.workplace import CostSetup, open_workplace
 from seal_sdk.evaluation.reports.growth import growth_report, growth_table
 
-ONCE = CostSetup(steps=1, repeats=1, device="cpu")
-
 
 @pytest.fixture(scope="module")
-def summary():
+def summary(once):
     """Every curve of the model with two points; the identities and references with their most."""
-    return measure_growth(ONCE, {name: (1, 3 if curve.most == 3 else 2) for name, curve in CURVES.items()})
+    return measure_growth(once(1), {name: (1, 3 if curve.most == 3 else 2) for name, curve in CURVES.items()})
 
 
 def test_every_curve_has_its_points(summary):
@@ -61,18 +59,18 @@ def test_the_report_has_a_plot_of_each_cost(summary):
 
 
 @pytest.mark.parametrize(("power", "holds"), [(0, True), (1, True), (2, False)])
-def test_powers_are_found_and_judged(monkeypatch, power, holds):
+def test_powers_are_found_and_judged(once, monkeypatch, power, holds):
     curve = Curve("things", (), lambda measuring, point: {"ours": 3.0 * point**power}, lambda measuring, point: None)
     monkeypatch.setitem(growth.CURVES, "things", curve)
-    found = measure_growth(CostSetup(steps=1, repeats=2, device="cpu"), {"things": (1, 2, 5)})
+    found = measure_growth(once(1, repeats=2), {"things": (1, 2, 5)})
     series = found["curves"]["things"]["series"]["ours"]
     assert series["power"] == pytest.approx(power, abs=1e-6) and series["holds"] is holds
     assert series["seconds"] == [3.0, 3.0 * 2**power, 3.0 * 5**power] and series["each"][1] == [3.0 * 2**power] * 2
 
 
-def test_what_a_point_draws_is_what_it_is_named_for(monkeypatch):
+def test_what_a_point_draws_is_what_it_is_named_for(once):
     """Rows tell: two pictures have twice as many as one, and so have two steps, and two timesteps take two rows to register."""
-    with open_workplace(ONCE) as place, growth.Measuring(place) as measuring:
+    with open_workplace(once(1)) as place, growth.Measuring(place) as measuring:
         one = sum(place.step_rows)
 
         def rows(name: str, point: int) -> int:

@@ -1,4 +1,4 @@
-"""``measure_speed`` on the embedded model: rows are exactly right, ratios are quotients of what is printed, phases add up."""
+"""``measure_speed`` on a tiny model: rows are exactly right, ratios are quotients of what is printed, phases add up."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ STEPS = 2
 
 
 @pytest.fixture(scope="module")
-def summary():
+def summary(once):
     """All systems, once."""
-    return measure_speed(CostSetup(steps=STEPS, repeats=1, device="cpu"))
+    return measure_speed(once(STEPS))
 
 
 def test_every_system_was_run_as_often_as_asked(summary):
@@ -97,12 +97,18 @@ def test_the_report_shows_everything(summary):
     assert set(MEANING) == set(RATIOS)
 
 
-def test_ratios_of_systems_that_did_not_run_are_left_out():
-    found = measure_speed(CostSetup(steps=1, repeats=2, device="cpu"), ("hot", "plain"))
+def test_ratios_are_of_one_repeat_and_of_systems_that_ran(once):
+    found = measure_speed(once(1, repeats=2), ("hot", "plain"))
     assert list(found["systems"]) == ["plain", "hot"] and list(found["ratios"]) == ["generate_over_plain"]
     plain, hot = (found["systems"][name]["seconds"] for name in ("plain", "hot"))
     assert found["ratios_each"]["generate_over_plain"] == pytest.approx([hot[0] / plain[0], hot[1] / plain[1]])
     assert found["host_syncs"] == {"plain": None, "hot": None}  # one step has no second end to compare with
+
+
+def test_without_the_methods_own_calls_nothing_of_it_is_profiled(once):
+    found = measure_speed(once(1), ("plain",))
+    assert found["phases"] == {} and found["store"] is None and list(found["host_syncs"]) == ["plain"]
+    assert speed_report(found).count("<svg") == 1
 
 
 @pytest.mark.parametrize("wrong", [dict(steps=0), dict(repeats=0), dict(guidance=1.0)])
