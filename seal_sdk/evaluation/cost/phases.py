@@ -25,13 +25,16 @@ def register_phases(session: IdentitySession) -> Sequence[Target]:
 
 
 def generate_phases(session: IdentitySession) -> Sequence[Target]:
-    """Of ``session.generate``. "unet" is the UNet without matching and blending, but with the structure's injection."""
+    """Of ``session.generate``. "unet" is the UNet without matching and blending, but with the structure's injection.
+
+    "prompt edits" are whole, with the UNet rows that read the prompt's words in the reference.
+    """
     return [
         *_models(session),
         Target("align", structure.StructureAligner, "align"),
         Target("store read", KeyValueReader, "__call__"),
-        Target("prompt edits", prompt_edits.ReferenceReader, "find_probes"),
-        Target("prompt edits", subject_planner, "edit_reference"),
+        Target("prompt edits", prompt_edits.ReferenceReader, "find_probes", undivided=True),
+        Target("prompt edits", subject_planner, "edit_reference", undivided=True),
         Target("unet", session.backbone, "predict"),
         Target("match and blend", infusion_hooks._LayerHooks, "_blend"),
         Target("latent transfer", denoise, "transfer"),

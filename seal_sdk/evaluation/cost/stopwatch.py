@@ -24,21 +24,24 @@ class Stopwatch:
     def __init__(self, device: torch.device) -> None:
         self._device, self._thread = device, get_ident()
         self._inside: list[float] = []  # for each part that is running, seconds of the parts inside of it
+        self._undivided = False  # whether a part is running that has no parts inside of it
         self.own: Counter[str] = Counter()
         self.whole: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
 
     @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Add the time that the block takes to a part."""
-        if get_ident() != self._thread:
+    def part(self, name: str, undivided: bool = False) -> Iterator[None]:
+        """Add the time that the block takes to a part. undivided: no other part is timed inside of it."""
+        if get_ident() != self._thread or self._undivided:
             yield
             return
         started = self._now()
         self._inside.append(0.0)
+        self._undivided = undivided
         try:
             yield
         finally:
+            self._undivided = False
             seconds = self._now() - started
             self.own[name] += seconds - self._inside.pop()  # type: ignore[assignment]  # Counter's type knows whole numbers alone
             self.whole[name] += seconds  # type: ignore[assignment]  # likewise
@@ -54,22 +57,23 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Target:
-    """A function that belongs to a part: the attribute ``name`` of a module, a class or an object."""
+    """A function that belongs to a part: the attribute ``name`` of a module, a class or an object. undivided: as of `Stopwatch.part`."""
 
     part: str
     owner: Any
     name: str
+    undivided: bool = False
 
 
 @contextmanager
 def timed(watch: Stopwatch, targets: Sequence[Target]) -> Iterator[None]:
     """While inside, the targets' calls are timed. The product's code stays as it is."""
 
-    def around(part: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def around(target: Target) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
             @wraps(function)
             def call(*args: Any, **kwargs: Any) -> Any:
-                with watch.part(part):
+                with watch.part(target.part, target.undivided):
                     return function(*args, **kwargs)
 
             return call
@@ -78,7 +82,7 @@ def timed(watch: Stopwatch, targets: Sequence[Target]) -> Iterator[None]:
 
     with ExitStack() as stack:
         for target in targets:
-            stack.enter_context(replaced(target.owner, target.name, around(target.part)))
+            stack.enter_context(replaced(target.owner, target.name, around(target)))
         yield
 
 

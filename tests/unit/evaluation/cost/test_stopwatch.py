@@ -51,6 +51,15 @@ def test_a_part_within_itself_counts_once_in_own_time(clock, watch):
     assert watch.own["text"] == 2
 
 
+def test_an_undivided_part_takes_what_is_inside_of_it(clock, watch):
+    with watch.part("loop"):
+        with watch.part("edits", undivided=True), watch.part("unet"):
+            clock.now += 2
+        with watch.part("unet"):
+            clock.now += 3
+    assert watch.own == {"loop": 0, "edits": 2, "unet": 3}
+
+
 def test_a_part_that_raises_is_timed(clock, watch):
     with pytest.raises(KeyError), watch.part("broken"):
         clock.now += 2
