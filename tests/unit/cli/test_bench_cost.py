@@ -43,13 +43,6 @@ def test_speed_prints_tables(small):
     assert lines[-2].startswith("Rows: 4 to register;") and lines[-1].endswith("plain unknown.")
 
 
-def test_speed_prints_phases(small):
-    lines = invoke("speed", *SMALL, "--system", "hot").stdout.splitlines()
-    phases = lines[lines.index("") + 1 :]
-    assert phases[0].split() == ["phase,", "seconds", "register", "warm", "hot"]
-    assert any(line.startswith("total") for line in phases) and "MB of the identity's" in lines[-2]
-
-
 def test_growth_prints_a_line_for_each_cost(small, tmp_path):
     page = tmp_path / "growth.html"
     done = invoke("growth", *SMALL, "--curve", "steps=1,2", "--report", str(page))

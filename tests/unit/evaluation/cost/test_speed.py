@@ -12,7 +12,7 @@ from seal_sdk.evaluation.cost.profile import TOTAL
 from seal_sdk.evaluation.cost.speed import RATIOS, measure_speed
 from seal_sdk.evaluation.cost.systems import SYSTEMS
 from seal_sdk.evaluation.cost.workplace import FULL_SIZE, CostSetup, open_workplace
-from seal_sdk.evaluation.reports.speed import MEANING, speed_report
+from seal_sdk.evaluation.reports.speed import MEANING, phase_table, ratio_table, remarks, speed_report, system_table
 
 STEPS = 2
 
@@ -95,6 +95,19 @@ def test_the_report_shows_everything(summary):
     page = speed_report(summary)
     assert page.count("<svg") == 3 and "controlnet+ip-adapter" in page and "generate_over_plain" in page
     assert set(MEANING) == set(RATIOS)
+
+
+def test_the_tables_have_a_line_for_everything(summary):
+    head, phases = phase_table(summary)
+    assert head == ("phase, seconds", "register", "warm", "hot") and phases[-1][0] == TOTAL
+    capture = next(line for line in phases if line[0] == "capture")
+    assert float(capture[1]) > 0 and capture[2:] == ("", "")  # nothing is captured to generate
+    assert [line[0] for line in system_table(summary)[1]] == list(SYSTEMS)
+    assert [line[0] for line in ratio_table(summary)[1]] == list(RATIOS)
+    rows, read, waits = remarks(summary)
+    assert (
+        rows.startswith("Rows: 4 to register;") and "1 x 4, 1 x 3" in rows and "2 from disk" in read and "hot" in waits
+    )
 
 
 def test_ratios_are_of_one_repeat_and_of_systems_that_ran(once):
