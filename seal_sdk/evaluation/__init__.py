@@ -1,7 +1,8 @@
 """The exact benchmark: methods are scored against ground truth that the embedded model's world renders.
 
 ``seal bench quality`` runs it. `questions` says what is asked, `methods` what is compared, `metrics` what is measured,
-`tasks` how it runs and `reports` how results are shown; `paper` scores real images with the paper's metrics.
+`tasks` how it runs and `reports` how results are shown; `paper` scores real images with the paper's metrics, `cost` measures time,
+rows and memory.
 """
 
 from __future__ import annotations

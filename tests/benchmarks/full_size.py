@@ -11,35 +11,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
 from PIL import Image
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from seal_sdk import Callback, DeltaBridge, IdentitySession, Structure
-from seal_sdk.pocket import PIPELINE_FOLDER, world
-
-BLOCKS = dict(
-    block_out_channels=(320, 640, 1280),
-    down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-    up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-    transformer_layers_per_block=(1, 2, 10),
-    attention_head_dim=(5, 10, 20),
-    cross_attention_dim=2048,
-    addition_embed_type="text_time",
-    addition_time_embed_dim=256,
-    projection_class_embeddings_input_dim=2816,
-    use_linear_projection=True,
-)
-
+from seal_sdk.evaluation.cost import random_models
+from seal_sdk.evaluation.cost.random_models import SDXL_BLOCKS as BLOCKS
+from seal_sdk.evaluation.cost.workplace import forget_page_cache
+from seal_sdk.pocket import world
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -63,52 +52,14 @@ class Setup:
             torch.cuda.synchronize()
 
 
-def random_unet(setup: Setup, blocks: dict = BLOCKS) -> UNet2DConditionModel:
+def random_unet(setup: Setup, blocks: Mapping[str, Any] = BLOCKS) -> UNet2DConditionModel:
     """SDXL's UNet, 2.57 B parameters, or one of other blocks; small random weights."""
-    with torch.device("meta"):
-        unet = UNet2DConditionModel(sample_size=setup.side // 8, **blocks).to(setup.dtype)
-    unet = unet.to_empty(device=setup.device)
-    torch.manual_seed(0)
-    for parameter in unet.parameters():
-        torch.nn.init.normal_(parameter, std=0.02) if parameter.ndim > 1 else torch.nn.init.ones_(parameter)
-    return unet.eval()
+    return random_models.random_unet(setup.side, setup.device, setup.dtype, blocks)
 
 
 def pipeline(setup: Setup) -> StableDiffusionXLPipeline:
     """SDXL's UNet at full size; VAE and text encoders of SDXL's widths with few layers, since they are not measured."""
-    tokenizer = CLIPTokenizer.from_pretrained(PIPELINE_FOLDER / "tokenizer")
-    ids = dict(
-        vocab_size=len(tokenizer),
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        num_hidden_layers=2,
-    )
-    vae = AutoencoderKL(
-        block_out_channels=(32, 32, 32, 32),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        latent_channels=4,
-        sample_size=setup.side,
-        force_upcast=False,
-    )
-    first = CLIPTextConfig(hidden_size=768, num_attention_heads=12, **ids)
-    second = CLIPTextConfig(hidden_size=1280, num_attention_heads=20, projection_dim=1280, **ids)
-    return StableDiffusionXLPipeline(
-        vae=vae.to(setup.device, setup.dtype),
-        text_encoder=CLIPTextModel(first).to(setup.device, setup.dtype),
-        text_encoder_2=CLIPTextModelWithProjection(second).to(setup.device, setup.dtype),
-        tokenizer=tokenizer,
-        tokenizer_2=tokenizer,
-        unet=random_unet(setup),
-        scheduler=EulerDiscreteScheduler(
-            beta_start=0.00085,
-            beta_end=0.012,
-            beta_schedule="scaled_linear",
-            steps_offset=1,
-            timestep_spacing="leading",
-        ),
-        add_watermarker=False,
-    )
+    return random_models.random_pipeline(setup.side, setup.device, setup.dtype)
 
 
 class StepClock(Callback):
@@ -148,19 +99,12 @@ def plain_step(pipe: StableDiffusionXLPipeline, rows: int, setup: Setup) -> floa
     return time.perf_counter() - started
 
 
-def drop_page_cache(store: Path) -> None:
-    """Make the kernel forget the blobs' bytes, so that the disk is read."""
-    for path in filter(Path.is_file, (store / "blobs").rglob("*")):
-        with open(path, "rb") as blob:
-            os.posix_fadvise(blob.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
 def disk_over_memory(session: IdentitySession, store: Path, repeats: int, what: dict) -> dict:
     """The denoising loop with every timestep from the disk, against the same with all of them in memory."""
     hungry = IdentitySession(session.pipe, store=store, memory_budget=0, enable_progress_bar=False)
 
     def loop(place: IdentitySession) -> tuple[float, dict]:
-        drop_page_cache(store)
+        forget_page_cache(store)
         drawn = place.generate(
             what["mesh"],
             "a photo",

@@ -13,6 +13,7 @@ from seal_sdk.cli.options import Command, json_option
 
 if TYPE_CHECKING:
     from seal_sdk.evaluation import Setup
+    from seal_sdk.evaluation.cost.workplace import CostSetup
 
 
 SCHEDULERS = ("ddim", "euler", "euler-ancestral", "dpm++2m", "dpm++2m-karras", "unipc", "lcm", "tcd")
@@ -32,6 +33,21 @@ class SeedRange(click.ParamType[range]):
         match = re.fullmatch(r"(\d+)(?::(\d+))?", str(value))
         seeds = range(int(match[1]), int(match[2] or int(match[1]) + 1)) if match else range(0)
         return seeds if seeds else self.fail(f"{value!r} is no range of seeds such as 400000:400020", param, ctx)
+
+
+class IntegerList(click.ParamType[tuple[int, ...]]):
+    """Whole numbers from 1 on, split at commas."""
+
+    name = "n,n,..."
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The numbers of the option's text."""
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in str(value).split(",")]
+        if not all(word.isdecimal() and int(word) > 0 for word in words):
+            self.fail(f"{value!r}: expected whole numbers from 1 on, such as 1,2,4", param, ctx)
+        return tuple(int(word) for word in words)
 
 
 def writable(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
@@ -120,3 +136,48 @@ def run_settings(options: Mapping[str, Any]) -> RunSettings:
     names = ("boxes", "model", "subject", "steps", "guidance", "size", "scheduler")
     setup = Setup(**{name: options[name] for name in names})
     return {"kinds": kinds, "setup": setup, "scores": options["scores"]}
+
+
+def cost_options(command: Command) -> Command:
+    """Add the options of speed and growth: model, picture and how often."""
+    options = (
+        click.option(
+            "--model",
+            default="pocket",
+            show_default=True,
+            help="What the session opens; see --full-size for SDXL's size.",
+        ),
+        click.option(
+            "--full-size",
+            is_flag=True,
+            help="SDXL's UNet with random weights (2.57 billion), with a small VAE and small text encoders.",
+        ),
+        subject_option,
+        click.option(
+            "--size", type=click.IntRange(32), help="Pixels a side; default: the model's, 256 with --full-size."
+        ),
+        click.option("--steps", type=click.IntRange(1), default=20, show_default=True, help="Sampling steps."),
+        click.option("--guidance", type=float, default=5.0, show_default=True, help="Guidance scale, above 1."),
+        click.option(
+            "--repeats", type=click.IntRange(1), default=3, show_default=True, help="How often all is measured."
+        ),
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, gpu, cuda:N or mps."),
+        click.option(
+            "--precision",
+            type=click.Choice(("auto", "fp32", "fp16", "bf16")),
+            default="auto",
+            show_default=True,
+            help="With --full-size on a CPU auto is bf16 where that is native, else fp32.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def cost_setup(options: Mapping[str, Any]) -> CostSetup:
+    """The values of `cost_options` as what is measured."""
+    from seal_sdk.evaluation.cost.workplace import FULL_SIZE, CostSetup
+
+    given = {name: value for name, value in options.items() if name != "full_size"}
+    return CostSetup(**{**given, **({"model": FULL_SIZE} if options["full_size"] else {})})
