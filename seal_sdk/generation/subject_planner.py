@@ -88,7 +88,10 @@ class SubjectPlanner:
             said = SubjectPrompt(subject.prompt, said.negative)
         doublings = _stride(call, subject.identity, place).doublings
         merged = merge_references([self._reference(each, place, said, doublings) for each in subject.references])
-        tokens = self._tokens.setdefault(subject.references, SubjectTokens(merged.key_values, merged.sources))
+        tokens = self._tokens.get(subject.references)
+        if tokens is None:
+            tokens = SubjectTokens(merged.key_values, merged.sources, merged.grids)
+            self._tokens[subject.references] = tokens
         return SubjectInfusion(
             subject.identity.name,
             merged.latents,

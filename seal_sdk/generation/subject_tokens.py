@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -28,10 +28,11 @@ class SubjectTokens:
     """The reference tokens of one subject. All images of a call that show it share them.
 
     key_values: of the references, all stored tokens. sources: layer name -> (stored tokens,) bool, those of the subject; None for all.
+    layers: the names of those that are infused; more may be stored.
     """
 
-    def __init__(self, key_values: KeyValues, sources: LayerTokens) -> None:
-        self._key_values = key_values
+    def __init__(self, key_values: KeyValues, sources: LayerTokens, layers: Iterable[str]) -> None:
+        self._key_values, self._layers = key_values, tuple(layers)
         self._masks = sources or {}
         self._sources = {name: mask.nonzero().squeeze(1) for name, mask in self._masks.items()}
         self._read: Mapping[str, KeyValue] | None = None
@@ -42,7 +43,7 @@ class SubjectTokens:
         read = self._key_values(timestep)
         if read is not self._read:
             self._made.clear()  # before new ones are made, so that there are never two
-            self._made = {name: self._make(name, pair) for name, pair in read.items()}
+            self._made = {name: self._make(name, read[name]) for name in self._layers}
             self._read = read
         return self._made
 

@@ -186,7 +186,7 @@ def test_memory_is_bounded_and_forgotten_when_the_session_closes(studio, monkeyp
         cache.put(number, row)
     assert cache.budget - row.embeds.nbytes < cache.nbytes <= cache.budget
     studio.draw(**OFF)
-    memory = studio.session._memory
+    memory = studio.session._prompt_cache
     assert memory.prompts.nbytes > 0
     studio.session.close()
     assert memory.prompts.nbytes == 0

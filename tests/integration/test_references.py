@@ -133,13 +133,13 @@ def test_the_tokens_are_made_ready_once_per_cached_timestep():
     both = merge_references([first, second])
     assert both.key_values(0.0) is both.key_values(1.0)
     sources = torch.tensor([True, False] * 5)
-    tokens = SubjectTokens(both.key_values, {"up": sources})
+    tokens = SubjectTokens(both.key_values, {"up": sources}, ["up"])
     made = tokens(0.0)
     assert tokens(1.0) is made
     assert torch.equal(made["up"].tokens.key, both.key_values(0.0)["up"][0][sources])
     assert made["up"].whole.tokens.key is both.key_values(0.0)["up"][0]
     assert tokens.select(both.places)["up"].tolist() == [0, 3, 6, 9, 13]
-    assert SubjectTokens(both.key_values, None)(0.0)["up"].whole is None
+    assert SubjectTokens(both.key_values, None, ["up"])(0.0)["up"].whole is None
 
 
 def test_such_an_image_can_be_explained(session, tmp_path, structure_image, monkeypatch):

@@ -27,6 +27,9 @@ OFF = {"appearance": Appearance(delta=0.0, detail=0.0), "delta_bridge": DeltaBri
 
 def waits(session, *arguments, **options):
     """How often so many steps wait. The first ones may, since they make things ready for all others."""
+    session.generate(
+        *arguments, **options, num_inference_steps=1, seed=1
+    )  # what its prompts say is remembered from here on
     counts = []
     for steps in (MORE, 2 * MORE):
         with CountWaits([session.pipe.scheduler.alphas_cumprod]) as found:

@@ -38,8 +38,8 @@ from seal_sdk.registration.recipe import CaptureSettings
 from seal_sdk.result import Generation
 from seal_sdk.seeding import restore_random
 from seal_sdk.segmentation import SubjectSegmenter
-from seal_sdk.session_resources import SessionResources
-from seal_sdk.session_state import SessionState
+from seal_sdk.session.resources import SessionResources
+from seal_sdk.session.state import SessionState
 from store import IdentityStore
 
 
