@@ -1,13 +1,40 @@
-"""Where a pipeline's weights lie: all on its device, or each model there only while it runs."""
+"""Where a pipeline computes, and where its weights lie: all on its device, or each model there only while it runs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 
 from seal_sdk.backbone.weights import diffusers_hook
+
+
+class ExecutionDevice:
+    """Where a pipeline computes, also while its weights are offloaded.
+
+    diffusers looks at all of the models' parts to find out, which takes milliseconds. So whoever has the models alone asks once.
+    """
+
+    def __init__(self, pipe: Any) -> None:
+        self._pipe = pipe
+        self._held: torch.device | None = None
+
+    def __call__(self) -> torch.device:
+        """The device."""
+        return self._pipe._execution_device if self._held is None else self._held
+
+    @contextmanager
+    def held(self, lock: AbstractContextManager[None]) -> Iterator[None]:
+        """Hold a lock of the models, and the answer as long."""
+        with lock:
+            before, self._held = self._held, self._pipe._execution_device
+            try:
+                yield
+            finally:
+                self._held = before
 
 
 def place(pipe: Any, device: torch.device, low_memory: bool) -> None:

@@ -28,6 +28,7 @@ from seal_sdk.backbone.lock import exclusive
 from seal_sdk.backbone.parts import model_parts
 from seal_sdk.backbone.picture import Pictures
 from seal_sdk.backbone.pipeline_state import PipelineState, lend
+from seal_sdk.backbone.placement import ExecutionDevice
 from seal_sdk.backbone.prompt_options import NO_OPTIONS, Pair, PromptOptions
 from seal_sdk.backbone.prompts import warn_if_truncated
 from seal_sdk.backbone.readiness import check_pipeline
@@ -65,7 +66,7 @@ class UNetBackbone(ABC):
 
     def __init__(self, pipe: Any, controlnet: nn.Module | None = None) -> None:
         self.pipe, self.controlnet = pipe, controlnet
-        self._fingerprints = Fingerprints()
+        self._fingerprints, self._device = Fingerprints(), ExecutionDevice(pipe)
         self._unmasked: dict[object, Tensor] = {}
 
     @classmethod
@@ -113,8 +114,7 @@ class UNetBackbone(ABC):
     @property
     def device(self) -> torch.device:
         """Where it computes, also while its weights are offloaded."""
-        device: torch.device = self.pipe._execution_device
-        return device
+        return self._device()
 
     @property
     def dtype(self) -> torch.dtype:
@@ -142,7 +142,7 @@ class UNetBackbone(ABC):
     @property
     def lock(self) -> AbstractContextManager[None]:
         """Keeps other threads from the model, whichever session or pipeline they come through."""
-        return exclusive(self.modules)
+        return self._device.held(exclusive(self.modules))
 
     @property
     def name(self) -> str:

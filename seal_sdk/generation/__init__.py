@@ -6,15 +6,15 @@ What happens inside the model is done by hooks that are gone after each call.
 from __future__ import annotations
 
 from seal_sdk.generation.generator import ImageGenerator
-from seal_sdk.generation.prompt_cache import PromptCache
+from seal_sdk.generation.input_cache import InputCache
 from seal_sdk.generation.request import ImageArguments, NoiseArguments, Request, make_requests
 from seal_sdk.generation.settings import Sampling, Settings
 
 __all__ = [
     "ImageArguments",
     "ImageGenerator",
+    "InputCache",
     "NoiseArguments",
-    "PromptCache",
     "Request",
     "Sampling",
     "Settings",

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from seal_sdk.backbone.base import Backbone, SelfAttention
+from seal_sdk.generation.input_cache import InputCache
 from seal_sdk.generation.meter import Meter
-from seal_sdk.generation.prompt_cache import PromptCache
 from seal_sdk.generation.settings import Settings, is_guided
 from seal_sdk.identity import Identity
 from seal_sdk.segmentation import SubjectSegmenter
@@ -21,14 +21,14 @@ Repair = Callable[[Identity, StoreCorruption], Identity]
 class Call:
     """One call. segmenter: loaded when first asked. repair: gives an identity, whole again, where the store lost some of it.
 
-    prompt_cache: what the calls before encoded and edited.
+    input_cache: what the calls before encoded and edited.
     """
 
     backbone: Backbone
     settings: Settings
     segmenter: Callable[[], SubjectSegmenter]
     repair: Repair
-    prompt_cache: PromptCache = field(default_factory=PromptCache)
+    input_cache: InputCache = field(default_factory=InputCache)
     meter: Meter = field(default_factory=Meter)
 
     @cached_property

@@ -75,7 +75,9 @@ class Planner:
     def __init__(self, call: Call) -> None:
         self.call, self.source = call, structure_source(call.settings.structure.control)
         # Cached functions hold no reference to the planner, so that it is freed with the call.
-        aligner = StructureAligner(call.settings.sampling.size[::-1], call.settings.alignment, call.segmenter)
+        aligner = StructureAligner(
+            call.settings.sampling.size[::-1], call.settings.alignment, call.segmenter, call.input_cache.subjects
+        )
         self._place = cache(partial(_place, call))
         self._align = cache(partial(_align, call, aligner))
         self._single = cache(partial(_encode_single, call))

@@ -49,4 +49,4 @@ def _remembered(
     with torch.no_grad():
         if options.embeds.given:
             return encode()
-        return call.prompt_cache.prompts.get_or_make((call.state, *key, options), encode)
+        return call.input_cache.prompts.get_or_make((call.state, *key, options), encode)

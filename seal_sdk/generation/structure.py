@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,12 @@ from torch import Tensor
 
 from seal_sdk.config import Alignment
 from seal_sdk.errors import SubjectNotFound
+from seal_sdk.generation.input_cache import subject_cache
 from seal_sdk.identity import Identity
 from seal_sdk.images import Picture, fit, read_image, read_picture, subject_mask, warn_if_inverted
 from seal_sdk.images.boxes import contain_box
+from seal_sdk.images.digest import pixels_digest
+from seal_sdk.kv_cache.cache import BoundedCache
 from seal_sdk.method.anchor_align import Box, Transform, align_image, align_mask, anchor_transform, fit_transform
 from seal_sdk.segmentation import Subject, SubjectSegmenter, subject_from
 
@@ -80,11 +83,12 @@ class Anchor:
 
 @dataclass(frozen=True, eq=False)
 class StructureAligner:
-    """Puts structure images onto a canvas of (width, height). segmenter: loaded when first asked."""
+    """Puts structure images onto a canvas of (width, height). segmenter: loaded when first asked. known: what it found before."""
 
     canvas: tuple[int, int]
     alignment: Alignment
     segmenter: Callable[[], SubjectSegmenter]
+    known: BoundedCache[Subject] = field(default_factory=subject_cache)
 
     def align(
         self,
@@ -122,11 +126,17 @@ class StructureAligner:
         """The structure image's subject, in its own pixels. Raises SubjectNotFound."""
         mask = subject_mask(picture, given.box, given.mask)
         if mask is None and given.box is None:
-            return self.segmenter().find(picture.image, "structure")
+            return self._look_for(picture.image)
         subject = subject_from(picture.image, box=given.box, mask=mask)
         if mask is not None:
             warn_if_inverted(mask, "structure")
         return subject
+
+    def _look_for(self, image: Image.Image) -> Subject:
+        """What the segmenter finds; it is asked once for an image, whatever is drawn of it."""
+        segmenter = self.segmenter()
+        key = segmenter.fingerprint, pixels_digest(image)
+        return self.known.get_or_make(key, lambda: segmenter.find(image, "structure"))
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:

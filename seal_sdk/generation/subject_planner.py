@@ -232,7 +232,7 @@ def _remembered_edit(
     scheduler = json.dumps(call.backbone.scheduler_recipe(), sort_keys=True, default=str)
     strength, clip_skip = call.settings.delta_bridge.override, call.settings.sampling.clip_skip
     key = (call.state, scheduler, identity.digest, said, strength, clip_skip)
-    return call.prompt_cache.references.get_or_make(key, lambda: _edit(call, read_latents(identity), identity, said))
+    return call.input_cache.references.get_or_make(key, lambda: _edit(call, read_latents(identity), identity, said))
 
 
 def _edit(call: Call, latents: Tensor, identity: Identity, said: SubjectPrompt) -> EditedReference:

@@ -106,7 +106,7 @@ def _drawing(components: Any, block_state: Any) -> Iterator[ModularLoop | None]:
         make_settings(components, block_state),
         _no_segmenter,
         _give_up,
-        components.identity_reader.prompt_cache,
+        components.identity_reader.input_cache,
     )
     images = bind_images(block_state)
     if call.edits_references and any(lacks_words(block_state.prompt, subjects) for subjects in images):

@@ -6,7 +6,7 @@ from typing import Any
 
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 
-from seal_sdk.generation.prompt_cache import PromptCache
+from seal_sdk.generation.input_cache import InputCache
 from seal_sdk.kv_cache import KeyValueCache
 from seal_sdk.modular.backbone import PARTS, ModularBackbone
 
@@ -22,7 +22,7 @@ class IdentityReader(ConfigMixin):
     @register_to_config  # type: ignore[untyped-decorator]  # diffusers' has no types
     def __init__(self, memory_budget: int | None = None, accelerator_budget: int | None = None) -> None:
         self.cache = KeyValueCache(memory_budget, accelerator_budget)
-        self.prompt_cache = PromptCache()
+        self.input_cache = InputCache()
         self._backbone: ModularBackbone | None = None
 
     def backbone(self, components: Any) -> ModularBackbone:

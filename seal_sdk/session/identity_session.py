@@ -282,7 +282,7 @@ class IdentitySession(SessionResources):
         self, requests: Sequence[Request], settings: Settings, tell: Tell, step_callback: StepCallback
     ) -> Generation:
         repairer = Repairer(Registrar(self.backbone, self.store), lambda: self.segmenter)
-        call = Call(self.backbone, settings, lambda: self.segmenter, repairer, self._prompt_cache)
+        call = Call(self.backbone, settings, lambda: self.segmenter, repairer, self._input_cache)
         for identity in {each for request in requests for each in request.identities}:
             identity.check_model(call.model)
         tell("on_generate_start", len(requests), settings.sampling.num_timesteps)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.errors import ConfigError
-from seal_sdk.generation import PromptCache
+from seal_sdk.generation import InputCache
 from seal_sdk.identity import Identity, Library
 from seal_sdk.kv_cache import KeyValueCache
 from seal_sdk.memory import MemoryReport, PeakMeter, measure
@@ -33,7 +33,7 @@ class SessionResources:
         low_memory: bool,
     ) -> None:
         self.store, self._subject, self._low_memory = store, subject, low_memory
-        self._cache, self._prompt_cache, self._peaks = cache, PromptCache(), PeakMeter()
+        self._cache, self._input_cache, self._peaks = cache, InputCache(), PeakMeter()
         self._model: UNetBackbone | None = model
         self._in_use: Identity | None = None
 
@@ -79,7 +79,7 @@ class SessionResources:
         with model.lock:
             self._model = self._in_use = None
             self._cache.clear()
-            self._prompt_cache.clear()
+            self._input_cache.clear()
             self.__dict__.pop("segmenter", None)
 
     def __enter__(self) -> Self:

@@ -127,7 +127,7 @@ def test_forty_calls_leave_no_tensor_behind(open_session, reference_image, struc
 
         def left():
             """Tensors beside those of the prompt cache, which is bounded in bytes."""
-            session._prompt_cache.clear()
+            session._input_cache.clear()
             return tensors()
 
         for number in range(5):

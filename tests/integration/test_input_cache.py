@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession
 from seal_sdk.backbone.conditioning import Conditioning
-from seal_sdk.generation import PromptCache
+from seal_sdk.generation import InputCache
 from seal_sdk.kv_cache.cache import BoundedCache
+from seal_sdk.segmentation import subject_from
 
 BOX = (20, 20, 100, 110)
 OFF = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0))
@@ -181,12 +183,12 @@ def test_embeddings_of_the_caller_are_not_kept(studio):
 
 def test_memory_is_bounded_and_forgotten_when_the_session_closes(studio, monkeypatch):
     row = Conditioning(torch.zeros(1, 77, 64))
-    cache = PromptCache().prompts
+    cache = InputCache().prompts
     for number in range(3 * cache.budget // row.embeds.nbytes):
         cache.put(number, row)
     assert cache.budget - row.embeds.nbytes < cache.nbytes <= cache.budget
     studio.draw(**OFF)
-    memory = studio.session._prompt_cache
+    memory = studio.session._input_cache
     assert memory.prompts.nbytes > 0
     studio.session.close()
     assert memory.prompts.nbytes == 0
@@ -197,3 +199,46 @@ def test_a_value_too_large_is_made_each_time():
     for value in (4, 4, 11, 11):
         assert cache.get_or_make(value, lambda value=value: made.append(value) or value) == value
     assert made == [4, 11, 11]
+
+
+def test_a_structure_images_subject_is_looked_for_once(tiny_pipeline, tmp_path, reference_image, structure_image):
+    segmenter = Watching()
+    with IdentitySession(tiny_pipeline(), store=tmp_path, subject=segmenter, enable_progress_bar=False) as session:
+        session.register(reference_image, prompt="a cat", name="cat", box=BOX, timesteps=1)
+        first = session.generate(structure_image, "a cat", seed=1, **HOW).image
+        assert segmenter.seen == ["structure"]
+        again = session.generate(
+            np.asarray(structure_image.convert("RGB")), "a cat", seed=1, **HOW
+        ).image  # the same pixels
+        assert segmenter.seen == ["structure"] and torch.equal(again, first)
+        session.generate(structure_image.transpose(0), "a cat", seed=1, **HOW)
+        assert segmenter.seen == ["structure"] * 2
+        segmenter.fingerprint = "another"
+        session.generate(structure_image, "a cat", seed=1, **HOW)
+        assert segmenter.seen == ["structure"] * 3
+    assert session._input_cache.subjects.nbytes == 0
+
+
+class Watching:
+    """A segmenter that finds the same box everywhere."""
+
+    fingerprint, calls = "watching", 0
+
+    def __init__(self):
+        self.seen = []
+
+    def find(self, image, what="reference"):
+        self.seen.append(what)
+        return subject_from(image, box=BOX, mask=None)
+
+
+def test_where_the_model_computes_is_asked_once_a_call(cat, monkeypatch):
+    asked, kind = [], type(cat.pipe)
+    device = kind._execution_device
+    monkeypatch.setattr(kind, "_execution_device", property(lambda pipe: asked.append(1) or device.fget(pipe)))
+    counts = []
+    for steps in (1, 6):
+        asked.clear()
+        cat.session.generate(None, "a red cat", identity="cat", seed=1, **HOW | dict(num_inference_steps=steps))
+        counts.append(len(asked))
+    assert counts[0] == counts[1] <= 12
