@@ -59,7 +59,7 @@ class Worker:
             self._start()
         self.connection.send(case)
         late = not self.connection.poll(seconds)
-        found = {"failed": f"took more than {seconds:.0f} s"} if late else self._received()
+        found = {"failed": f"took more than {seconds:.3g} s"} if late else self._received()
         if "failed" in found:
             self.stop()
         return found

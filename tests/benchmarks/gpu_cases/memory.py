@@ -46,8 +46,9 @@ def memory(bench: Bench) -> Rows:
     if not bench.tiny:
         complete(pipe, setup)
     images, how = drawing(setup, steps=4)
-    rows: Rows = {}
+    bench.forget()
     with registered(pipe, setup) as session:
+        rows: Rows = {"registering": {"peak, GiB": bench.peak_gib()}}
         for upcast in (False, True):
             pipe.vae.register_to_config(force_upcast=upcast)
             name = "VAE in fp32" if upcast else "VAE in fp16"
