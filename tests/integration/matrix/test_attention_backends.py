@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from itertools import count
 
 import numpy as np
 import pytest
 import torch
 from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry
 from diffusers.models.attention_processor import AttnProcessor, SlicedAttnProcessor
+from fixtures import tiny
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession, Structure
@@ -29,16 +29,15 @@ GIVEN = dict(
 ROUNDING = 1e-4  # of pixels from 0 to 1
 
 
-@pytest.fixture
-def draw(tiny_pipeline, tmp_path, reference_image, structure_image):
+@pytest.fixture(scope="module")
+def draw(tiny_tokenizer, tmp_path_factory, reference_image, structure_image):
     """Draws with a pipeline that is changed first, from an identity of its own, and checks that no hook stays."""
-    folders = (tmp_path / str(number) for number in count())
 
     def draw(change=lambda pipe: None):
-        pipe = tiny_pipeline()
+        pipe = tiny.pipeline(tiny_tokenizer)
         change(pipe)
         before = _hooks(pipe)
-        with IdentitySession(pipe, store=next(folders), enable_progress_bar=False) as session:
+        with IdentitySession(pipe, store=tmp_path_factory.mktemp("store"), enable_progress_bar=False) as session:
             try:
                 session.register(reference_image, **HOW)
                 drawn = session.generate(structure_image, "a red cat", **GIVEN)
@@ -48,6 +47,11 @@ def draw(tiny_pipeline, tmp_path, reference_image, structure_image):
         return drawn.image
 
     return draw
+
+
+@pytest.fixture(scope="module")
+def expected(draw):
+    return draw()
 
 
 @pytest.fixture
@@ -65,8 +69,7 @@ def _hooks(pipe):
 
 
 @pytest.mark.parametrize("kernel", [SDPBackend.MATH, SDPBackend.FLASH_ATTENTION])
-def test_every_attention_kernel_of_a_cpu_draws_the_same(draw, kernel):
-    expected = draw()
+def test_every_attention_kernel_of_a_cpu_draws_the_same(draw, expected, kernel):
     with sdpa_kernel(kernel):
         drawn = draw()
     assert np.allclose(drawn, expected, rtol=0, atol=ROUNDING)
@@ -79,19 +82,20 @@ def test_a_kernel_that_a_cpu_lacks_is_told_by_torch_and_leaves_no_hook(draw, ker
 
 
 @pytest.mark.parametrize("processor", [AttnProcessor(), SlicedAttnProcessor(slice_size=1)])
-def test_processors_without_fused_attention_draw_the_same(draw, processor):
-    assert np.allclose(draw(lambda pipe: pipe.unet.set_attn_processor(processor)), draw(), rtol=0, atol=ROUNDING)
+def test_processors_without_fused_attention_draw_the_same(draw, expected, processor):
+    drawn = draw(lambda pipe: pipe.unet.set_attn_processor(processor))
+    assert np.allclose(drawn, expected, rtol=0, atol=ROUNDING)
 
 
-def test_attention_slicing_draws_the_same(draw):
-    assert np.allclose(draw(lambda pipe: pipe.enable_attention_slicing(1)), draw(), rtol=0, atol=ROUNDING)
+def test_attention_slicing_draws_the_same(draw, expected):
+    assert np.allclose(draw(lambda pipe: pipe.enable_attention_slicing(1)), expected, rtol=0, atol=ROUNDING)
 
 
 @pytest.mark.usefixtures("_own_backend_of_diffusers")
 @pytest.mark.parametrize("backend", ["native", "_native_math", "_native_efficient"])
-def test_the_attention_backends_of_diffusers_do_not_reach_the_processors_of_sdxl(draw, backend):
+def test_the_attention_backends_of_diffusers_do_not_reach_the_processors_of_sdxl(draw, expected, backend):
     """Not even one that a CPU lacks fails: `AttnProcessor2_0` always calls torch's scaled_dot_product_attention."""
-    assert np.array_equal(draw(lambda pipe: pipe.unet.set_attention_backend(backend)), draw())
+    assert np.array_equal(draw(lambda pipe: pipe.unet.set_attention_backend(backend)), expected)
 
 
 @pytest.mark.usefixtures("_own_backend_of_diffusers")
@@ -122,8 +126,8 @@ def channels_last(pipe):
         assert layer.weight.is_contiguous(memory_format=torch.channels_last) and not layer.weight.is_contiguous()
 
 
-def test_channels_last_draws_the_same(draw):
-    assert np.allclose(draw(channels_last), draw(), rtol=0, atol=ROUNDING)
+def test_channels_last_draws_the_same(draw, expected):
+    assert np.allclose(draw(channels_last), expected, rtol=0, atol=ROUNDING)
 
 
 def test_channels_last_is_the_same_model(tiny_pipeline, tmp_path, reference_image):
