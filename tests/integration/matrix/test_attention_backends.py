@@ -6,10 +6,10 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-import torch
 from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry
 from diffusers.models.attention_processor import AttnProcessor, SlicedAttnProcessor
 from fixtures import tiny
+from fixtures.pipeline_states import channels_last, sliced_attention
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession, Structure
@@ -88,7 +88,7 @@ def test_processors_without_fused_attention_draw_the_same(draw, expected, proces
 
 
 def test_attention_slicing_draws_the_same(draw, expected):
-    assert np.allclose(draw(lambda pipe: pipe.enable_attention_slicing(1)), expected, rtol=0, atol=ROUNDING)
+    assert np.allclose(draw(sliced_attention), expected, rtol=0, atol=ROUNDING)
 
 
 @pytest.mark.usefixtures("_own_backend_of_diffusers")
@@ -118,12 +118,6 @@ def test_a_backend_that_is_not_installed_or_unknown_is_told_by_diffusers(tiny_pi
 def test_xformers_where_it_is_not_installed_is_told_by_diffusers(tiny_pipeline):
     with pytest.raises(ModuleNotFoundError, match="xformers"):
         tiny_pipeline().enable_xformers_memory_efficient_attention()
-
-
-def channels_last(pipe):
-    for part, layer in ((pipe.unet, pipe.unet.conv_in), (pipe.vae, pipe.vae.decoder.conv_in)):
-        part.to(memory_format=torch.channels_last)
-        assert layer.weight.is_contiguous(memory_format=torch.channels_last) and not layer.weight.is_contiguous()
 
 
 def test_channels_last_draws_the_same(draw, expected):
