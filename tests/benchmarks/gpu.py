@@ -57,9 +57,13 @@ class Worker:
         """What the case reports, or ``{"failed": why}``."""
         if self.process is None:
             self._start()
-        self.connection.send(case)
-        late = not self.connection.poll(seconds)
-        found = {"failed": f"took more than {seconds:.3g} s"} if late else self._received()
+        try:
+            self.connection.send(case)
+            late = not self.connection.poll(seconds)
+            found: dict[str, Any] = {"failed": f"took more than {seconds:.3g} s"} if late else self.connection.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            found = {"failed": f"the process ended with code {self.process.exitcode}"}
         if "failed" in found:
             self.stop()
         return found
@@ -77,14 +81,6 @@ class Worker:
         self.process = context.Process(target=serve, args=(theirs, *self.arguments))
         self.process.start()
         theirs.close()  # so that its end is noticed
-
-    def _received(self) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = self.connection.recv()
-        except EOFError:
-            self.process.join()
-            return {"failed": f"the process ended with code {self.process.exitcode}"}
-        return found
 
 
 def serve(connection: Connection, device: str, tiny: bool) -> None:

@@ -40,6 +40,15 @@ def test_a_case_that_fails_or_is_late_is_noted_and_the_next_is_measured(gpu, mon
     assert "| channels-last | " in printed and "- states: unknown: KeyError" in printed
 
 
+def test_a_process_that_dies_is_noted(gpu):
+    worker = gpu.Worker(**SETUP)
+    worker._start()
+    worker.process.kill()
+    worker.process.join()
+    assert worker.measure(CASE, 60) == {"failed": "the process ended with code -9"}
+    assert worker.process is None
+
+
 def test_the_same_command_goes_on_with_what_is_missing(gpu, monkeypatch, tmp_path):
     asked = []
 

@@ -46,6 +46,7 @@ class Bench:
         """Free what earlier cases left, and count the peak of memory anew."""
         gc.collect()
         if self.on_gpu:
+            torch.cuda.init()  # without it there is no peak to reset
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
 

@@ -12,7 +12,7 @@ import full_size
 import torch
 from full_size import StepClock
 
-from gpu_cases.bench import Bench, Rows, registered
+from gpu_cases.bench import GIB, Bench, Rows, registered
 
 
 @torch.no_grad()
@@ -24,7 +24,7 @@ def warm_up(bench: Bench) -> Rows:
     loaded = time.perf_counter() - started
     first, *others = (full_size.plain_step(pipe, 4, setup) for _ in range(4))
     row = {"model made, s": loaded, "first step of 4 rows, s": first, "fourth, s": others[-1]}
-    return {"512 px, fp16": row | {"weights, GiB": bench.peak_gib()}}
+    return {"512 px, fp16": row | {"peak, GiB": bench.peak_gib()}}
 
 
 def steps(bench: Bench, precision: str, side: int) -> Rows:
@@ -53,7 +53,7 @@ def pictures_that_share_a_forward(bench: Bench) -> Rows:
         f"images_per_forward={way}": {
             "s per picture, 4 steps": each["seconds_per_picture"],
             "over exact": each["seconds_per_picture"] / exact,
-            "peak, GB": each["peak_gb"],
+            "peak, GiB": each["peak_gb"] and each["peak_gb"] * 1e9 / GIB,
         }
         for way, each in found.items()
     }
