@@ -68,9 +68,11 @@ class Worker:
             self.stop()
         return found
 
-    def stop(self) -> None:
-        """End the process, whatever it does."""
+    def stop(self, patience: float = 0) -> None:
+        """End the process: an idle one ends by itself within so many seconds, any other is killed."""
         if self.process is not None:
+            self.connection.close()
+            self.process.join(patience)
             self.process.kill()
             self.process.join()
             self.process = None
@@ -133,7 +135,13 @@ def measure_all(cases: list[str], report: dict[str, Any], path: Path, end: float
             beside.replace(path)
             print(f"{case}: {found.get('failed', 'done')}", file=sys.stderr, flush=True)
     finally:
-        worker.stop()
+        worker.stop(patience=10)
+
+
+def _finds_a_gpu() -> bool:
+    import torch  # the table needs none
+
+    return torch.cuda.is_available()
 
 
 def main() -> None:
@@ -151,6 +159,8 @@ def main() -> None:
         return
     if arguments.device == "cpu" and not arguments.tiny:
         parser.error("on a CPU this would take hours: --device cpu --tiny tries the script")
+    if arguments.device == "cuda" and not _finds_a_gpu():
+        parser.error("torch finds no GPU here: --device cpu --tiny tries the script")
     report = opened(arguments.out, arguments.device, arguments.tiny)
     measure_all(pending(report, arguments.only), report, arguments.out, started + 60 * arguments.minutes)
     print(markdown(report, list(SECONDS)))

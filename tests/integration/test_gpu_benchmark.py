@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 CASE = "states: channels-last"
@@ -38,6 +39,13 @@ def test_a_case_that_fails_or_is_late_is_noted_and_the_next_is_measured(gpu, mon
     assert all(0 < seconds < 5 for seconds in times) and row["peak, GiB"] is None
     printed = capsys.readouterr().out
     assert "| channels-last | " in printed and "- states: unknown: KeyError" in printed
+
+
+def test_without_a_gpu_it_says_so_at_once(gpu, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit):
+        run(gpu, monkeypatch, "--out", tmp_path / "gpu.json")
+    assert "--device cpu --tiny" in capsys.readouterr().err
 
 
 def test_a_process_that_dies_is_noted(gpu):
