@@ -3,8 +3,8 @@
     python tests/benchmarks/full_size.py [--side 256] [--steps 4] [--device cpu] [--precision bf16] [--store FOLDER]
 
 Prints JSON. Every ratio is to a baseline of the same run: plain UNet forwards with the same number of rows and one scheduler step each.
-Needs about 10 GB of memory (15 in fp32) and nothing else running. On a CPU without native bf16 take fp32. `gpu.py` runs it on a GPU at
-several sizes and precisions.
+Needs about 10 GB of memory (15 in fp32) and nothing else running. On a CPU without native bf16 take fp32. `gpu.py` measures the
+same on a GPU at several sizes and precisions.
 """
 
 from __future__ import annotations
@@ -84,8 +84,11 @@ def plain_step(pipe: StableDiffusionXLPipeline, rows: int, setup: Setup) -> floa
     """Seconds of one UNet forward with ``rows`` rows, guidance and a scheduler step, as diffusers' loop runs them."""
     pipe.scheduler.set_timesteps(4)
     side, place = setup.side, dict(dtype=setup.dtype, device=setup.device)
-    latents = torch.randn(1, 4, side // 8, side // 8, **place)
-    embeds, pooled = torch.randn(rows, 77, 2048, **place), torch.randn(rows, 1280, **place)
+    config, latent_side = pipe.unet.config, side // pipe.vae_scale_factor
+    latents = torch.randn(1, 4, latent_side, latent_side, **place)
+    embeds = torch.randn(rows, 77, config.cross_attention_dim, **place)
+    of_sizes = 6 * config.addition_time_embed_dim
+    pooled = torch.randn(rows, config.projection_class_embeddings_input_dim - of_sizes, **place)
     ids = torch.tensor([[side, side, 0, 0, side, side]], **place).expand(rows, 6)
     setup.synchronize()
     started = time.perf_counter()
@@ -133,12 +136,9 @@ def disk_over_memory(session: IdentitySession, store: Path, repeats: int, what: 
     }
 
 
-def measure(setup: Setup, steps: int, repeats: int, store: Path) -> dict:
+def measure(pipe: StableDiffusionXLPipeline, setup: Setup, store: Path, steps: int, repeats: int) -> dict:
     """Everything of one setup, as plain data."""
     side = setup.side
-    started = time.perf_counter()
-    pipe = pipeline(setup)
-    loaded = time.perf_counter() - started
     clock = StepClock(setup)
     session = IdentitySession(pipe, store=store, callbacks=[clock], enable_progress_bar=False)
     sample = world.sample(500_000)
@@ -170,7 +170,6 @@ def measure(setup: Setup, steps: int, repeats: int, store: Path) -> dict:
     report = {
         "parameters": sum(p.numel() for p in pipe.unet.parameters()),
         **asdict(setup),
-        "load_s": loaded,
         "unet_rows_of_generate": counted,
         "plain_single_row_s": single,
         "register_s": register,
@@ -199,7 +198,10 @@ def main() -> None:
     arguments = parser.parse_args()
     setup = Setup(arguments.side, arguments.device, arguments.precision)
     store = arguments.store or Path(tempfile.mkdtemp()) / "store"
-    print(json.dumps(measure(setup, arguments.steps, arguments.repeats, store), indent=2))
+    started = time.perf_counter()
+    pipe = pipeline(setup)
+    loaded = {"load_s": time.perf_counter() - started}
+    print(json.dumps(loaded | measure(pipe, setup, store, arguments.steps, arguments.repeats), indent=2))
 
 
 if __name__ == "__main__":

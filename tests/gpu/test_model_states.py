@@ -1,10 +1,11 @@
-"""On a GPU: compiled, offloaded and cast UNets."""
+"""On a GPU: compiled, offloaded and cast UNets, attention kernels and memory formats."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession
 from seal_sdk.backbone import fingerprint as hashing
@@ -108,3 +109,21 @@ def test_cast_to_float8_it_registers_and_draws(tmp_path, reference_image, struct
     with open_session(tmp_path, cast) as session:
         drawn = [draw(session, reference_image, structure_image) for _ in range(2)]
     assert np.array_equal(*drawn)
+
+
+@pytest.mark.parametrize("kernel", ["FLASH_ATTENTION", "EFFICIENT_ATTENTION", "CUDNN_ATTENTION", "MATH"])
+def test_every_attention_kernel_draws_nearly_the_same(tmp_path, reference_image, structure_image, expected, kernel):
+    preferred = [getattr(SDPBackend, kernel), SDPBackend.MATH]  # not every kernel takes the masks of text encoders
+    with sdpa_kernel(preferred, set_priority=True), open_session(tmp_path / "kernel") as session:
+        drawn = [draw(session, reference_image, structure_image) for _ in range(2)]
+    assert np.array_equal(*drawn) and np.abs(drawn[0] - expected).mean() < 3
+
+
+def test_channels_last_draws_nearly_the_same(tmp_path, reference_image, structure_image, expected):
+    def channels_last(pipe):
+        for part in (pipe.unet, pipe.vae):
+            part.to(memory_format=torch.channels_last)
+
+    with open_session(tmp_path / "channels-last", channels_last) as session:
+        drawn = [draw(session, reference_image, structure_image) for _ in range(2)]
+    assert np.array_equal(*drawn) and np.abs(drawn[0] - expected).mean() < 3
