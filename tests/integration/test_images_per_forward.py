@@ -21,7 +21,7 @@ SIZE = dict(height=64, width=64)
 FAST = dict(num_inference_steps=3, guidance_scale=4.0, output_type="latent", seed=7, **SIZE)
 BOX = (20.0, 20.0, 100.0, 110.0)
 LEFT, RIGHT = (2, 8, 30, 60), (34, 8, 62, 60)
-PROMPTS = ["a photo of a cat", "a photo of a dog on the beach", "a drawing"]
+PROMPTS = ["a photo of a cat on a chair", "a photo of a dog on the beach", "a drawing"]
 OFF = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0))
 CONTROL = dict(structure_control=Structure(control="controlnet"), alignment=Alignment(enabled=False))
 EVERY = Appearance(tau=-1.0)  # so that rounding changes nobody's mind about what matches
@@ -75,6 +75,7 @@ class Forwards:
 
 def draw(session, images_per_forward, structure=None, prompt=PROMPTS, **arguments):
     given = {**FAST, **arguments, "images_per_forward": images_per_forward}
+    session._input_cache.clear()  # so that each call reads its prompts anew
     return session.generate(structure, prompt, **given)
 
 

@@ -351,9 +351,9 @@ class TestWhereTheSubjectGoes:
         masked = cat.generate(None, "a cat", output_type="latent", **INTO)
         region, subject = plans[0].region[0, 0], plans[0].subjects[0]
         assert region[5:14, 3:11].eq(1).all() and region.sum() == 9 * 8
-        assert subject.targets is None and {int(each.sum()) for each in subject.bounds.values()} == {8, 25}
+        assert subject.searched and {len(each) for each in subject.targets.values()} == {8, 25}
         named = cat.generate(None, "a cat", identity={"cat": MASK}, output_type="latent", **INTO)
-        assert plans[1].region.equal(plans[0].region) and plans[1].subjects[0].bounds is None
+        assert plans[1].region.equal(plans[0].region) and not plans[1].subjects[0].searched
         assert not torch.equal(masked.image, named.image)  # a region is filled, a mask may be wider than the subject
 
     def test_regions_are_cut_to_the_mask_and_none_may_lie_outside(self, cat, plans):
