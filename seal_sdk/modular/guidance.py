@@ -41,7 +41,7 @@ class DeltaBridgeGuidance(BaseGuidance):
         strength: float = 0.1,
         base: str = "gen",
         region: str = "subject",
-        end: float = 0.6,
+        end: float = 0.3,
         low_pass: int = 3,
         quality: str = "",
         override: float = 1.0,

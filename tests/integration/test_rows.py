@@ -11,7 +11,7 @@ BOX = (20, 20, 100, 110)
 STEPS = 5  # at progress 0, 0.25, 0.5, 0.75 and 1: three of them lie before 0.6
 HOW = dict(num_inference_steps=STEPS, guidance_scale=4.0, seed=7, height=64, width=64, output_type="latent")
 OFF = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0))
-NO_EDITS = DeltaBridge(override=0)
+NO_EDITS = DeltaBridge(end=0.6, override=0)  # the default ends at 0.3, before the third step
 SIX_TENTHS = Structure(end=0.6)  # Ctrl-X's; the tiny model's own is 1
 
 
@@ -82,7 +82,7 @@ KINDS = {
     "identity, guidance from 0.3": (CAT | dict(guidance_interval=(0.3, 1)), [2, 2, 3, 2, 2]),
     "identity, strength 0": (CAT | dict(delta_bridge=DeltaBridge(strength=0)), steps(2, 2)),
     "identity, strength 0, base app": (CAT | dict(delta_bridge=DeltaBridge(strength=0, base="app")), steps(2, 2)),
-    "identity, base app": (CAT | dict(delta_bridge=DeltaBridge(base="app", override=0)), steps(3, 2)),
+    "identity, base app": (CAT | dict(delta_bridge=DeltaBridge(base="app", override=0)), steps(3, 2, at=2)),
     "identity, bridge that ends at once": (CAT | dict(delta_bridge=DeltaBridge(end=0, override=0)), steps(2, 2)),
     "identity, the reference's own prompt": (CAT | dict(prompt="a photo of a cat"), steps(2, 2)),
     "identity, nothing infused": (CAT | dict(appearance=Appearance(delta=0)), steps(3, 2)),
@@ -104,10 +104,10 @@ KINDS = {
     "two subjects, structure": (TWO | INJECT, steps(4, 2)),
     "paper": (dict(identity="paper", preset="paper"), steps(3, 2)),
     "paper, structure": (dict(identity="paper", preset="paper") | INJECT, steps(4, 2)),
-    "words of the scene": (CAT | dict(delta_bridge=DeltaBridge()), [1, *steps(3, 2)]),
+    "words of the scene": (CAT | dict(delta_bridge=DeltaBridge()), [1, *steps(3, 2, at=2)]),
     "one word of the subject": (
         CAT | dict(delta_bridge=DeltaBridge(), prompt="a photo of a red cat"),
-        [2, 2, 2, *steps(3, 2)],
+        [2, 2, 2, *steps(3, 2, at=2)],
     ),
 }
 

@@ -33,7 +33,7 @@ EXPECTED = {
             "strength": 0.1,
             "base": "gen",
             "region": "subject",
-            "end": 0.6,
+            "end": 0.3,
             "low_pass": 3,
             "quality": "",
             "override": 1.0,
