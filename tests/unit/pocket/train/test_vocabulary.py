@@ -25,6 +25,7 @@ from seal_sdk.pocket.train.vocabulary import EMBEDDING, caption_words, grow_voca
 
 CPU = torch.device("cpu")
 IMAGES, HELD_OUT = 40, 8
+NEW_WORD = "phosphorescent"  # no caption has it, so it is several tokens of the shipped tokenizer
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,6 +42,9 @@ def shipped_folder(tmp_path_factory, small_set):
     """A set with richer captions, and the shipped weights."""
     folder = tmp_path_factory.mktemp("run")
     render_set(folder, IMAGES, 1, rich=True)
+    captions = json.loads((folder / "captions.json").read_text())
+    captions[0][-1] += f", {NEW_WORD}"
+    (folder / "captions.json").write_text(json.dumps(captions))
     start_from_shipped(folder)
     latents = np.random.default_rng(0).standard_normal((IMAGES, 8, 32, 32)).astype(np.float16)
     np.save(folder / "latents.npy", latents)  # they need not be the VAE's for these tests
@@ -90,8 +94,8 @@ def test_new_embeddings_are_means_and_nothing_else_changes(shipped_folder, grown
     assert [name for name in before if name.endswith(EMBEDDING)] == changed and len(changed) == 2
     for name in changed:
         assert torch.equal(after[name][: len(old)], before[name]) and len(after[name]) == len(new)
-        pieces = before[name][old("cinematic").input_ids[1:-1]]
-        assert torch.allclose(after[name][new("cinematic").input_ids[1]], pieces.mean(0), atol=1e-6)
+        pieces = before[name][old(NEW_WORD).input_ids[1:-1]]
+        assert torch.allclose(after[name][new(NEW_WORD).input_ids[1]], pieces.mean(0), atol=1e-6)
 
 
 def test_growing_again_changes_nothing(grown_folder, tmp_path):
