@@ -46,7 +46,7 @@ def open_session(tiny_tokenizer, tmp_path_factory, reference_image):
             if change is not None:
                 change(pipe)
             net = controlnet and controlnet(pipe.unet)
-            methods = dict(appearance=EVERY, delta_bridge=DeltaBridge(override=0))
+            methods = dict(appearance=EVERY, delta_bridge=DeltaBridge(end=0.6, override=0))
             store = stores[change, precision]  # a ControlNet changes no identity
             session = IdentitySession(
                 pipe, store=store, precision=precision, controlnet=net, enable_progress_bar=False, **methods

@@ -505,7 +505,7 @@ def test_structure_and_bridge_work_on_a_picture(session, reference_image, struct
     drawn = [
         session.generate(structure_image, "a red cat", structure_control=Structure(**control), **given, **bridge).image
         for control in ({}, {"control": "none"})
-        for bridge in ({}, {"delta_bridge": replace(DeltaBridge(), strength=2.0, override=0)})
+        for bridge in ({}, {"delta_bridge": replace(DeltaBridge(), strength=2.0, end=0.9, override=0)})
     ]
     assert all(torch.isfinite(each).all() for each in drawn)
     assert len({each.numpy().tobytes() for each in drawn}) == 4
