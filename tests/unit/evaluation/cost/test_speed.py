@@ -79,7 +79,7 @@ def test_phases_add_up_to_the_total(summary):
     for call in ("warm", "hot"):
         assert steps | {"vae encode", "align", "decode"} <= set(summary["phases"][call])
     assert {"sam", "text"} <= set(summary["phases"]["warm"])
-    assert not {"sam", "text"} & set(summary["phases"]["hot"])  # which remembers prompts and the structure image's subject
+    assert not {"sam", "text"} & set(summary["phases"]["hot"])  # both are remembered
     assert summary["phases"]["hot"]["unet"] > summary["phases"]["hot"]["guidance"]
 
 
