@@ -69,7 +69,9 @@ def test_parts_are_no_longer_than_the_whole(summary):
     assert cold["parts"][LOOP] < cold["parts"]["generate"]
     assert cold["parts"]["register"] + cold["parts"]["generate"] <= cold["median"]
     stateless = summary["systems"]["stateless"]
-    assert stateless["median"] > stateless["parts"]["generate"]  # the store's time is left out, and the capture within it is not
+    assert (
+        stateless["median"] > stateless["parts"]["generate"]
+    )  # the store's time is left out, and the capture within it is not
 
 
 def test_phases_add_up_to_the_total(summary):
