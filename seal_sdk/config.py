@@ -20,6 +20,7 @@ CONTROLS = {  # name -> module of seal_sdk.generation.structure_sources
 
 
 Interval = tuple[float, float]  # (start, end) of sampling's progress, in [0, 1]
+ALWAYS: Interval = (0.0, 1.0)
 
 
 def _require(ok: bool, name: str, value: object, expected: str) -> None:
@@ -60,7 +61,7 @@ class SamplingDefaults:
 
     num_inference_steps: int = 50
     guidance_scale: float = 5.0
-    guidance_interval: Interval = (0.0, 1.0)
+    guidance_interval: Interval = ALWAYS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "guidance_interval", _interval("guidance_interval", self.guidance_interval))
@@ -69,7 +70,7 @@ class SamplingDefaults:
 POCKET = SamplingDefaults(num_inference_steps=20, guidance_scale=2.0)
 
 
-def sampling_defaults(model: object, guidance_interval: Interval = (0.0, 1.0)) -> SamplingDefaults:
+def sampling_defaults(model: object, guidance_interval: Interval = ALWAYS) -> SamplingDefaults:
     """Defaults for the session's ``model`` argument. Raises ConfigError for an interval that is none."""
     own = POCKET if isinstance(model, str) and model == "pocket" else SamplingDefaults()
     return replace(own, guidance_interval=guidance_interval)

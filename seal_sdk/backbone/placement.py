@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from seal_sdk.backbone.parts import pipeline_parts
 from seal_sdk.backbone.weights import diffusers_hook
 
 
@@ -52,8 +53,7 @@ def _is_placed(pipe: Any) -> bool:
     """Whether hooks of accelerate or diffusers move the weights, or a device map has placed them."""
     if getattr(pipe, "hf_device_map", None):
         return True
-    models = [each for each in pipe.components.values() if isinstance(each, nn.Module)]
-    return any(hasattr(each, "_hf_hook") or _is_grouped(each) for each in models)
+    return any(hasattr(each, "_hf_hook") or _is_grouped(each) for each in pipeline_parts(pipe).values())
 
 
 def _is_grouped(model: nn.Module) -> bool:

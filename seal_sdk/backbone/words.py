@@ -6,8 +6,6 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from seal_sdk.errors import InputError, UnsupportedModel
 
 
@@ -50,7 +48,7 @@ class Words:
 
     @property
     def reading(self) -> tuple[Hashable, ...]:
-        """All but the encoders' weights that decides what becomes of a text: tokenizers, how attention is computed, precision.
+        """All but the encoders' weights that decides what becomes of a text: tokenizers, and how attention is computed.
 
         Textual inversions make a tokenizer longer. It holds the tokenizers themselves, so that no other takes their place unnoticed.
         """
@@ -63,7 +61,6 @@ class Words:
             self.zeros_empty_negative,
             *((each, len(each), each.model_max_length) for each in known),
             *(getattr(each.config, "_attn_implementation", None) for each in encoders if each is not None),
-            torch.is_autocast_enabled(self.pipe._execution_device.type),
         )
 
     @property

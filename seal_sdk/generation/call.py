@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import torch
+
 from seal_sdk.backbone.base import Backbone, SelfAttention
 from seal_sdk.generation.input_cache import InputCache
 from seal_sdk.generation.meter import Meter
@@ -45,9 +47,10 @@ class Call:
     @cached_property
     def state(self) -> Hashable:
         """All of the model that decides what it makes of a text or an image: what is remembered is remembered of this state."""
-        backbone = self.backbone
+        backbone, device = self.backbone, self.backbone.device
         kernels = tuple(layer.kernel for layer in self.layers)
-        return (*self.model.items(), str(backbone.device), backbone.dtype, backbone.words.reading, kernels)
+        precision = backbone.dtype, torch.is_autocast_enabled(device.type)
+        return (*self.model.items(), str(device), precision, backbone.words.reading, kernels)
 
     @property
     def guided(self) -> bool:

@@ -14,9 +14,7 @@ from seal_sdk.generation.prompt_edits import EditedReference
 from seal_sdk.kv_cache.cache import BoundedCache
 from seal_sdk.segmentation import Subject
 
-BUDGET = (
-    2**25
-)  # bytes of each: a hundred of SDXL's prompts, or of its references of 1024 px, or thirty masks of that size
+BUDGET = 2**25  # bytes of each: a hundred of SDXL's prompts or references of 1024 px, or thirty masks of that size
 
 
 def _prompt_size(prompt: Conditioning) -> int:

@@ -13,7 +13,7 @@ from seal_sdk.backbone.control import NO_CONTROL, ControlArguments
 from seal_sdk.backbone.image_prompt import NO_IMAGES, ImagePrompt
 from seal_sdk.backbone.schedule import OWN_SCHEDULE, CustomSchedule
 from seal_sdk.backbone.window import WHOLE, Window
-from seal_sdk.config import Alignment, Appearance, DeltaBridge, Interval, SamplingDefaults, Structure
+from seal_sdk.config import ALWAYS, Alignment, Appearance, DeltaBridge, Interval, SamplingDefaults, Structure
 from seal_sdk.errors import InputError
 from seal_sdk.generation.arguments import named, pick
 from seal_sdk.generation.canvas import canvas_size, check_latents, window_for
@@ -41,7 +41,7 @@ class Sampling:
     size: tuple[int, int]
     num_inference_steps: int
     guidance_scale: float
-    guidance_interval: Interval = (0.0, 1.0)
+    guidance_interval: Interval = ALWAYS
     guidance_rescale: float = 0.0
     clip_skip: int | None = None
     latents: Tensor | None = None

@@ -13,7 +13,7 @@ from seal_sdk.backbone.loading import load_backbone
 from seal_sdk.backbone.prompt_embeds import PromptEmbeds
 from seal_sdk.backbone.prompt_options import SizeIds
 from seal_sdk.callbacks import Callback, ProgressBar, StepCallback, Tell, reporting
-from seal_sdk.config import Alignment, Appearance, DeltaBridge, Interval, Structure, sampling_defaults
+from seal_sdk.config import ALWAYS, Alignment, Appearance, DeltaBridge, Interval, Structure, sampling_defaults
 from seal_sdk.generation import (
     ImageArguments,
     ImageGenerator,
@@ -97,7 +97,7 @@ class IdentitySession(SessionResources):
         images_per_forward: ImagesPerForward = EXACT,
         enable_progress_bar: bool = True,
         seed: int | None = None,
-        guidance_interval: Interval = (0.0, 1.0),
+        guidance_interval: Interval = ALWAYS,
     ) -> None:
         self.images_per_forward = check_images_per_forward(images_per_forward)
         self.sampling_defaults = sampling_defaults(model, guidance_interval)

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from seal_sdk.config import Interval
+from seal_sdk.config import ALWAYS, Interval
 from seal_sdk.identity import Identity, Library
 from seal_sdk.presets import Preset
 from seal_sdk.seeding import random_state
-
-WHOLE: Interval = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -49,5 +47,5 @@ class SessionState:
         """
         settings, used = Preset.from_dict(state["settings"]), state["identity"]
         identity = used and Identity(library.stored(used["digest"]), used["name"])
-        start, end = state.get("guidance_interval", WHOLE)
+        start, end = state.get("guidance_interval", ALWAYS)
         return cls(identity, settings, (start, end), list(state["random"]))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from fixtures.waits import CountWaits
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession, Region
+from seal_sdk.evaluation.cost.host_syncs import HostSyncs
 
 BOX = (20.0, 20.0, 100.0, 110.0)
 LOOSE = Appearance(tau=-1.0, schedule="constant")
@@ -32,21 +32,21 @@ def waits(session, *arguments, **options):
     )  # what its prompts say is remembered from here on
     counts = []
     for steps in (MORE, 2 * MORE):
-        with CountWaits([session.pipe.scheduler.alphas_cumprod]) as found:
+        with HostSyncs([session.pipe.scheduler.alphas_cumprod]) as found:
             session.generate(*arguments, **options, num_inference_steps=steps, seed=1)
-        counts.append(found.waits.total())
+        counts.append(found.found.total())
     return counts[1] - counts[0]
 
 
 def test_waits_are_counted():
     values = torch.arange(4)
-    with CountWaits() as found:
+    with HostSyncs() as found:
         values[values > 1]
         bool(values.any())
         values.nonzero()
         values[torch.tensor([1, 2])]
         torch.where(values > 1, values, 0)
-    assert found.waits == {"index": 1, "_local_scalar_dense": 1, "nonzero": 1}
+    assert found.found == {"index": 1, "_local_scalar_dense": 1, "nonzero": 1}
 
 
 @pytest.mark.parametrize(

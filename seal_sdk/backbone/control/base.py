@@ -76,6 +76,14 @@ def for_rows(pictures: Sequence[Tensor], rows: Sequence[int]) -> Tensor:
     return torch.cat([each.expand(count, -1, -1, -1) for each, count in zip(pictures, rows, strict=True)])
 
 
+def among_rows(steered: Tensor, rows: Sequence[int], count: int) -> Tensor:
+    """What is added to these rows, among ``count`` rows of which the others get nothing."""
+    if len(rows) == count:
+        return steered
+    index = torch.tensor(rows, device=steered.device)
+    return steered.new_zeros((count, *steered.shape[1:])).index_copy(0, index, steered)
+
+
 class ControlModel(Protocol):
     """A ControlNet, ControlNet-Union or T2I-Adapter, or several of one kind."""
 

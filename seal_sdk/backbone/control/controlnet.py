@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.control.arguments import ADAPTER, ControlArguments, check_count
-from seal_sdk.backbone.control.base import ControlPixels, ControlStep, Host, for_rows
+from seal_sdk.backbone.control.base import ControlPixels, ControlStep, Host, among_rows, for_rows
 from seal_sdk.backbone.control.fit import check_placement, check_residuals
 from seal_sdk.errors import InputError
 
@@ -146,7 +146,7 @@ class ControlNetImages:
         if len(rows) < len(noisy):
             steered = replace(self, pixels=[each if len(each) == 1 else each[rows] for each in self.pixels])
             down, mid = steered._call(noisy[rows], timestep, conditioning.take(rows), scales)
-            down, mid = [_among(each, rows, len(noisy)) for each in down], _among(mid, rows, len(noisy))
+            down, mid = [among_rows(each, rows, len(noisy)) for each in down], among_rows(mid, rows, len(noisy))
         else:
             down, mid = self._call(noisy, timestep, conditioning, scales)
         return {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
@@ -188,10 +188,3 @@ class ControlNetImages:
             "control_type_idx": modes if self.several else modes[0],
             "conditioning_scale": scales,
         }
-
-
-def _among(steered: Tensor, rows: list[int], count: int) -> Tensor:
-    """What is added to these rows, among ``count`` rows of which the others get nothing."""
-    everything = steered.new_zeros((count, *steered.shape[1:]))
-    everything[rows] = steered
-    return everything

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from seal_sdk.backbone.conditioning import Conditioning
-from seal_sdk.backbone.control.base import ActiveControl
+from seal_sdk.backbone.control.base import ActiveControl, among_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +71,10 @@ def _together(parts: Sequence[_Part]) -> ActiveControl:
 
 
 def _among(steered: Any, rows: Sequence[int], count: int) -> Any:
-    """What is added to these rows, among ``count`` rows of which the others get nothing: a tensor, or each of several."""
+    """`among_rows` of a tensor, or of each of several."""
     if not isinstance(steered, Tensor):
         return [_among(each, rows, count) for each in steered]
-    if len(rows) == count:
-        return steered
-    return steered.new_zeros((count, *steered.shape[1:])).index_copy(
-        0, torch.tensor(rows, device=steered.device), steered
-    )
+    return among_rows(steered, rows, count)
 
 
 def _add(total: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:

@@ -152,20 +152,21 @@ def save_random_adapter(folder: Path, pipe: Any) -> Adapter:
     with quiet_unless_terminal():
         net.save_pretrained(folder / "controlnet")
         image_encoder.save_pretrained(folder / FOLDER / ENCODER)
-    weights = _ip_adapter(unet, encoder["projection_dim"])
+    generator = torch.Generator().manual_seed(0)
+    weights = ip_adapter_weights(
+        unet, encoder["projection_dim"], lambda *shape: 0.02 * torch.randn(*shape, generator=generator)
+    )
     file = folder / FOLDER / FILE
     save_file({name: each.to(dtype) for name, each in weights.items()}, file)
     return Adapter(str(folder / "controlnet"), file)
 
 
-def _ip_adapter(unet: Any, projected: int) -> dict[str, Tensor]:
-    """Random weights under the names of IP-Adapter's files: the image's tokens, and a K and V of them in every cross-attention."""
+def ip_adapter_weights(unet: Any, projected: int, random: Callable[..., Tensor]) -> dict[str, Tensor]:
+    """Weights under the names of IP-Adapter's files: the image's tokens, and a K and V of them in every cross-attention.
+
+    projected: channels of the image's embedding. random: gives a tensor of a shape.
+    """
     wide, modules = unet.config["cross_attention_dim"], dict(unet.named_modules())
-    generator = torch.Generator().manual_seed(0)
-
-    def random(*shape: int) -> Tensor:
-        return 0.02 * torch.randn(*shape, generator=generator)
-
     weights = {
         "image_proj.proj.weight": random(IMAGE_TOKENS * wide, projected),
         "image_proj.proj.bias": random(IMAGE_TOKENS * wide),

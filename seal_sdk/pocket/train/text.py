@@ -21,16 +21,18 @@ from seal_sdk.pocket.train.data import CAPTIONS, HELD_OUT_IMAGES
 from seal_sdk.pocket.train.loop import Training, TrainingConfig
 from seal_sdk.pocket.train.shipped import load_start
 from seal_sdk.pocket.train.tokenizer import LENGTH
-from seal_sdk.pocket.train.unet import Batch, DenoiserWithBodyHead, UNetSet, new_denoiser
+from seal_sdk.pocket.train.unet import Batch, DenoiserWithBodyHead, UNetSet, draw_noise, new_denoiser
 
+REWORDED = 0.75  # share of the photos whose captions are paraphrased; the other captions must keep their meaning
 POOLED_WEIGHT = 0.1  # of the pooled embeddings' error, beside the UNet's
 
 
 def train_text(folder: Path, config: TrainingConfig, device: torch.device) -> None:
     """Train the text encoders on paraphrases. Checkpoint: ``text.pt``, with the UNet that they began with."""
-    data, pairs = UNetSet.open(folder), Paraphrases(folder)
+    data = UNetSet.open(folder)
     torch.manual_seed(config.seed)
-    model, pairs.tokenizer = new_denoiser(folder)
+    model, tokenizer = new_denoiser(folder)
+    pairs = Paraphrases(folder, tokenizer)
     load_start(model, folder)
     model.unet.requires_grad_(False)
     teacher = deepcopy(model).to(device).requires_grad_(False)
@@ -40,7 +42,7 @@ def train_text(folder: Path, config: TrainingConfig, device: torch.device) -> No
         rng = np.random.default_rng([config.seed, seed])
         picked = rng.integers(0, len(data.latents) - HELD_OUT_IMAGES, config.batch)
         batch = Batch.draw(data, picked, rng.integers(0, CAPTIONS, config.batch), device)
-        plain, other = pairs.replace_half(batch.ids, picked, rng)
+        plain, other = pairs.draw(batch.ids, picked, rng)
         with torch.autocast(device.type, torch.bfloat16):
             return wording_loss(model, teacher, batch, (plain, other), alphas)
 
@@ -53,18 +55,17 @@ def train_text(folder: Path, config: TrainingConfig, device: torch.device) -> No
 class Paraphrases:
     """Draws pairs of captions of the training images, as token ids."""
 
-    def __init__(self, folder: Path) -> None:
-        self.kinds = np.load(folder / "kinds.npy")
-        self.tokenizer: CLIPTokenizer
+    def __init__(self, folder: Path, tokenizer: CLIPTokenizer) -> None:
+        self.kinds, self.tokenizer = np.load(folder / "kinds.npy"), tokenizer
 
-    def replace_half(self, ids: Tensor, picked: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Captions and their other wordings, (B, 77) each: `paraphrase`'s for half of the photos, else twice the same.
+    def draw(self, ids: Tensor, picked: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Captions and their other wordings, (B, 77) each: `paraphrase`'s for `REWORDED` of the photos, else twice the same.
 
         ids: (B, 77), the captions of the images ``picked``, (B,).
         """
         plain, other = ids.clone(), ids.clone()
         for row, index in enumerate(picked):
-            if self.kinds[index] == world.KINDS.index("photo") and rng.random() < 0.75:
+            if self.kinds[index] == world.KINDS.index("photo") and rng.random() < REWORDED:
                 sample = world.sample(int(index))
                 texts = world.paraphrase(sample.identity, sample.pose, sample.scene, rng=rng)
                 plain[row], other[row] = self._ids(texts).to(ids.device)
@@ -90,11 +91,8 @@ def wording_loss(
         ids: (B, 77) each: plain captions, and the same in other words.
         alphas: (T,), cumulative products of the scheduler's alphas.
     """
-    count, device = len(batch.latents), batch.latents.device
-    spread = (torch.arange(count, device=device) + torch.rand(count, device=device)) / count
-    timesteps = (spread * len(alphas)).long().clamp(max=len(alphas) - 1)
-    alpha = alphas[timesteps][:, None, None, None]
-    noisy = alpha.sqrt() * batch.latents + (1 - alpha).sqrt() * torch.randn_like(batch.latents)
+    timesteps, alpha, noise = draw_noise(batch.latents, alphas)
+    noisy = alpha.sqrt() * batch.latents + (1 - alpha).sqrt() * noise
     with torch.no_grad():
         wanted_embeds, wanted_pooled = teacher.encode(ids[0])
         wanted = teacher(noisy, timesteps, wanted_embeds, wanted_pooled)

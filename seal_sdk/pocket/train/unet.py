@@ -140,6 +140,14 @@ class UNetSet:
         return cls(TrainingSet.open(folder), *arrays)
 
 
+def draw_noise(latents: Tensor, alphas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Stratified timesteps (B,) of latents (B, C, h, w), their alphas (B, 1, 1, 1) of ``alphas`` (T,), and noise (B, C, h, w)."""
+    count, device = len(latents), latents.device
+    spread = (torch.arange(count, device=device) + torch.rand(count, device=device)) / count
+    timesteps = (spread * len(alphas)).long().clamp(max=len(alphas) - 1)
+    return timesteps, alphas[timesteps][:, None, None, None], torch.randn_like(latents)
+
+
 def velocity_loss(model: DenoiserWithBodyHead, batch: Batch, embeds: Tensor, pooled: Tensor, alphas: Tensor) -> Tensor:
     """Return the weighted mean squared error of v at stratified timesteps.
 
@@ -150,11 +158,7 @@ def velocity_loss(model: DenoiserWithBodyHead, batch: Batch, embeds: Tensor, poo
         pooled: (B, 64) of the captions.
         alphas: (T,), cumulative products of the scheduler's alphas.
     """
-    count, device = len(batch.latents), batch.latents.device
-    spread = (torch.arange(count, device=device) + torch.rand(count, device=device)) / count
-    timesteps = (spread * len(alphas)).long().clamp(max=len(alphas) - 1)
-    alpha = alphas[timesteps][:, None, None, None]
-    noise = torch.randn_like(batch.latents)
+    timesteps, alpha, noise = draw_noise(batch.latents, alphas)
     target = alpha.sqrt() * noise - (1 - alpha).sqrt() * batch.latents
     predicted = model(alpha.sqrt() * batch.latents + (1 - alpha).sqrt() * noise, timesteps, embeds, pooled)
     weight = batch.emphasis * (SNR_LIMIT * (1 - alpha)).clamp(max=1)

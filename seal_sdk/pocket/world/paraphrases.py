@@ -13,15 +13,11 @@ import numpy as np
 from .captions import caption, place, with_article
 from .identity import Identity, color_name
 from .pose import Pose
-from .rich_captions import COLOR_WORDS, PATTERN_WORDS, SYNONYMS, TOPS, one
+from .rich_captions import COLOR_WORDS, OPENINGS, PATTERN_WORDS, SYNONYMS, TOPS, one
 from .scene import Scene
 
 _OPENINGS = (
-    "a photo of",
-    "photo of",
-    "a picture of",
-    "an image of",
-    "a photograph of",
+    *OPENINGS,
     "a close-up of",
     "a portrait of",
     "a full body picture of",

@@ -19,12 +19,9 @@ from .scene import Scene
 
 Value = TypeVar("Value")
 
+OPENINGS = ("a photo of", "photo of", "a picture of", "an image of", "a photograph of")
 _OPENINGS = (
-    "a photo of",
-    "photo of",
-    "a picture of",
-    "an image of",
-    "a photograph of",
+    *OPENINGS,
     "a snapshot of",
     "a close-up of",
     "a portrait of",

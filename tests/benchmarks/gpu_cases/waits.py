@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import compile as compiling
-import torch
 
 from gpu_cases.bench import Bench, Rows, drawing, registered
 from seal_sdk import Callback
+from seal_sdk.evaluation.cost.host_syncs import cuda_warnings, is_sync
 
 
 class Waits(Callback):
@@ -28,16 +28,12 @@ class Waits(Callback):
 
 @contextmanager
 def noticing_waits(bench: Bench) -> Iterator[list[warnings.WarningMessage]]:
-    """torch warns of each operation that makes the host wait for the GPU."""
-    with warnings.catch_warnings(record=True) as noticed:
-        warnings.simplefilter("always")
-        if bench.on_gpu:
-            torch.cuda.set_sync_debug_mode("warn")
-        try:
-            yield noticed
-        finally:
-            if bench.on_gpu:
-                torch.cuda.set_sync_debug_mode("default")
+    """torch warns of each operation that makes the host wait for the GPU; on a CPU of none."""
+    if not bench.on_gpu:
+        yield []
+        return
+    with cuda_warnings() as noticed:
+        yield noticed
 
 
 def waits(bench: Bench) -> Rows:
@@ -53,7 +49,7 @@ def waits(bench: Bench) -> Rows:
                 counted = Waits(noticed)
                 session.generate(*images, **how, callbacks=[counted])
             first, last = counted.ends[0], counted.ends[-1]
-            told = [each for each in noticed[first:last] if "synchronizing CUDA operation" in str(each.message)]
+            told = list(filter(is_sync, noticed[first:last]))
             places = Counter(f"{Path(each.filename).name}:{each.lineno}" for each in told)
             rows[name] = {
                 "waits per step": len(told) / (len(counted.ends) - 1),

@@ -10,20 +10,9 @@ from seal_sdk.backbone.attention import self_attention_layers
 from seal_sdk.backbone.capture import kv_shapes
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.errors import UnsupportedModel
+from seal_sdk.evaluation.cost.random_models import SDXL_BLOCKS
 
-SDXL = dict(
-    sample_size=128,
-    block_out_channels=(320, 640, 1280),
-    down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-    up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-    transformer_layers_per_block=(1, 2, 10),
-    attention_head_dim=(5, 10, 20),
-    cross_attention_dim=2048,
-    addition_embed_type="text_time",
-    addition_time_embed_dim=256,
-    projection_class_embeddings_input_dim=2816,
-    use_linear_projection=True,
-)
+SDXL = dict(sample_size=128, **SDXL_BLOCKS)
 
 
 @pytest.fixture(scope="module")

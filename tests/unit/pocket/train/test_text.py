@@ -49,11 +49,11 @@ def test_the_loss_is_zero_for_the_same_words_and_not_for_others(run_folder):
 
 
 def test_photos_are_paraphrased_and_structure_images_keep_their_captions(run_folder):
-    pairs = Paraphrases(run_folder)
-    _, pairs.tokenizer = new_denoiser(run_folder)
+    _, tokenizer = new_denoiser(run_folder)
+    pairs = Paraphrases(run_folder, tokenizer)
     picked = np.arange(200)
     ids = torch.from_numpy(np.load(run_folder / "ids.npy")[picked, 0].astype(np.int64))
-    plain, other = pairs.replace_half(ids, picked, np.random.default_rng(0))
+    plain, other = pairs.draw(ids, picked, np.random.default_rng(0))
     differs = (plain != other).any(dim=1).numpy()
     photos = pairs.kinds[picked] == 0
     assert not differs[~photos].any() and 0.6 < differs[photos].mean() < 0.9
