@@ -38,6 +38,12 @@ class Callback:
     def on_generate_start(self, session: Session, images: int, steps: int) -> None:
         """``images`` images are about to be drawn in ``steps`` steps."""
 
+    def on_prediction(self, session: Session, index: int, clean: Callable[[], Any]) -> None:
+        """Told before `on_step_end`: ``clean()`` computes the clean latents (B, C, h, w) that the model predicts at this step, for previews.
+
+        It raises UnsupportedModel where the scheduler is not of the model's own kind.
+        """
+
     def on_step_end(self, session: Session, index: int, timestep: float, latents: Any) -> None:
         """One denoising step is done; latents (B, C, h, w)."""
 
@@ -73,6 +79,10 @@ class StepTensors(Protocol):
     @property
     def latents(self) -> Any:
         """(B, C, h, w)."""
+
+    @property
+    def clean(self) -> Callable[[], Any]:
+        """Computes the clean latents (B, C, h, w) that the model predicts."""
 
     def read(self, names: Sequence[str]) -> Mapping[str, Any]:
         """Those of these names."""
@@ -133,6 +143,7 @@ class StepCallback:
             self._check("callback_on_step_end returned", [name for name in given if name in theirs])
             changed = {name: value for name, value in given.items() if name in self.known}
             tensors.change({**read, **changed})  # what was read may have been changed in place
+        tell("on_prediction", step.index, tensors.clean)
         tell("on_step_end", step.index, step.time, tensors.latents)
 
     def _check(self, what: str, names: Sequence[str]) -> None:

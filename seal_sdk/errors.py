@@ -15,7 +15,12 @@
     ├── IdentityError
     │   ├── UnknownIdentity (KeyError)
     │   └── WrongModel                      the identity was registered with another model
-    └── NumericalError (ArithmeticError)    NaN or infinity where an image should be
+    ├── NumericalError (ArithmeticError)    NaN or infinity where an image should be
+    └── JobError                            a job of the engine (:mod:`seal_sdk.serving`) was not done
+        ├── QueueFull                       too many wait already
+        ├── JobCancelled                    somebody cancelled it
+        ├── DeadlineExceeded (TimeoutError) it was not done in time
+        └── ShuttingDown                    the engine takes no more jobs
 
     RestoredWarning (UserWarning)           an identity's data were damaged, and were computed anew
 
@@ -85,3 +90,23 @@ class WrongModel(IdentityError):
 
 class NumericalError(SealError, ArithmeticError):
     """NaN or infinity appeared in latents or image."""
+
+
+class JobError(SealError):
+    """A job of the engine was not done."""
+
+
+class QueueFull(JobError):
+    """Too many jobs wait already."""
+
+
+class JobCancelled(JobError):
+    """Somebody cancelled the job."""
+
+
+class DeadlineExceeded(JobError, TimeoutError):
+    """The job was not done in time."""
+
+
+class ShuttingDown(JobError):
+    """The engine takes no more jobs."""

@@ -25,11 +25,13 @@ class CallbackTensors:
     Delta-Bridge's appearance and of the structure image are not among them, and stay as they are.
 
     plans: of the images, which hold the rows; replaced when something changes. guided: whether the next step has unconditional rows.
+    clean: computes the clean latents (B, C, h, w) that the model predicted at this step.
     """
 
     latents: Tensor
     plans: Sequence[ImagePlan]
     guided: Callable[[], bool]
+    clean: Callable[[], Tensor]
 
     def read(self, names: Sequence[str]) -> dict[str, Tensor]:
         """Those of these names."""

@@ -81,9 +81,11 @@ class DenoisingLoop:
                 step = Step(index, timestep, self.sampler.progress(index), times[index])
                 noisy = self.sampler.model_input(latents, timestep)
                 scale = guidance_at(step.gamma, state.guidance_scale, self.call.settings.sampling.guidance_interval)
-                latents = self.sampler.step(self._predictions(step, noisy, scale), timestep, latents)
+                predictions = self._predictions(step, noisy, scale)
+                latents = self.sampler.step(predictions, timestep, latents)
                 latents = latents if kept is None else kept.restore(latents, index)
-                tensors = CallbackTensors(latents, self.plans, partial(self._guided, state))
+                clean = partial(self._clean, step, predictions, noisy)
+                tensors = CallbackTensors(latents, self.plans, partial(self._guided, state), clean)
                 on_step_end(step, tensors)
                 latents, self.plans = tensors.latents, tensors.plans
         return latents
@@ -99,6 +101,10 @@ class DenoisingLoop:
     def _guided(self, state: SamplingState) -> bool:
         """Whether there are to be unconditional rows, as far as the guidance scale says: also before and after guidance's interval."""
         return state.guidance_scale > 1 and not self.call.backbone.guidance_is_embedded
+
+    def _clean(self, step: Step, predictions: Tensor, noisy: Tensor) -> Tensor:
+        """The clean latents (B, C, h, w) that predictions imply."""
+        return self.call.backbone.noise_level(step.time).clean(predictions, noisy)
 
     def _predictions(self, step: Step, noisy: Tensor, guidance_scale: float) -> Tensor:
         """Guided predictions (B, C, h, w) of all images. A forward that the memory is too small for is run again with fewer of them."""

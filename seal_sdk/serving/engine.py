@@ -1,0 +1,306 @@
+"""The engine: a bounded queue of jobs over one session, worked off by one thread.
+
+It draws nothing itself: it calls the session, which is what makes a job's pictures those of a call.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Condition, Thread
+from types import TracebackType
+from typing import Any, Self
+
+from cachetools import TTLCache
+from PIL import Image
+
+from seal_sdk.callbacks import Callback, Session
+from seal_sdk.errors import ConfigError, JobCancelled, JobError, ShuttingDown, UnsupportedModel
+from seal_sdk.identity import Identity
+from seal_sdk.result import Generation
+from seal_sdk.serving.job import Job, JobProgress, JobState
+from seal_sdk.serving.preview import LatentPreview
+from seal_sdk.serving.queue import FairQueue
+from seal_sdk.serving.work import Work
+from seal_sdk.session import IdentitySession
+
+logger = logging.getLogger(__name__)
+AUTO_IMAGES = 8  # drawn together where a session packs as many images into a forward as fit
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Limits of the engine. Raises ConfigError unless they are positive.
+
+    max_waiting, max_waiting_per_client: jobs in the queue. keep_seconds, keep_bytes: how long finished jobs can be asked for, and what
+    their images may take of memory.
+    """
+
+    max_waiting: int = 256
+    max_waiting_per_client: int = 64
+    keep_seconds: float = 3600.0
+    keep_bytes: int = 256 * 2**20
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ConfigError(f"{name}={value!r}: expected a number above 0.")
+
+
+class Engine:
+    """Works off jobs, one after another; clients take turns. Any thread may use it.
+
+    Jobs are drawn together where the session packs images into one forward (``images_per_forward``), and they have the same settings
+    and size. session: stays the caller's to close.
+    """
+
+    def __init__(self, session: IdentitySession, settings: EngineSettings | None = None) -> None:
+        settings = settings or EngineSettings()
+        self.session, self.settings = session, settings
+        self._queue = FairQueue(settings.max_waiting, settings.max_waiting_per_client)
+        self._active: dict[str, Job] = {}
+        self._finished: TTLCache[str, Job] = TTLCache(settings.keep_bytes, settings.keep_seconds, getsizeof=self._size)
+        self._changed = Condition()
+        self._closing = False
+        self._observers: list[Callable[[Job], None]] = []
+        self._preview: LatentPreview | None = None
+        self._most_images = most_images(session)
+        self._thread = Thread(target=self._work_off, name="seal-engine", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self, work: Work, *, client: str = "", deadline: float | None = None, previews: bool = False
+    ) -> Job:
+        """Queue a piece of work.
+
+        client: whose turn it takes. deadline: seconds until it has to be done. previews: whether its progress has them.
+        Raises QueueFull, ShuttingDown, or ConfigError for a deadline that is none.
+        """
+        if deadline is not None and not deadline > 0:
+            raise ConfigError(f"deadline={deadline!r}: expected seconds above 0, or None for no limit.")
+        job = Job(work, client, deadline, previews)
+        with self._changed:
+            if self._closing:
+                raise _shutting_down()
+            self._queue.put(job)
+            self._active[job.id] = job
+            self._changed.notify_all()
+        return job
+
+    def job(self, job_id: str) -> Job | None:
+        """The job of an id, until some time after it is finished; None where there is none."""
+        with self._changed:
+            return self._active.get(job_id) or self._finished.get(job_id)
+
+    def position(self, job: Job) -> int | None:
+        """How many jobs are before it in the queue; None where it does not wait."""
+        with self._changed:
+            return self._queue.position(job)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        with self._changed:
+            return len(self._queue)
+
+    @property
+    def running(self) -> int:
+        """Jobs that are being done."""
+        with self._changed:
+            return len(self._active) - len(self._queue)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes jobs."""
+        return not self._closing and self._thread.is_alive()
+
+    def observe(self, observer: Callable[[Job], None]) -> None:
+        """Call ``observer``, in the engine's thread, with every job that has ended."""
+        self._observers.append(observer)
+
+    def cancel(self, job: Job) -> None:
+        """End a job: at once where it waits, within a step where it runs. One that is finished stays so."""
+        self._stop(job, JobCancelled("The job was cancelled."))
+
+    def drain(self, timeout: float | None = None) -> bool:
+        """Take no more jobs, and wait until all are done, or for ``timeout`` seconds; whether they are."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: not self._active, timeout)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Take no more jobs, end those that are not done after ``timeout`` seconds (None waits for all), and stop the thread."""
+        if not self.drain(timeout):
+            with self._changed:
+                left = list(self._active.values())
+            for job in left:
+                self._stop(job, _shutting_down())
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
+        self.close(None if kind is None else 0)
+
+    def _work_off(self) -> None:
+        while jobs := self._take():
+            self._do(jobs)
+
+    def _take(self) -> list[Job]:
+        """The next jobs to do together; none once the engine is closing and nothing waits."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: len(self._queue) or self._closing)
+            self._expire()
+            with self._changed:
+                jobs = self._queue.take(self._most_images)
+                if jobs or (self._closing and not len(self._queue)):
+                    return jobs
+
+    def _do(self, jobs: Sequence[Job]) -> None:
+        """Do jobs in one call. Where several fail, each is done alone, so that none suffers for another."""
+        group = _Group(self, jobs)
+        works = [job.work for job in jobs]
+        for job in jobs:
+            if job.state is JobState.WAITING:
+                job.begin()
+        try:
+            results = works[0].run(self.session, group, works[1:])
+        except _GivenUp:
+            group.end_given_up()
+        except BaseException as error:  # whatever it is belongs to the job: the engine goes on
+            left = group.end_given_up()
+            if len(jobs) > 1:
+                for job in left:
+                    self._do([job])
+            elif left:
+                self._end(jobs[0], error)
+        else:
+            for job, result in zip(jobs, results, strict=True):
+                if not job.state.is_final:
+                    self._end(job, result)
+
+    def _end(self, job: Job, outcome: Any) -> None:
+        """A job has ended, with a result or an exception."""
+        if isinstance(outcome, BaseException):
+            job.fail(outcome)
+        else:
+            job.finish(outcome)
+        with self._changed:
+            self._active.pop(job.id, None)
+            self._finished[job.id] = job
+            self._changed.notify_all()
+        for observer in self._observers:
+            try:
+                observer(job)
+            except Exception:  # whoever looks on must not stop the work
+                logger.exception("An observer of job %s failed.", job.id)
+
+    def _stop(self, job: Job, error: JobError) -> None:
+        job.stop(error)
+        self._end_if_waiting(job, error)
+
+    def _end_if_waiting(self, job: Job, error: JobError) -> None:
+        with self._changed:
+            waits = self._queue.remove(job)
+        if waits:
+            self._end(job, error)
+
+    def _expire(self) -> None:
+        """End the waiting jobs whose deadline has passed."""
+        with self._changed:
+            expired = [(job, error) for job in self._queue if (error := job.given_up())]
+        for job, error in expired:
+            self._end_if_waiting(job, error)
+
+    def _fitted_preview(self) -> LatentPreview:
+        """The model's. Its lock must be held."""
+        self._preview = self._preview or LatentPreview.fit(self.session.backbone)
+        return self._preview
+
+    def _size(self, job: Job) -> int:
+        """Bytes that a finished job's images take; at most all there are for it, so that one is always kept."""
+        result = None if job.future.exception() else job.future.result()
+        images = result.images if isinstance(result, Generation) else []
+        return min(1024 + sum(3 * each.width * each.height for each in images), self.settings.keep_bytes)
+
+
+class _GivenUp(Exception):
+    """Leaves a call of the session that nobody waits for any more."""
+
+
+class _Group(Callback):
+    """Jobs that are done in one call: tells them how far it is, and leaves the call once none of them is to go on."""
+
+    def __init__(self, engine: Engine, jobs: Sequence[Job]) -> None:
+        self._engine, self._jobs = engine, jobs
+        self._images = [job.work.images for job in jobs]
+        self._steps = 0
+        self._preview: LatentPreview | None = None
+        self._previews: list[Image.Image] = []
+
+    def end_given_up(self) -> list[Job]:
+        """End the jobs that are cancelled or too late; returns those that go on."""
+        for job in self._jobs:
+            error = None if job.state.is_final else job.given_up()
+            if error:
+                self._engine._end(job, error)
+        return [job for job in self._jobs if not job.state.is_final]
+
+    def on_register_start(self, session: Session, name: str, total: int) -> None:
+        """So many timesteps are to be captured."""
+        self._begin(total)
+
+    def on_register_step(self, session: Session, index: int, timestep: int) -> None:
+        """One more is."""
+        self._advance(index + 1)
+
+    def on_register_end(self, session: Session, identity: Identity, hit: bool) -> None:
+        """All are."""
+
+    def on_generate_start(self, session: Session, images: int, steps: int) -> None:
+        """So many steps are to be done."""
+        if any(job.previews for job in self._jobs):
+            self._preview = self._engine._fitted_preview()
+        self._begin(steps)
+
+    def on_prediction(self, session: Session, index: int, clean: Callable[[], Any]) -> None:
+        """Make the previews of this step."""
+        if self._preview is not None:
+            with suppress(UnsupportedModel):  # a scheduler of another kind has none
+                self._previews = self._preview.draw(clean())
+
+    def on_step_end(self, session: Session, index: int, timestep: float, latents: Any) -> None:
+        """One more is."""
+        self._advance(index + 1)
+
+    def _begin(self, steps: int) -> None:
+        self._steps = steps
+        self._advance(0)
+
+    def _advance(self, step: int) -> None:
+        self._engine._expire()
+        if not self.end_given_up():
+            raise _GivenUp
+        start = 0
+        for job, images in zip(self._jobs, self._images, strict=True):
+            previews = tuple(self._previews[start : start + images]) if job.previews else ()
+            start += images
+            if not job.state.is_final:
+                job.advance(JobProgress(step, self._steps, previews))
+
+
+def most_images(session: IdentitySession) -> int:
+    """How many images it pays to draw together: as many as the session packs into one forward."""
+    shared = session.images_per_forward
+    if isinstance(shared, int):
+        return shared
+    return AUTO_IMAGES if shared == "auto" and session.backbone.device.type == "cuda" else 1
+
+
+def _shutting_down() -> ShuttingDown:
+    return ShuttingDown("The service is shutting down, and takes no more jobs. Ask again once it is back.")
