@@ -175,7 +175,9 @@ def _homes(method: Method) -> dict[str, list[str]]:
 def _unclear(key: str, name: str, found: list[str], homes: Mapping[str, list[str]]) -> str:
     if found:
         return f"The setting {key!r} could be {' or '.join(f'{group}.{name}' for group in found)}: write which."
-    known = sorted({*(each for names in homes.values() for each in names), *_SAMPLING, "guidance_interval", "timesteps", "preset"})
+    known = sorted(
+        {*(each for names in homes.values() for each in names), *_SAMPLING, "guidance_interval", "timesteps", "preset"}
+    )
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     return f"There is no setting {key!r}" + (
         f"; did you mean {', '.join(near)}?" if near else f"; there are {', '.join(known)}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
@@ -12,7 +12,7 @@ from seal_sdk.locations import open_identities
 from seal_sdk.serving.comfyui.host import make_room
 from seal_sdk.serving.preview import LatentPreview
 from seal_sdk.session import IdentitySession
-from store import IdentityStore, StoreError, UnknownName
+from store import IdentityStore, StoreError
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Models:
 
     def names(self) -> list[str]:
         """Names of the identities in all stores that are known: the default one, and those of open models."""
-        return sorted({info.name for store in self._stores() for info in store.identities() if info.name})
+        return sorted({name for store in self._stores() for name in _names(store)})
 
     def digests(self, name: str) -> list[str]:
         """Which identities a name stands for, in all stores that are known."""
@@ -83,17 +83,24 @@ class Models:
                 each.session.close()
             self._open.clear()
 
-    def _stores(self) -> Iterator[IdentityStore]:
-        """Those that can be opened; looking at them creates none."""
-        try:
-            yield open_identities(None, create=False)
-        except (StoreError, SealError):
-            pass
-        yield from {id(store): store for each in list(self._open.values()) if (store := each.session.store)}.values()
+    def _stores(self) -> list[IdentityStore]:
+        """Those of open models, and the default one where it can be opened; looking creates none."""
+        stores = [each.session.store for each in list(self._open.values())]
+        with suppress(StoreError, SealError, OSError):
+            stores.append(open_identities(None, create=False))
+        return stores
+
+
+def _names(store: IdentityStore) -> list[str]:
+    """None of a store that cannot be read, say for want of a network: ComfyUI lists its nodes all the same."""
+    try:
+        return [info.name for info in store.identities() if info.name]
+    except (StoreError, OSError):
+        return []
 
 
 def _digest(store: IdentityStore, name: str) -> str | None:
     try:
         return store.resolve(name).digest
-    except UnknownName:
+    except (StoreError, OSError):
         return None

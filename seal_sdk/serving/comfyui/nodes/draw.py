@@ -53,9 +53,13 @@ WORDS = (
 SAMPLING = (
     SEED,
     number("steps", "Denoising steps; 0: the model's own.", 0, 0, 1000, 1),
-    number("guidance", "How strongly to follow the prompt; 0: as the model has it, 1: no guidance.", 0.0, 0.0, 100.0, 0.1),
+    number(
+        "guidance", "How strongly to follow the prompt; 0: as the model has it, 1: no guidance.", 0.0, 0.0, 100.0, 0.1
+    ),
     number("batch_size", "Images of each structure or picture.", 1, 1, MOST_IMAGES, 1),
-    choice("preset", "The method's settings; of an identity those it was registered with.", lambda: list(PRESETS), DEFAULT),
+    choice(
+        "preset", "The method's settings; of an identity those it was registered with.", lambda: list(PRESETS), DEFAULT
+    ),
     flag("match_maps", "Keep what SeAl: Match Map shows."),
 )
 OPTIONAL = (

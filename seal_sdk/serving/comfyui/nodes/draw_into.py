@@ -28,7 +28,9 @@ def draw_into_node() -> Node:
             *WORDS,
             number("strength", "How much is drawn anew; 1: all of it.", 0.8, 0.01, 1.0),
             *SAMPLING,
-            flag("crop_to_mask", "Draw only the mask and its surroundings, at full size, and lay that over the picture."),
+            flag(
+                "crop_to_mask", "Draw only the mask and its surroundings, at full size, and lay that over the picture."
+            ),
             link("image", "IMAGE", "The picture; give it or a latent.", optional=True),
             link("latent", "LATENT", "Of the same family of models; its noise mask counts as mask.", optional=True),
             link("mask", "MASK", "White where it is painted.", optional=True),

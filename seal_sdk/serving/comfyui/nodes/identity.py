@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from seal_sdk.identity import Library
 from seal_sdk.serving.comfyui.description import IDENTITY, SESSION, Node, Output, choice, link
 from seal_sdk.serving.comfyui.models import Models, OpenModel
 from seal_sdk.serving.comfyui.subjects import Subject
@@ -33,7 +32,7 @@ def identity_node(models: Models) -> Node:
 
 
 def _run(session: OpenModel, name: str) -> tuple[tuple[Subject]]:
-    return ((Subject((Library(session.session.store).find(name),)),),)
+    return ((Subject((session.session.identities[name],)),),)
 
 
 def _check(name: str | None) -> bool | str:

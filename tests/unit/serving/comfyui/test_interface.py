@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.comfyui import argument_names, install, install_v3
+from fixtures.stored_identity import put
 
 from seal_sdk.serving import comfyui
 from seal_sdk.serving.comfyui.models import Models
@@ -81,9 +82,9 @@ def test_the_library_is_listed_anew_each_time(nodes, tmp_path):
     assert inputs(nodes["SealIdentity"])["name"][0] == []
     assert not (tmp_path / "store").exists()  # looking creates nothing
     store = IdentityStore(tmp_path / "store")
-    put(store, "tiger", 1)
+    put(store, 1, "tiger")
     assert inputs(nodes["SealIdentity"])["name"][0] == ["tiger"]
-    put(store, "horse", 2)
+    put(store, 2, "horse")
     assert inputs(nodes["SealIdentity"])["name"][0] == ["horse", "tiger"]
 
 
@@ -91,15 +92,11 @@ def test_a_name_that_stands_for_another_reference_is_a_change(nodes, tmp_path):
     changed = nodes["SealIdentity"].IS_CHANGED
     assert changed(name="tiger", session=None) == []
     store = IdentityStore(tmp_path / "store")
-    put(store, "tiger", 1)
+    put(store, 1, "tiger")
     first = changed(name="tiger", session=None)
     assert first == changed(name="tiger", session=None) == [store.resolve("tiger").digest]
-    put(store, "tiger", 2)
+    put(store, 2, "tiger")
     assert changed(name="tiger", session=None) != first
-
-
-def put(store, name, number):
-    store.put({"of": number}, arrays=[], steps=lambda: iter(()), timesteps=[], attributes={}, attachments={}, name=name)
 
 
 @pytest.mark.parametrize(
@@ -147,9 +144,7 @@ def test_the_example_names_only_nodes_and_inputs_that_exist(nodes):
 
 
 def test_both_schemas_say_the_same(nodes, monkeypatch):
-    install_v3(monkeypatch)
-    from seal_sdk.serving.comfyui import v3
-
+    v3 = install_v3(monkeypatch)
     for node in make_nodes(Models()):
         new, old = v3.node_class(node), nodes[node.name]
         schema = new.define_schema()
@@ -167,9 +162,7 @@ def test_both_schemas_say_the_same(nodes, monkeypatch):
 
 
 def test_v3_checks_what_v1_checks(nodes, monkeypatch):
-    install_v3(monkeypatch)
-    from seal_sdk.serving.comfyui import v3
-
+    v3 = install_v3(monkeypatch)
     register = next(v3.node_class(node) for node in make_nodes(Models()) if node.name == "SealRegister")
     assert argument_names(register.validate_inputs) == ["cls", "name", "prompt", "box"]
     assert "it is empty" in register.validate_inputs(name="", prompt="a cat", box=None)

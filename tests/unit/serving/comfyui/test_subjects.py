@@ -88,5 +88,5 @@ def test_without_an_identity_nothing_is_taken_from_a_reference():
 
 
 def test_settings_out_of_range_are_named():
-    with pytest.raises(ConfigError, match="control='inject'|scale=1.5"):
+    with pytest.raises(ConfigError, match=r"scale=1\.5"):
         MethodSettings(control="inject", control_scale=1.5).arguments("seal", with_identity=True)
