@@ -51,7 +51,8 @@ def to_model_latents(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     """The VAE's own latents (B, C, h, w), as ComfyUI passes them on, as the model has them: normalised and scaled."""
     normal = _mean_std(vae, latents)
     latents = latents if normal is None else (latents - normal[0]) / normal[1]
-    return latents * vae.config["scaling_factor"]
+    scaled: Tensor = latents * vae.config["scaling_factor"]
+    return scaled
 
 
 @torch.no_grad()

@@ -34,7 +34,7 @@ class MethodSettings:
         bridge = replace(chosen.delta_bridge, **_given(strength=self.strength, override=self.override))
         if not with_identity:
             appearance, bridge = replace(appearance, delta=0.0), replace(bridge, strength=0.0)
-        control = {"control": self.control} if self.control else {}
+        control: dict[str, Any] = {"control": self.control} if self.control else {}
         structure = replace(chosen.structure, **control, **_given(scale=self.control_scale, end=self.control_end))
         return {
             "preset": preset,
@@ -45,5 +45,5 @@ class MethodSettings:
         }
 
 
-def _given(**values: float) -> dict[str, float]:
+def _given(**values: float) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value >= 0}

@@ -50,7 +50,7 @@ def _schema(node: Node) -> Any:
 def _as_method(function: Callable[..., Any]) -> Any:
     """A class method that takes what ``function`` takes: ComfyUI asks for the names of its arguments."""
 
-    def method(cls: type, **values: Any) -> Any:
+    def method(cls: Any, /, **values: Any) -> Any:
         return function(**values)
 
     own = inspect.signature(function)
@@ -63,7 +63,7 @@ def node_class(node: Node) -> type:
     """A node as a V3 class."""
 
     @torch.inference_mode(False)  # as in `v1`
-    def execute(cls: Any, **values: Any) -> Any:
+    def execute(cls: Any, /, **values: Any) -> Any:
         if not node.saves:
             return io.NodeOutput(*node.run(**values))
         shown = node.run(**values, prompt=cls.hidden.prompt, extra_pnginfo=cls.hidden.extra_pnginfo)

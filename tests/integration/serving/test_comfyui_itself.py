@@ -159,10 +159,10 @@ def test_it_refuses_mistakes_before_it_runs(comfyui, workflow, node, changed, me
 
 
 def test_it_tells_the_sessions_own_errors(comfyui, workflow):
-    workflow["draw"]["inputs"]["width"] = 24
+    workflow["draw"]["inputs"]["width"] = 22
     done = comfyui[0].wait(comfyui[0].post(workflow))
     (facts,) = (facts for kind, facts in done["status"]["messages"] if kind == "execution_error")
-    assert facts["node_id"] == "draw" and "24" in facts["exception_message"]
+    assert facts["node_id"] == "draw" and "22" in facts["exception_message"]
 
 
 def test_it_interrupts_within_a_step(comfyui, workflow):

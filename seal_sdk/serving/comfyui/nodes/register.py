@@ -48,7 +48,7 @@ def register_node() -> Node:
 def _run(
     session: OpenModel, image: Any, name: str, prompt: str, preset: str, mask: Any = None, box: str = ""
 ) -> tuple[tuple[Subject], Tensor, Tensor]:
-    given = {"mask": mask_of_one(mask), "box": _read_box(box)}
+    given: dict[str, Any] = {"mask": mask_of_one(mask), "box": _read_box(box)}
     reference = picture(image)
     opened = session.session
     before = opened.state_dict()
