@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from comfy_api.latest import ComfyExtension, io
 
-from seal_sdk.serving.comfyui.description import Input, Node
+from seal_sdk.serving.comfyui.description import Input, Node, Output
 from seal_sdk.serving.comfyui.models import Models
 from seal_sdk.serving.comfyui.nodes import CATEGORY, make_nodes
 
@@ -35,6 +35,11 @@ def _input(each: Input) -> Any:
     return _kind(each.kind).Input(each.name, optional=each.optional, **choices, **linked, **each.options)
 
 
+def _output(each: Output) -> Any:
+    name = f"{each.name}_out"  # early V3 schemas refuse one name for an input and an output; people read the other
+    return _kind(each.kind).Output(name, each.name, tooltip=each.tooltip)
+
+
 def _schema(node: Node) -> Any:
     return io.Schema(
         node_id=node.name,
@@ -42,7 +47,7 @@ def _schema(node: Node) -> Any:
         category=CATEGORY,
         description=node.does,
         inputs=[_input(each) for each in node.inputs],
-        outputs=[_kind(each.kind).Output(each.name, each.name, tooltip=each.tooltip) for each in node.outputs],
+        outputs=[_output(each) for each in node.outputs],
         is_output_node=node.saves,
     )
 

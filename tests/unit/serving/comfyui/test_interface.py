@@ -151,6 +151,9 @@ def test_both_schemas_say_the_same(nodes, monkeypatch):
         assert schema.node_id == node.name and schema.category == CATEGORY and schema.is_output_node == old.OUTPUT_NODE
         assert [each.id for each in schema.inputs] == [each.name for each in node.inputs]
         assert tuple(each.kind for each in schema.outputs) == old.RETURN_TYPES
+        ids = [each.id for each in (*schema.inputs, *schema.outputs)]
+        assert len(set(ids)) == len(ids)  # early V3 schemas refuse one for an input and an output
+        assert tuple(each.title for each in schema.outputs) == old.RETURN_NAMES
         for each in schema.inputs:
             kind, options = inputs(old)[each.id]
             assert each.kind == ("COMBO" if isinstance(kind, list) else kind)
