@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,11 @@ import torch
 from fixtures.comfyui import Interrupted, install, load_image, run_in_order
 from PIL import Image
 
-from seal_sdk import IdentitySession, Region
+from seal_sdk import Appearance, DeltaBridge, IdentitySession, Region
 from seal_sdk.errors import ConfigError, InputError, UnknownIdentity
 from seal_sdk.images import read_settings
 from seal_sdk.match_maps import stack
-from seal_sdk.serving.comfyui.models import Models, ModelSettings
+from seal_sdk.serving.comfyui.models import Models, ModelSettings, OpenModel
 from seal_sdk.serving.comfyui.nodes import make_nodes
 from seal_sdk.serving.comfyui.v1 import node_class
 
@@ -23,6 +24,7 @@ WORKFLOW = Path(__file__).parents[3] / "examples" / "comfyui_workflow.json"
 BOX = (20.0, 20.0, 100.0, 110.0)
 STEPS = 4
 WIDGETS = dict(negative_prompt="", seed=3, steps=STEPS, guidance=0.0, batch_size=1, preset="seal", match_maps=False)
+NOBODY = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0))
 
 
 @pytest.fixture(scope="module")
@@ -138,15 +140,12 @@ def test_an_identity_is_found_by_its_name(run, opened, cat):
 
 def test_nobody_is_drawn_without_an_identity(run, opened, cat, library, structure_image):
     """Though one was registered in the session just before."""
-    from seal_sdk import Appearance, DeltaBridge
-
     structure = load_image(structure_image)[0]
     image, settings, _ = run(
         "SealDraw", session=opened, prompt="a cat", width=0, height=0, structure=structure, **WIDGETS
     )
     with IdentitySession("pocket", store=library, enable_progress_bar=False) as fresh:
-        nobody = dict(appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0))
-        drawn = fresh.generate(structure_image, "a cat", seed=3, num_inference_steps=STEPS, **nobody)
+        drawn = fresh.generate(structure_image, "a cat", seed=3, num_inference_steps=STEPS, **NOBODY)
     assert same(image, drawn) and json.loads(settings)[0]["identity"] is None
 
 
@@ -175,8 +174,6 @@ def test_regions_settings_and_sizes(run, opened, cat, session, structure_image):
         settings=given,
         **{**WIDGETS, "negative_prompt": "red", "guidance": 3.0, "match_maps": True},
     )
-    from dataclasses import replace
-
     drawn = session.generate(
         prompt="two cats",
         negative_prompt="red",
@@ -258,19 +255,21 @@ def test_a_large_picture_keeps_its_size_beside_a_mask(run, opened, cat, session)
     assert cropped.shape == (1, 64, 192, 3) and json.loads(settings)[0]["padding_mask_crop"] == 32
 
 
-def test_into_a_samplers_latents(run, opened, cat, session, structure_image):
+def test_into_a_samplers_latents(run, tiny_pipeline, tmp_path, structure_image):
     """ComfyUI passes on the VAE's own latents, without the model's scale."""
-    vae = session.pipe.vae
-    scaled = session.backbone.encode_image(structure_image)
-    mask = torch.zeros(1, 1, 128, 128)
-    mask[..., 30:100, 30:100] = 1
-    config = vae.config
-    latent = {"samples": scaled.float().cpu() / config["scaling_factor"], "noise_mask": mask}
-    given = dict(session=opened, prompt="a cat", identity=cat, strength=0.9, crop_to_mask=False, **WIDGETS)
-    image, _, _ = run("SealDrawInto", latent=latent, **given)
-    alone = dict(prompt="a cat", identity="cat", strength=0.9, seed=3, num_inference_steps=STEPS)
-    drawn = session.generate(image=scaled, mask_image=mask[0, 0].numpy(), **alone)
-    assert same(image, drawn)
+    with IdentitySession(tiny_pipeline(), store=tmp_path, enable_progress_bar=False) as session:
+        scaled = session.backbone.encode_image(structure_image)
+        scale = session.pipe.vae.config.scaling_factor
+        assert 0.1 < scale < 0.2
+        mask = torch.zeros(1, 1, 128, 128)
+        mask[..., 30:100, 30:100] = 1
+        given = dict(session=OpenModel(session), prompt="a cat", strength=0.9, crop_to_mask=False, **WIDGETS)
+        image, _, _ = run("SealDrawInto", latent={"samples": scaled / scale, "noise_mask": mask}, **given)
+        alone = dict(prompt="a cat", strength=0.9, seed=3, num_inference_steps=STEPS, **NOBODY)
+        drawn = session.generate(image=scaled / scale * scale, mask_image=mask[0, 0].numpy(), **alone)
+        assert same(image, drawn)
+        whole, _, _ = run("SealDrawInto", latent={"samples": scaled / scale}, **given)
+        assert whole.shape == (1, 128, 128, 3) and not torch.equal(whole, image)
 
 
 def test_somebody_interrupts_and_draws_again(run, opened, cat, session, monkeypatch, tmp_path):
