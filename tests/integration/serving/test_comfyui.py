@@ -296,6 +296,15 @@ def test_a_model_stays_open_and_another_is_another(models, opened, run, library,
     assert models.open(ModelSettings("pocket", library)) is opened
 
 
+def test_what_outlives_a_workflow_is_no_inference_tensor(opened, cat, run):
+    """Nobody else could change such weights, say to load a LoRA."""
+    assert not any(weights.is_inference() for weights in opened.session.pipe.unet.parameters())
+    image, _, _ = run(
+        "SealDraw", session=opened, prompt="a cat", width=64, height=64, identity=cat, **{**WIDGETS, "steps": 1}
+    )
+    assert not image.is_inference()
+
+
 def test_a_batch_needs_settings_of_its_own(run, tmp_path, monkeypatch):
     install(monkeypatch, tmp_path)
     with pytest.raises(InputError, match="2 images and settings of 1"):
