@@ -20,7 +20,7 @@ from seal_sdk.serving.comfyui.models import Models, ModelSettings, OpenModel
 from seal_sdk.serving.comfyui.nodes import make_nodes
 from seal_sdk.serving.comfyui.v1 import node_class
 
-WORKFLOW = Path(__file__).parents[3] / "examples" / "comfyui_workflow.json"
+WORKFLOW = Path(__file__).parents[3] / "examples" / "comfyui_workflow_api.json"
 BOX = (20.0, 20.0, 100.0, 110.0)
 STEPS = 4
 WIDGETS = dict(negative_prompt="", seed=3, steps=STEPS, guidance=0.0, batch_size=1, preset="seal", match_maps=False)

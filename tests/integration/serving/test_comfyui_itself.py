@@ -22,7 +22,7 @@ from seal_sdk.cli.main import seal
 from seal_sdk.images import read_settings
 
 COMFYUI = os.environ.get("SEAL_TEST_COMFYUI", "")
-WORKFLOW = Path(__file__).parents[3] / "examples" / "comfyui_workflow.json"
+WORKFLOW = Path(__file__).parents[3] / "examples" / "comfyui_workflow_api.json"
 V1 = "from seal_sdk.serving.comfyui import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS"
 PATIENCE = 300  # seconds
 STEPS = 4

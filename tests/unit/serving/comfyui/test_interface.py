@@ -15,7 +15,8 @@ from seal_sdk.serving.comfyui.nodes import CATEGORY, make_nodes
 from seal_sdk.serving.comfyui.v1 import node_class
 from store import IdentityStore
 
-WORKFLOW = Path(__file__).parents[4] / "examples" / "comfyui_workflow.json"
+WORKFLOW = Path(__file__).parents[4] / "examples" / "comfyui_workflow_api.json"
+FOR_BROWSER = WORKFLOW.with_name("comfyui_workflow.json")
 COMFYUIS_OWN = {"LoadImage": {"image"}, "PreviewImage": {"images"}}
 NAMES = {
     "SealModel",
@@ -141,6 +142,35 @@ def test_the_example_names_only_nodes_and_inputs_that_exist(nodes):
                 assert value in wanted
             elif "min" in options:
                 assert options["min"] <= value <= options["max"]
+
+
+def test_the_example_for_the_browser_is_the_one_for_the_api(nodes):
+    """The former was written by ComfyUI's own pages; its nodes have numbers."""
+    api, drawn = json.loads(WORKFLOW.read_text()), json.loads(FOR_BROWSER.read_text())
+    names = dict(enumerate(api, start=1))
+    for node in drawn["nodes"]:
+        same = api[names[node["id"]]]
+        assert node["type"] == same["class_type"]
+        widgets = {**node.get("widgets_values_named", {})}
+        assert list(widgets.values()) == node.get("widgets_values", [])
+        assert widgets.pop("control_after_generate", "fixed") == "fixed"
+        widgets.pop("upload", None)
+        linked = {
+            node["inputs"][slot]["name"]: [names[source], output]
+            for _, source, output, target, slot, _ in drawn["links"]
+            if target == node["id"]
+        }
+        given = {**widgets, **linked}
+        assert {name: given[name] for name in same["inputs"]} == same["inputs"]
+        assert not any(given[name] for name in set(given) - set(same["inputs"]))
+        if node["type"] in nodes:
+            assert set(widgets) == {
+                name for name, (kind, _) in inputs(nodes[node["type"]]).items() if is_widget(kind)
+            } - {"settings_text"}
+
+
+def is_widget(kind):
+    return isinstance(kind, list) or kind in ("STRING", "INT", "FLOAT", "BOOLEAN")
 
 
 def test_both_schemas_say_the_same(nodes, monkeypatch):
