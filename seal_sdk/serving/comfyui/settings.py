@@ -27,13 +27,11 @@ class MethodSettings:
     guidance_start: float = 0.0
     guidance_end: float = 1.0
 
-    def arguments(self, preset: str, with_identity: bool) -> dict[str, Any]:
+    def arguments(self, preset: str) -> dict[str, Any]:
         """Arguments of `IdentitySession.generate`. Raises ConfigError for an unknown preset, or values out of their range."""
         chosen = find_preset(preset)
         appearance = replace(chosen.appearance, **_given(delta=self.delta, detail=self.detail))
         bridge = replace(chosen.delta_bridge, **_given(strength=self.strength, override=self.override))
-        if not with_identity:
-            appearance, bridge = replace(appearance, delta=0.0), replace(bridge, strength=0.0)
         control: dict[str, Any] = {"control": self.control} if self.control else {}
         structure = replace(chosen.structure, **control, **_given(scale=self.control_scale, end=self.control_end))
         return {

@@ -30,10 +30,12 @@ class Subject:
 
 
 def identity_argument(subjects: Sequence[Subject]) -> Any:
-    """The ``identity=`` of `IdentitySession.generate`: one, or several with their regions.
+    """The ``identity=`` of `IdentitySession.generate`: one, several with their regions, or nobody.
 
     Raises InputError where one identity is to be in two regions.
     """
+    if not subjects:
+        return False  # and not the one that was registered last
     if len(subjects) == 1 and subjects[0].region is None:
         return subjects[0].key
     keys = [each.key for each in subjects]

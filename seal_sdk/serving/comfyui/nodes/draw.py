@@ -117,10 +117,10 @@ def draw(session: OpenModel, values: Mapping[str, Any], where: Mapping[str, Any]
         guidance_scale=values["guidance"] or None,
         num_images_per_prompt=values["batch_size"],
         match_maps=values["match_maps"],
+        identity=identity_argument(subjects),
         callbacks=[NodeProgress(session)],
         **_structure(values),
-        **({"identity": identity_argument(subjects)} if subjects else {}),
-        **settings.arguments(values["preset"], with_identity=bool(subjects)),
+        **settings.arguments(values["preset"]),
         **where,
     )
     return to_image(generation.images), json.dumps(generation.settings, sort_keys=True), Drawing(generation, subjects)

@@ -50,12 +50,9 @@ def _run(
 ) -> tuple[tuple[Subject], Tensor, Tensor]:
     given: dict[str, Any] = {"mask": mask_of_one(mask), "box": _read_box(box)}
     reference = picture(image)
-    opened = session.session
-    before = opened.state_dict()
-    identity = opened.register(
+    identity = session.session.register(
         reference, prompt=prompt, name=name, preset=preset, callbacks=[NodeProgress(session)], **given
     )
-    opened.load_state_dict(before)  # what other nodes draw must not depend on what was registered last
     return (Subject((identity,)),), to_image([identity.image]), to_mask(identity.mask)
 
 

@@ -71,22 +71,21 @@ def test_what_would_be_lost_is_refused():
 
 
 def test_settings_are_the_presets_but_for_those_given():
-    own = MethodSettings().arguments("seal", with_identity=True)
+    own = MethodSettings().arguments("seal")
     assert own["appearance"] == Appearance() and own["delta_bridge"] == DeltaBridge()
     assert own["structure_control"] == Structure() and own["guidance_interval"] == (0.0, 1.0)
     (given,) = RUN["SealSettings"](control="as the preset", delta=1.5, override=0.0, control_end=0.4, guidance_end=0.8)
-    paper = given.arguments("paper", with_identity=True)
+    paper = given.arguments("paper")
     assert paper["appearance"].delta == 1.5 and paper["appearance"].top_k == PAPER.appearance.top_k
     assert paper["delta_bridge"] == PAPER.delta_bridge  # its override is 0
     assert paper["structure_control"].end == 0.4 and paper["structure_control"].control == "inject"
     assert paper["guidance_interval"] == (0.0, 0.8)
 
 
-def test_without_an_identity_nothing_is_taken_from_a_reference():
-    nobody = MethodSettings(delta=3.0, strength=0.2).arguments("seal", with_identity=False)
-    assert nobody["appearance"].delta == 0 and nobody["delta_bridge"].strength == 0
+def test_without_an_identity_nobody_is_drawn():
+    assert identity_argument(()) is False
 
 
 def test_settings_out_of_range_are_named():
     with pytest.raises(ConfigError, match=r"scale=1\.5"):
-        MethodSettings(control="inject", control_scale=1.5).arguments("seal", with_identity=True)
+        MethodSettings(control="inject", control_scale=1.5).arguments("seal")
