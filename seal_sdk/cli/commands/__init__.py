@@ -26,6 +26,7 @@ NAMES = (
     "rename",
     "rm",
     "show",
+    "studio",
     "unpin",
     "verify",
 )

@@ -1,0 +1,24 @@
+"""A picture that somebody drops, chooses, pastes or photographs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+
+class PictureUpload(gr.Image):
+    """Gives its handlers the file as it was uploaded, so that the SDK reads it, with its transparency, and says what is wrong with it."""
+
+    is_template = True  # the browser shows it as gradio's own Image
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            type="filepath", image_mode=None, format="png", sources=["upload", "webcam", "clipboard"], **options
+        )
+
+    def preprocess(self, payload: Any) -> Any:
+        """The path of the uploaded file; None without one."""
+        if payload is None or payload.path is None:
+            return super().preprocess(payload)
+        return payload.path
