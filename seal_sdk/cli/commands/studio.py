@@ -15,7 +15,9 @@ from seal_sdk.locations import store_location
 
 
 @click.command("studio")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens; 0.0.0.0 lets other machines in.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Where it listens; 0.0.0.0 lets other machines in."
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True, help="0 takes a free one.")
 @click.option("--browser/--no-browser", default=True, help="Open it in the browser.")
 @preset_option

@@ -53,9 +53,7 @@ def build(studio: Studio) -> gr.Blocks:
         library_tab.select(library.refresh, library.shelf, library.shown, **quiet)
         cache_tab.select(cache.refresh, None, cache.shown, **quiet)
         results = create.results
-        results.register.click(
-            create.register_this, [results.shots, results.chosen], [tabs, register.picture], **quiet
-        )
+        results.register.click(create.register_this, [results.shots, results.chosen], [tabs, register.picture], **quiet)
         page.unload(create.leave)
     return page
 

@@ -57,7 +57,9 @@ def read_boxes(value: Any) -> dict[str, Box]:
     """The boxes that are drawn, by name. Raises InputError for a value that is none of a `BoxPicker`."""
     try:
         return {
-            str(each["name"]): _box(each["box"]) for each in (value or {"boxes": ()})["boxes"] if each["box"] is not None
+            str(each["name"]): _box(each["box"])
+            for each in (value or {"boxes": ()})["boxes"]
+            if each["box"] is not None
         }
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{value!r} holds no boxes of four numbers x0, y0, x1, y1.") from error

@@ -37,7 +37,9 @@ class Cache:
                 self.freed = gr.Markdown("", elem_id="freed")
             with gr.Column(min_width=280):
                 gr.Markdown("#### Keep within a budget")
-                self.budget = gr.Number(None, label="Megabytes of all identities", minimum=0, placeholder="500", elem_id="budget")
+                self.budget = gr.Number(
+                    None, label="Megabytes of all identities", minimum=0, placeholder="500", elem_id="budget"
+                )
                 self.plan = gr.Button("What would go?", elem_id="prune-dry")
                 self.prune = gr.Button("Remove it", interactive=False, variant="stop")
                 self.pruned = gr.Markdown("", elem_id="pruned")
@@ -114,7 +116,9 @@ class Cache:
                 raise ConfigError("Say how many megabytes all identities may take.")
             report = self._store.prune(max_bytes=int(megabytes * MB), dry_run=dry_run)
         if not report.removed:
-            return "Nothing has to go. Pinned identities, and those used within the hour, always stay.", gr.update(interactive=False)
+            return "Nothing has to go. Pinned identities, and those used within the hour, always stay.", gr.update(
+                interactive=False
+            )
         names = listed([", ".join(each.names) or each.digest[:12] for each in report.removed])
         verb = "would be removed" if dry_run else "were removed; the next cleaning frees their bytes"
         return f"{names} {verb} ({human_size(report.removed_bytes)}).", gr.update(interactive=dry_run)

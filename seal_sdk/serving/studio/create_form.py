@@ -125,9 +125,7 @@ class CreateForm:
 
     def connect(self) -> None:
         """Let the components follow each other."""
-        self.preset.input(
-            lambda name: self.settings.values(find_preset(name)), self.preset, self.settings.components
-        )
+        self.preset.input(lambda name: self.settings.values(find_preset(name)), self.preset, self.settings.components)
         self.who.change(self._guess_species, self.who, self.structure.species, show_progress="hidden")
         structure = self.structure
         gr.on(

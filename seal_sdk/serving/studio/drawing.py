@@ -89,7 +89,8 @@ class Wish:
         """The same, at the same place, with nothing taken from the references."""
         plain = replace(self.settings.appearance, delta=0.0, detail=0.0)
         return replace(
-            self, settings=self.settings.with_given(appearance=plain, delta_bridge=DeltaBridge(strength=0.0, override=0.0))
+            self,
+            settings=self.settings.with_given(appearance=plain, delta_bridge=DeltaBridge(strength=0.0, override=0.0)),
         )
 
     @property

@@ -22,8 +22,12 @@ def wish_in(path: str, store: IdentityStore) -> tuple[Wish, bool]:
     names = {info.digest: info.name for info in store.identities() if info.name and info.digest}
     for digest, name in digests_in(settings).items():
         if digest not in names:
-            raise UnknownIdentity(f"The picture shows {name!r}, which is not in the library: register or import it first.")
-    return wish_of(settings, {digest: name for digest, name in names.items() if digest}), settings["structure"] is not None
+            raise UnknownIdentity(
+                f"The picture shows {name!r}, which is not in the library: register or import it first."
+            )
+    return wish_of(settings, {digest: name for digest, name in names.items() if digest}), settings[
+        "structure"
+    ] is not None
 
 
 def lost(remembered: str, engine: Engine) -> tuple[str, Mapping[str, Any]] | None:
@@ -38,5 +42,8 @@ def lost(remembered: str, engine: Engine) -> tuple[str, Mapping[str, Any]] | Non
     except (ValueError, TypeError, KeyError):
         return None
     if engine.job(job_id) is None:
-        return f"The server was restarted, and {prompt!r} was not finished. It stands in the form: draw it again.", facts
+        return (
+            f"The server was restarted, and {prompt!r} was not finished. It stands in the form: draw it again.",
+            facts,
+        )
     return f"The page was left before {prompt!r} was finished. It stands in the form: draw it again.", facts

@@ -31,7 +31,9 @@ class Library:
         self._store, self._studio, self._shelf = studio.store, studio, Shelf(studio.store)
         self.chosen, self.removed = gr.State(""), gr.State([])
         with gr.Row(equal_height=True):
-            self.search = gr.Textbox(label="Search", placeholder="name or words of the prompt", elem_id="search", scale=3)
+            self.search = gr.Textbox(
+                label="Search", placeholder="name or words of the prompt", elem_id="search", scale=3
+            )
             self.model = gr.Dropdown([ANY_MODEL], value=ANY_MODEL, label="Model", min_width=140)
             self.sort = gr.Dropdown(list(SORTS), value="Name", label="Order", min_width=140, elem_id="order")
         self.said = gr.Markdown("", elem_id="library-said")
@@ -43,7 +45,9 @@ class Library:
                 self.undo = gr.Button("Undo remove", visible=False, elem_id="undo")
                 self.bundle = gr.File(label="Import a bundle", file_types=[".seal"], height=110, elem_id="import")
                 self.trust = gr.Checkbox(
-                    False, label="I trust this bundle", info="Its name has no 'imported/', and its picture counts as registered."
+                    False,
+                    label="I trust this bundle",
+                    info="Its name has no 'imported/', and its picture counts as registered.",
                 )
 
     def _one(self) -> None:
@@ -93,7 +97,9 @@ class Library:
         with in_words():
             items = self._shelf.find(text, model, sort)
             cards = self._shelf.cards(items, chosen)
-            one = next((info for info in self._store.identities() if chosen and chosen in (info.name, info.digest)), None)
+            one = next(
+                (info for info in self._store.identities() if chosen and chosen in (info.name, info.digest)), None
+            )
         return {
             self.cards: cards,
             self.model: gr.update(choices=[ANY_MODEL, *self._shelf.models()]),
@@ -103,7 +109,12 @@ class Library:
 
     def _details(self, info: IdentityInfo) -> Updates:
         size = f"{info.size[0]} × {info.size[1]} px" if info.size else ""
-        facts = [info.prompt or "", size, f"{len(info.timesteps)} timesteps, {human_size(info.nbytes)}", str(info.model or "")]
+        facts = [
+            info.prompt or "",
+            size,
+            f"{len(info.timesteps)} timesteps, {human_size(info.nbytes)}",
+            str(info.model or ""),
+        ]
         return {
             self.facts: "\n\n".join(html.escape(fact) for fact in facts if fact),
             self.name: info.name or "",
@@ -137,7 +148,9 @@ class Library:
         with in_words():
             removal = self._store.remove(chosen)
         kept = [*removed, (chosen, removal.digest)] if removal.digest else removed
-        said = f"{chosen} was removed." + (" Until the cache is cleaned it can be brought back." if removal.digest else "")
+        said = f"{chosen} was removed." + (
+            " Until the cache is cleaned it can be brought back." if removal.digest else ""
+        )
         return {**self._undoable(kept), **self._changed(said, text, model, sort, "")}
 
     def _undo(self, text: str, model: str, sort: str, chosen: str, removed: list[tuple[str, str]]) -> Updates:

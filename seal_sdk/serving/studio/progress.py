@@ -40,9 +40,7 @@ def shown(standing: Standing, what: Mapping[str, Any] | None = None) -> str:
     done, steps = standing.progress.step, standing.progress.steps
     bar = f'<progress max="{steps}" value="{done}"></progress>' if steps else "<progress></progress>"
     previews = "".join(f'<img src="{data_url(each)}" alt="preview">' for each in standing.progress.previews)
-    return (
-        f'<div role="status"{kept}><span>{_sentence(standing)}</span>{bar}<div class="seal-previews">{previews}</div></div>'
-    )
+    return f'<div role="status"{kept}><span>{_sentence(standing)}</span>{bar}<div class="seal-previews">{previews}</div></div>'
 
 
 def _sentence(standing: Standing) -> str:

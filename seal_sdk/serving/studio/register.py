@@ -56,7 +56,9 @@ class Register:
                 )
             with gr.Column(scale=2, min_width=320):
                 self.name = gr.Textbox(label="Name", elem_id="name")
-                self.prompt = gr.Textbox(label="What it shows", placeholder="a photo of a cat", elem_id="reference-prompt")
+                self.prompt = gr.Textbox(
+                    label="What it shows", placeholder="a photo of a cat", elem_id="reference-prompt"
+                )
                 self.how = gr.Radio([FOUND, BOX, PAINTED], value=FOUND, label="Where the subject is", elem_id="how")
                 gr.Markdown(
                     "The coloured part is the subject. Is it wrong? Drag a box around it, or paint it.",
@@ -88,7 +90,9 @@ class Register:
             return
         with in_words():
             image = (await asyncio.to_thread(read_picture, path)).image
-            job = self._studio.jobs.submit(Calling(lambda session, _: find_subject(session, path)), str(request.session_hash))
+            job = self._studio.jobs.submit(
+                Calling(lambda session, _: find_subject(session, path)), str(request.session_hash)
+            )
         name = _name_of(path)
         suggested = _prompt_of(name)
         named = {self.name: name, self.prompt: suggested, self.suggested: suggested}
@@ -135,7 +139,11 @@ class Register:
         small = image.resize(shown_size(image.size))
         layer = [] if found is None else [tinted(found.mask).resize(small.size, Image.Resampling.NEAREST)]
         value = {"background": small, "layers": layer, "composite": None}
-        return {self.places: gr.update(visible=False), self.brush: gr.update(visible=True, value=value), self.how: PAINTED}
+        return {
+            self.places: gr.update(visible=False),
+            self.brush: gr.update(visible=True, value=value),
+            self.how: PAINTED,
+        }
 
     async def _register(
         self, path: str | None, name: str, prompt: str, how: str, places: Any, brush: Any, request: gr.Request
@@ -157,9 +165,7 @@ class Register:
             yield {self.panel: note(told(job.result(), name))}
 
 
-def marked(
-    image: Image.Image, subject: Subject | None
-) -> tuple[dict[str, Any], Image.Image, Image.Image | None]:
+def marked(image: Image.Image, subject: Subject | None) -> tuple[dict[str, Any], Image.Image, Image.Image | None]:
     """What a `BoxPicker` shows of a picture and its subject: its value, the picture, and the tinted mask."""
     boxes = {SUBJECT: None if subject is None else subject.box}
     return boxes_on(image.size, boxes), image, None if subject is None else tinted(subject.mask)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields
-from types import NoneType
-from typing import Any, get_args, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import gradio as gr
 
@@ -53,7 +53,7 @@ class SettingsForm:
 def field_help(kind: type) -> dict[str, str]:
     """What a settings class says of each field: its docstring's lines that begin with a field's name and a colon."""
     names = "|".join(each.name for each in fields(kind))  # type: ignore[arg-type]  # it is a dataclass
-    parts = re.split(rf"^ *((?:{names})(?:, (?:{names}))*): ", kind.__doc__ or "", flags=re.MULTILINE)
+    parts = re.split(rf"(?:^ *|(?<=\. ))((?:{names})(?:, (?:{names}))*): ", kind.__doc__ or "", flags=re.MULTILINE)
     described = zip(parts[1::2], parts[2::2], strict=True)
     return {name: " ".join(text.split()) for names, text in described for name in names.split(", ")}
 
@@ -70,23 +70,19 @@ def to_form(value: Any) -> Any:
 
 def from_form(name: str, hint: Any, shown: Any) -> Any:
     """The setting of what a component shows. Raises ConfigError for a number that is none."""
-    kinds = get_args(hint) or (hint,)
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     if NoneType in kinds and shown in (None, ""):
         return None
     if hint is bool:
         return bool(shown)
-    if hint is int or hint is float or float in kinds:
+    if hint is int or float in kinds:
         return _number(name, hint, shown)
     text = "" if shown is None else str(shown)
-    sequence = next((each for each in (hint, *kinds) if _is_sequence(each)), None)
+    sequence = next((each for each in kinds if get_origin(each) is tuple), None)
     if sequence is None or ("," not in text and str in kinds):
         return text
     items = [part.strip() for part in text.split(",") if part.strip()]
     return tuple(_number(name, int, item) for item in items) if int in get_args(sequence) else tuple(items)
-
-
-def _is_sequence(hint: Any) -> bool:
-    return getattr(hint, "__origin__", None) is tuple
 
 
 def _number(name: str, hint: Any, shown: Any) -> Any:

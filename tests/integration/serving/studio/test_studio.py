@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import time
@@ -14,7 +15,6 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from seal_sdk.images import read_settings
 from seal_sdk.pocket import world
 from seal_sdk.serving.engine import Engine
 from seal_sdk.serving.studio.app import serving
@@ -76,7 +76,9 @@ def draw(page, count):
 
 
 def pictures(page, count):
-    expect(page.locator("#pictures .thumbnail-item, #pictures .grid-container button")).to_have_count(count, timeout=30_000)
+    expect(page.locator("#pictures .thumbnail-item, #pictures .grid-container button")).to_have_count(
+        count, timeout=30_000
+    )
 
 
 def picture(page, place=0):
@@ -191,23 +193,20 @@ def test_the_same_seed_with_and_without_identity_stands_side_by_side(open_page, 
     page.get_by_role("button", name="With and without").click()
     pictures(page, 3)
     first, second = picture(page, 0), picture(page, 1)
-    settings = [read_of(each, tmp_path) for each in (first, second)]
+    settings = [read_of(each) for each in (first, second)]
     assert settings[0]["seed"] == settings[1]["seed"] == 3
     assert settings[0]["appearance"]["delta"] == 10.0 and settings[1]["appearance"]["delta"] == 0.0
     assert np.abs(np.asarray(first, dtype=float) - np.asarray(second, dtype=float)).mean() > 1
     page.get_by_role("button", name="Again with another seed").click()
     pictures(page, 4)
-    assert read_of(picture(page, 0), tmp_path)["seed"] != 3
+    assert read_of(picture(page, 0))["seed"] != 3
     page.get_by_role("button", name="Where it came from").click()
     pictures(page, 5)
     assert picture(page, 0).size == (256, 256)  # reference and image side by side, and how often below
     shoot(page, "compare", tmp_path)
 
 
-def read_of(image, folder):
-    image.save(folder / "read.png", pnginfo=None) if "seal" not in image.info else None
-    import json
-
+def read_of(image):
     return json.loads(image.info["seal"])
 
 
@@ -238,7 +237,7 @@ def test_two_identities_are_drawn_each_in_its_box(open_page, tmp_path):
     page.wait_for_timeout(300)
     shoot(page, "regions", tmp_path)
     draw(page, 1)
-    boxes = {each["name"]: each["box"] for each in read_of(picture(page), tmp_path)["identities"]}
+    boxes = {each["name"]: each["box"] for each in read_of(picture(page))["identities"]}
     assert boxes["tom"] == [0, 0, 64, 128] and np.allclose(boxes["rex"], [64, 32, 128, 128], atol=2)
 
 
@@ -251,13 +250,15 @@ def test_a_built_in_pose_is_followed(open_page, tmp_path):
     page.locator("#poses button").nth(3).click()
     page.wait_for_timeout(300)
     draw(page, 1)
-    settings = read_of(picture(page), tmp_path)
+    settings = read_of(picture(page))
     assert settings["structure"] is not None and settings["structure_prompt"] == f"a mesh of a {species('tom')}"
 
 
 def test_settings_come_back_from_a_dropped_picture(open_page, session, tmp_path):
     path = tmp_path / "old.png"
-    session.generate(None, "a photo of a cat in a forest", identity="rex", seed=77, num_inference_steps=3).image.save(path)
+    session.generate(None, "a photo of a cat in a forest", identity="rex", seed=77, num_inference_steps=3).image.save(
+        path
+    )
     page = open_page()
     page.locator("#old-picture input[type=file]").set_input_files(path)
     expect(page.locator("#prompt textarea")).to_have_value("a photo of a cat in a forest")

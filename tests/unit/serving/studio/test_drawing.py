@@ -15,7 +15,13 @@ CANVAS = Canvas((64, 48), 2, 3.0)
 
 
 def wish(**changes):
-    given = {"prompt": "a cat", "identities": {"cat": None}, "seeds": (5, 6), "canvas": CANVAS, "settings": find_preset("seal")}
+    given = {
+        "prompt": "a cat",
+        "identities": {"cat": None},
+        "seeds": (5, 6),
+        "canvas": CANVAS,
+        "settings": find_preset("seal"),
+    }
     return Wish(**{**given, **changes})
 
 
@@ -48,7 +54,9 @@ def test_without_identity_nothing_is_taken_from_the_reference(session, structure
     session.register(structure_image, prompt="a photo of a dog", name="dog", box=BOX, timesteps=2)
     drawn = []
     for name in ("cat", "dog"):
-        drawing = wish(identities={name: None}, seeds=(5,), canvas=Canvas((64, 64), 2, 3.0)).without_identity().drawing()
+        drawing = (
+            wish(identities={name: None}, seeds=(5,), canvas=Canvas((64, 64), 2, 3.0)).without_identity().drawing()
+        )
         generation = session.generate(
             **{key: [value] for key, value in drawing.each.items() if value is not None}, **drawing.shared, seed=[5]
         )
@@ -112,7 +120,9 @@ class NoJobs:
         return None
 
 
-@pytest.mark.parametrize("remembered", ["", "null", "[]", '{"id": "a"}', '{"id": 1, "prompt": 2, "identities": 3, "seed": 4}', "{"])
+@pytest.mark.parametrize(
+    "remembered", ["", "null", "[]", '{"id": "a"}', '{"id": 1, "prompt": 2, "identities": 3, "seed": 4}', "{"]
+)
 def test_what_a_browser_remembers_is_not_trusted(remembered):
     assert lost(remembered, NoJobs()) is None
 

@@ -51,6 +51,7 @@ async def test_cancel_ends_the_jobs_of_one_tab_alone(paced):
 async def test_who_stops_watching_cancels(paced):
     session, engine, jobs = paced
     running = jobs.submit(drawing(), "a")
+    await asyncio.to_thread(session.entered.wait, 20)
     waiting = jobs.submit(drawing("a dog"), "b")
     watch = jobs.watch(waiting)
     await anext(watch)

@@ -26,13 +26,17 @@ def test_the_shelf_searches_names_and_prompts_and_sorts(session, structure_image
     shelf = Shelf(session.store)
     assert keys(shelf.find("", ANY_MODEL, "Name")) == ["Rex", "tom"]
     assert keys(shelf.find("photo CAT", ANY_MODEL, "Name")) == ["tom"] and shelf.find("cow", ANY_MODEL, "Name") == []
-    assert keys(shelf.find("", ANY_MODEL, "Largest"))[0] == "Rex" and keys(shelf.find("", ANY_MODEL, "Newest"))[0] == "Rex"
+    assert (
+        keys(shelf.find("", ANY_MODEL, "Largest"))[0] == "Rex" and keys(shelf.find("", ANY_MODEL, "Newest"))[0] == "Rex"
+    )
     (model,) = shelf.models()
     assert keys(shelf.find("", model, "Name")) == ["Rex", "tom"] and shelf.find("", "another", "Name") == []
 
 
 def test_cards_show_a_thumbnail_and_no_markup_of_others(session, reference_image):
-    session.register(reference_image, prompt="a photo of a <img src=x onerror=alert(1)> cat", name="odd", box=BOX, timesteps=1)
+    session.register(
+        reference_image, prompt="a photo of a <img src=x onerror=alert(1)> cat", name="odd", box=BOX, timesteps=1
+    )
     shelf = Shelf(session.store)
     cards = shelf.cards(shelf.find("", ANY_MODEL, "Name"), "odd")
     assert "<img src=x" not in cards and "&lt;img src=x" in cards

@@ -23,7 +23,9 @@ def test_boxes_come_back_from_the_browser_as_they_went():
     assert read_boxes(None) == {}
 
 
-@pytest.mark.parametrize("value", [3, {"boxes": 3}, {"boxes": [{"name": "a"}]}, {"boxes": [{"name": "a", "box": [1, 2, "x", 4]}]}])
+@pytest.mark.parametrize(
+    "value", [3, {"boxes": 3}, {"boxes": [{"name": "a"}]}, {"boxes": [{"name": "a", "box": [1, 2, "x", 4]}]}]
+)
 def test_boxes_of_the_browser_are_not_trusted(value):
     with pytest.raises(InputError, match="no boxes"):
         read_boxes(value)
@@ -46,7 +48,7 @@ def test_a_mask_is_tinted_where_it_is_set():
 def test_a_sketch_stands_on_white_paper():
     sketch = Image.new("RGBA", (2, 1))
     sketch.putpixel((0, 0), (0, 0, 0, 255))
-    assert list(on_white(sketch).getdata()) == [(0, 0, 0), (255, 255, 255)]
+    assert np.asarray(on_white(sketch)).tolist() == [[[0, 0, 0], [255, 255, 255]]]
 
 
 def test_large_pictures_are_shown_smaller():
