@@ -23,14 +23,14 @@ class BoxPicker(gr.HTML):
     Its value is plain data from the browser, of which nothing is trusted: `read_boxes` checks it.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, value: Any = None, *, picture: str | None = None, mask: str | None = None, **options: Any) -> None:
         super().__init__(
-            None,
+            value,
             html_template=TEMPLATE,
             js_on_load=SCRIPT.read_text(),
             apply_default_css=False,
-            picture=None,
-            mask=None,
+            picture=picture,
+            mask=mask,
             **options,
         )
 

@@ -37,9 +37,7 @@ class Cache:
                 self.freed = gr.Markdown("", elem_id="freed")
             with gr.Column(min_width=280):
                 gr.Markdown("#### Keep within a budget")
-                self.budget = gr.Number(
-                    None, label="Megabytes of all identities", minimum=0, placeholder="500", elem_id="budget"
-                )
+                self.budget = gr.Number(1000, label="Megabytes of all identities", minimum=0, elem_id="budget")
                 self.plan = gr.Button("What would go?", elem_id="prune-dry")
                 self.prune = gr.Button("Remove it", interactive=False, variant="stop")
                 self.pruned = gr.Markdown("", elem_id="pruned")

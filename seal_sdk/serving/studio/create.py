@@ -169,5 +169,5 @@ class Create:
             self.panel: note(said),
             self.form.who: gr.update(choices=names, value=known),
             self.form.prompt: what["prompt"],
-            self.form.seed: what["seed"],
+            self.form.seed: str(what["seed"]),
         }

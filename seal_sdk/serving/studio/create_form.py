@@ -64,9 +64,7 @@ class CreateForm:
         side, step = self._studio.side, self._studio.session.backbone.geometry.pixels_per_latent
         with gr.Row():
             self.count = gr.Number(1, label="Pictures", precision=0, minimum=1, maximum=MOST_IMAGES, min_width=80)
-            self.seed = gr.Number(
-                None, label="Seed", precision=0, minimum=0, min_width=100, placeholder="any", elem_id="seed"
-            )
+            self.seed = gr.Textbox(label="Seed", placeholder="any", min_width=100, elem_id="seed")
             self.width = gr.Number(side, label="Width", precision=0, step=step, min_width=80)
             self.height = gr.Number(side, label="Height", precision=0, step=step, min_width=80)
 
@@ -113,7 +111,7 @@ class CreateForm:
             self.prompt: wish.prompt,
             self.places: picked(boxes_on(wish.canvas.size, boxes)),
             self.count: len(wish.seeds),
-            self.seed: wish.seeds[0],
+            self.seed: str(wish.seeds[0]),
             self.width: wish.canvas.size[0],
             self.height: wish.canvas.size[1],
             self.steps: wish.canvas.steps,
@@ -166,9 +164,12 @@ class CreateForm:
         return gr.update(visible=True), picked(boxes_on(size, boxes), picture and picture.resize(size))
 
 
-def seeds(first: Any, count: int) -> tuple[int, ...]:
-    """So many seeds: from the given one on, or a new one. Raises ConfigError for one that is none."""
-    start = secrets.randbelow(2**32) if first in (None, "") else whole(first, "Seed")
+def seeds(first: str | None, count: int) -> tuple[int, ...]:
+    """So many seeds: from the given one on, or new ones where none is. Raises ConfigError for one that is none."""
+    text = (first or "").strip()
+    if text and not text.isdecimal():
+        raise ConfigError(f"Seed: {text!r} is no whole number. Leave it empty for any.")
+    start = int(text) if text else secrets.randbelow(2**32)
     return tuple(range(start, start + max(count, 0)))
 
 

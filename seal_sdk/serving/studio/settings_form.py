@@ -100,6 +100,6 @@ def _component(each: Field[Any], hint: Any, value: Any, info: str | None) -> Any
         return gr.Dropdown(list(choices), **options)
     if hint is bool:
         return gr.Checkbox(**options)
-    if hint is int or float in (hint, *get_args(hint)):
-        return gr.Number(precision=0 if hint is int else None, placeholder=placeholder, **options)
+    if hint is int or hint is float:
+        return gr.Number(precision=0 if hint is int else None, **options)
     return gr.Textbox(placeholder=placeholder, **options)

@@ -22,3 +22,7 @@ class PictureUpload(gr.Image):
         if payload is None or payload.path is None:
             return super().preprocess(payload)
         return payload.path
+
+    def get_config(self, cls: Any = None) -> dict[str, Any]:
+        """What the browser is told: the options of gradio's Image."""
+        return super().get_config(cls or gr.Image)

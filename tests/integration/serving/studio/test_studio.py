@@ -59,7 +59,7 @@ def choose(page, *names):
 
 def fill_form(page, prompt, seed, steps=4):
     page.locator("#prompt textarea").fill(prompt)
-    page.locator("#seed input").fill(str(seed))
+    page.locator("#seed textarea, #seed input").fill(str(seed))
     open_advanced(page)
     page.locator("#steps input").fill(str(steps))
 
@@ -262,7 +262,7 @@ def test_settings_come_back_from_a_dropped_picture(open_page, session, tmp_path)
     page = open_page()
     page.locator("#old-picture input[type=file]").set_input_files(path)
     expect(page.locator("#prompt textarea")).to_have_value("a photo of a cat in a forest")
-    expect(page.locator("#seed input")).to_have_value("77")
+    expect(page.locator("#seed textarea, #seed input")).to_have_value("77")
     draw(page, 1)
     assert np.array_equal(np.asarray(picture(page).convert("RGB")), np.asarray(Image.open(path).convert("RGB")))
 
@@ -315,7 +315,7 @@ def test_the_cache_is_checked_and_cleaned(open_page, tmp_path):
     expect(page.locator("#verified")).to_contain_text("all whole")
     page.locator("#gc-dry").click()
     expect(page.locator("#freed")).to_contain_text("would be freed now")
-    page.locator("#budget input").fill("0")
+    page.locator("#budget input").fill("1")
     page.locator("#prune-dry").click()
     expect(page.locator("#pruned")).to_contain_text("used within the hour, always stay")
     shoot(page, "cache", tmp_path)
@@ -388,7 +388,7 @@ def test_the_page_comes_back_after_a_restart_and_says_what_was_lost(open_page, s
             "The server was restarted, and 'a photo of a cat at night' was not finished.", timeout=30_000
         )
         expect(page.locator("#prompt textarea")).to_have_value("a photo of a cat at night")
-        expect(page.locator("#seed input")).to_have_value("9")
+        expect(page.locator("#seed textarea, #seed input")).to_have_value("9")
         fill_form(page, "a photo of a cat at night", seed=9)
         draw(page, 1)
         page.close()

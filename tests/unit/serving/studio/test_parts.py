@@ -69,8 +69,10 @@ def test_the_species_is_read_from_the_prompt():
 
 
 def test_seeds_follow_the_first_one():
-    assert seeds(5, 3) == (5, 6, 7) and len(seeds(None, 2)) == 2
-    assert seeds(None, 1) != seeds(None, 1)
+    assert seeds("5", 3) == (5, 6, 7) and len(seeds("", 2)) == 2
+    assert seeds("", 1) != seeds(None, 1)
+    with pytest.raises(ConfigError, match="'x'"):
+        seeds("x", 1)
 
 
 @pytest.mark.parametrize("value", [None, 1.5, "3", float("nan"), float("inf")])
