@@ -33,6 +33,7 @@ ONLY_HERE = (
 
 def build(studio: Studio) -> gr.Blocks:
     """The page of a studio."""
+    page: gr.Blocks
     with gr.Blocks(title="SeAl Studio", analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)) as page:
         gr.Markdown("# SeAl Studio", elem_id="title")
         with gr.Tabs(elem_id="tabs") as tabs:

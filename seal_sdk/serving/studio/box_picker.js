@@ -78,6 +78,7 @@ function show() {
     const focused = document.activeElement?.dataset?.index;
     stage.replaceChildren();
     chips.replaceChildren();
+    stage.hidden = !props.value;
     if (!props.value) return;
     stage.style.aspectRatio = `${props.value.width} / ${props.value.height}`;
     stage.style.setProperty("--ratio", props.value.width / props.value.height);

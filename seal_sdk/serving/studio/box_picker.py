@@ -17,30 +17,24 @@ SCRIPT = Path(__file__).with_name("box_picker.js")
 TEMPLATE = '<div class="seal-chips" role="group"></div><div class="seal-stage"></div>'
 
 
-class BoxPicker(gr.HTML):
+def box_picker(**options: Any) -> gr.HTML:
     """A picture with named boxes. Its event ``input`` says that somebody has changed one.
 
     Its value is plain data from the browser, of which nothing is trusted: `read_boxes` checks it.
     """
-
-    def __init__(self, value: Any = None, *, picture: str | None = None, mask: str | None = None, **options: Any) -> None:
-        super().__init__(
-            value,
-            html_template=TEMPLATE,
-            js_on_load=SCRIPT.read_text(),
-            apply_default_css=False,
-            picture=picture,
-            mask=mask,
-            **options,
-        )
-
-    def api_info(self) -> dict[str, Any]:
-        """Its value is an object."""
-        return {"type": "object"}
+    return gr.HTML(
+        None,
+        html_template=TEMPLATE,
+        js_on_load=SCRIPT.read_text(),
+        apply_default_css=False,
+        picture=None,
+        mask=None,
+        **options,
+    )
 
 
 def boxes_on(size: tuple[int, int], boxes: Mapping[str, Box | None]) -> dict[str, Any]:
-    """The value of a `BoxPicker`: named boxes in pixels of a picture of (width, height) ``size``."""
+    """The value of a `box_picker`: named boxes in pixels of a picture of (width, height) ``size``."""
     placed = [{"name": name, "box": None if box is None else list(box)} for name, box in boxes.items()]
     return {"width": size[0], "height": size[1], "boxes": placed, "active": 0}
 
@@ -48,13 +42,13 @@ def boxes_on(size: tuple[int, int], boxes: Mapping[str, Box | None]) -> dict[str
 def picked(
     value: dict[str, Any] | None, picture: Image.Image | None = None, mask: Image.Image | None = None
 ) -> dict[str, Any]:
-    """The update of a `BoxPicker` to a value, a picture below the boxes and a mask between them."""
-    urls = {"picture": picture and data_url(picture), "mask": mask and data_url(mask)}
+    """The update of a `box_picker` to a value, a picture below the boxes and a mask between them."""
+    urls: dict[str, Any] = {"picture": picture and data_url(picture), "mask": mask and data_url(mask)}
     return dict(gr.update(value=value, **urls))
 
 
 def read_boxes(value: Any) -> dict[str, Box]:
-    """The boxes that are drawn, by name. Raises InputError for a value that is none of a `BoxPicker`."""
+    """The boxes that are drawn, by name. Raises InputError for a value that is none of a `box_picker`."""
     try:
         return {
             str(each["name"]): _box(each["box"])

@@ -57,7 +57,7 @@ class Cache:
         self.prune.click(
             lambda budget: self._prune(budget, dry_run=False), self.budget, [self.pruned, self.prune]
         ).success(self.refresh, None, shown)
-        self.budget.input(lambda: gr.update(interactive=False), None, self.prune, show_progress="hidden")
+        self.budget.change(lambda: gr.update(interactive=False), None, self.prune, show_progress="hidden")
 
     @property
     def shown(self) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -37,7 +37,7 @@ class Create:
                 self.old = gr.File(
                     label="Settings from a picture",
                     file_types=[".png"],
-                    height=110,
+                    height=150,
                     elem_id="old-picture",
                 )
             with gr.Column(scale=3, min_width=320):
@@ -82,7 +82,7 @@ class Create:
         with in_words():
             return gr.Tabs(selected="register"), str(pick(shots, chosen).path)
 
-    async def _draw(self, values: Values, request: gr.Request) -> AsyncIterator[Updates]:
+    async def _draw(self, values: Values, request: gr.Request) -> AsyncGenerator[Updates, None]:
         with in_words():
             wish = await asyncio.to_thread(self.form.read, values)
         keep = partial(save, wish=wish)
@@ -90,14 +90,14 @@ class Create:
             async for update in updates:
                 yield update
 
-    async def _again(self, shots: list[Shot], chosen: int, request: gr.Request) -> AsyncIterator[Updates]:
+    async def _again(self, shots: list[Shot], chosen: int, request: gr.Request) -> AsyncGenerator[Updates, None]:
         with in_words():
             wish = pick(shots, chosen).wish.again((secrets.randbelow(2**32),))
         async with aclosing(self._perform(wish, shots, partial(save, wish=wish), request)) as updates:
             async for update in updates:
                 yield update
 
-    async def _compare(self, shots: list[Shot], chosen: int, request: gr.Request) -> AsyncIterator[Updates]:
+    async def _compare(self, shots: list[Shot], chosen: int, request: gr.Request) -> AsyncGenerator[Updates, None]:
         """The chosen picture beside one with the same seed, and nothing of the references."""
         with in_words():
             shot = pick(shots, chosen)
@@ -108,7 +108,7 @@ class Create:
             async for update in updates:
                 yield update
 
-    async def _explain(self, shots: list[Shot], chosen: int, request: gr.Request) -> AsyncIterator[Updates]:
+    async def _explain(self, shots: list[Shot], chosen: int, request: gr.Request) -> AsyncGenerator[Updates, None]:
         """The chosen picture is drawn again, and its matches are kept this time."""
         with in_words():
             wish = pick(shots, chosen).wish
@@ -125,7 +125,7 @@ class Create:
         request: gr.Request,
         beside: Sequence[Shot] = (),
         match_maps: bool = False,
-    ) -> AsyncIterator[Updates]:
+    ) -> AsyncGenerator[Updates, None]:
         """Have a wish drawn. keep: makes shots of the result. beside: shots that stand before them."""
         jobs = self._studio.jobs
         with in_words():

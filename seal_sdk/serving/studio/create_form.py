@@ -11,7 +11,7 @@ import gradio as gr
 from seal_sdk.errors import ConfigError
 from seal_sdk.images.boxes import Box
 from seal_sdk.presets import PRESETS, Preset, find_preset
-from seal_sdk.serving.studio.box_picker import BoxPicker, boxes_on, picked, read_boxes, side_by_side
+from seal_sdk.serving.studio.box_picker import box_picker, boxes_on, picked, read_boxes, side_by_side
 from seal_sdk.serving.studio.drawing import MOST_IMAGES, Canvas, Wish
 from seal_sdk.serving.studio.poses import species_in
 from seal_sdk.serving.studio.settings_form import SettingsForm
@@ -47,7 +47,7 @@ class CreateForm:
         )
         with gr.Group(visible=False) as self._places:
             gr.Markdown("Where each one is: choose a name, and drag a box.", elem_classes="seal-hint")
-            self.places = BoxPicker(elem_id="places")
+            self.places = box_picker(elem_id="places")
         self.structure = StructureChooser()
         self._numbers()
         with gr.Accordion("How much", open=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
@@ -41,10 +41,14 @@ class Jobs:
             self._waited_for[client].append(job)
         return job
 
-    async def watch(self, job: Job) -> AsyncIterator[Standing]:
+    async def watch(self, job: Job) -> AsyncGenerator[Standing, None]:
         """How a job stands, after every change, until it has ended. Whoever stops watching cancels it."""
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
-        forget = job.listen(lambda: loop.call_soon_threadsafe(changed.set))
+
+        def tell() -> None:  # in the engine's thread
+            loop.call_soon_threadsafe(changed.set)
+
+        forget = job.listen(tell)
         try:
             while not job.state.is_final:
                 yield Standing(job.id, self._engine.position(job), job.progress)

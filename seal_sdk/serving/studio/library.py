@@ -43,7 +43,7 @@ class Library:
             with gr.Column(scale=1, min_width=260):
                 self._one()
                 self.undo = gr.Button("Undo remove", visible=False, elem_id="undo")
-                self.bundle = gr.File(label="Import a bundle", file_types=[".seal"], height=110, elem_id="import")
+                self.bundle = gr.File(label="Import a bundle", file_types=[".seal"], height=150, elem_id="import")
                 self.trust = gr.Checkbox(
                     False,
                     label="I trust this bundle",
@@ -66,7 +66,7 @@ class Library:
         """Let the components do what they are for."""
         shelf, shown = self.shelf, self.shown
         gr.on(
-            [self.search.input, self.model.input, self.sort.input],
+            [self.search.change, self.model.input, self.sort.input],
             self.refresh,
             shelf,
             shown,
@@ -122,7 +122,7 @@ class Library:
         }
 
     def _choose(self, text: str, model: str, sort: str, event: gr.EventData) -> Updates:
-        name = str(event.name)  # type: ignore[attr-defined]  # what the page's script sent
+        name = str(event.name)  # what the page's script sent
         return {self.chosen: name, **self.refresh(text, model, sort, name)}
 
     def _changed(self, said: str, text: str, model: str, sort: str, chosen: str) -> Updates:

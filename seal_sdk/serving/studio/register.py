@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,13 @@ from seal_sdk.errors import InputError, SubjectNotFound
 from seal_sdk.images import read_picture
 from seal_sdk.images.boxes import Box
 from seal_sdk.segmentation import Subject, subject_from
-from seal_sdk.serving.studio.box_picker import BoxPicker, boxes_on, picked, read_boxes
-from seal_sdk.serving.studio.pictures import painted, shown_size, tinted
+from seal_sdk.serving.studio.box_picker import box_picker, boxes_on, picked, read_boxes
+from seal_sdk.serving.studio.painter import painted_mask, painter, sheet
+from seal_sdk.serving.studio.pictures import data_url, shown_size, tinted
 from seal_sdk.serving.studio.progress import ending, note, progress_panel, shown
 from seal_sdk.serving.studio.registering import Registered, find_subject, register
 from seal_sdk.serving.studio.studio import Studio
-from seal_sdk.serving.studio.upload import PictureUpload
+from seal_sdk.serving.studio.upload import picture_upload
 from seal_sdk.serving.studio.words import in_words, listed, warn
 from seal_sdk.serving.work import Calling
 from store import valid_name
@@ -40,32 +41,22 @@ class Register:
         self._studio = studio
         self.found, self.suggested = gr.State(None), gr.State("")
         with gr.Row():
-            with gr.Column(scale=3, min_width=320):
-                self.picture = PictureUpload(label="Picture of the subject", height=240, elem_id="reference")
-                self.places = BoxPicker(elem_id="subject")
-                self.brush = gr.ImageEditor(
-                    label="Paint the subject",
-                    type="pil",
-                    sources=(),
-                    transforms=(),
-                    layers=False,
-                    brush=gr.Brush(colors=["rgba(232, 89, 12, 0.6)"], color_mode="fixed"),
-                    height=460,
-                    visible=False,
-                    elem_id="brush",
-                )
             with gr.Column(scale=2, min_width=320):
+                self.picture = picture_upload(label="Picture of the subject", height=190, elem_id="reference")
                 self.name = gr.Textbox(label="Name", elem_id="name")
                 self.prompt = gr.Textbox(
                     label="What it shows", placeholder="a photo of a cat", elem_id="reference-prompt"
                 )
                 self.how = gr.Radio([FOUND, BOX, PAINTED], value=FOUND, label="Where the subject is", elem_id="how")
-                gr.Markdown(
-                    "The coloured part is the subject. Is it wrong? Drag a box around it, or paint it.",
-                    elem_classes="seal-hint",
-                )
                 self.button = gr.Button("Register", variant="primary", elem_id="register")
                 self.panel = progress_panel("register-progress")
+            with gr.Column(scale=3, min_width=320):
+                gr.Markdown(
+                    "The coloured part is the subject. Is it wrong? Drag a box around it, or choose “Painted”.",
+                    elem_classes="seal-hint",
+                )
+                self.places = box_picker(elem_id="subject")
+                self.brush = painter(visible=False, elem_id="brush")
 
     def connect(self) -> None:
         """Let the components do what they are for."""
@@ -77,13 +68,13 @@ class Register:
             show_progress="hidden",
         )
         prompts = [self.prompt, self.suggested]
-        self.name.input(_suggest, [self.name, *prompts], prompts, show_progress="hidden")
+        self.name.change(_suggest, [self.name, *prompts], prompts, show_progress="hidden")
         self.places.input(self._box, [self.picture, self.places], [self.places, self.how], show_progress="hidden")
         self.how.input(self._change, [self.how, self.picture, self.places, self.found], marked, show_progress="hidden")
         inputs = [self.picture, self.name, self.prompt, self.how, self.places, self.brush]
         self.button.click(self._register, inputs, [self.panel, self.button], show_progress="hidden")
 
-    async def _look(self, path: str | None, request: gr.Request) -> AsyncIterator[Updates]:
+    async def _look(self, path: str | None, request: gr.Request) -> AsyncGenerator[Updates, None]:
         """Show a new picture, and what the segmenter finds in it."""
         if path is None:
             yield {self.places: picked(None), self.brush: gr.update(visible=False), self.panel: ""}
@@ -114,7 +105,7 @@ class Register:
         value, picture, mask = marked(image, subject)
         return {
             self.places: {**picked(value, picture, mask), "visible": True},
-            self.brush: gr.update(visible=False, value=None),
+            self.brush: gr.update(visible=False),
             self.how: how,
         }
 
@@ -136,18 +127,14 @@ class Register:
         return self._shown(image, found, how) if how == FOUND else self._painting(image, found)
 
     def _painting(self, image: Image.Image, found: Subject | None) -> Updates:
-        small = image.resize(shown_size(image.size))
-        layer = [] if found is None else [tinted(found.mask).resize(small.size, Image.Resampling.NEAREST)]
-        value = {"background": small, "layers": layer, "composite": None}
-        return {
-            self.places: gr.update(visible=False),
-            self.brush: gr.update(visible=True, value=value),
-            self.how: PAINTED,
-        }
+        small = shown_size(image.size)
+        paint = None if found is None else tinted(found.mask, 255).resize(small, Image.Resampling.NEAREST)
+        brush = gr.update(visible=True, value=sheet(small, paint), picture=data_url(image))
+        return {self.places: gr.update(visible=False), self.brush: brush, self.how: PAINTED}
 
     async def _register(
         self, path: str | None, name: str, prompt: str, how: str, places: Any, brush: Any, request: gr.Request
-    ) -> AsyncIterator[Updates]:
+    ) -> AsyncGenerator[Updates, None]:
         with in_words():
             arguments = {
                 "image": path,
@@ -166,7 +153,7 @@ class Register:
 
 
 def marked(image: Image.Image, subject: Subject | None) -> tuple[dict[str, Any], Image.Image, Image.Image | None]:
-    """What a `BoxPicker` shows of a picture and its subject: its value, the picture, and the tinted mask."""
+    """What a `box_picker` shows of a picture and its subject: its value, the picture, and the tinted mask."""
     boxes = {SUBJECT: None if subject is None else subject.box}
     return boxes_on(image.size, boxes), image, None if subject is None else tinted(subject.mask)
 
@@ -187,10 +174,7 @@ def _where(how: str, image: Image.Image, places: Any, brush: Any) -> dict[str, B
     if how == BOX:
         return {"box": _the_box(places)}
     if how == PAINTED:
-        mask = painted((brush or {"layers": []})["layers"], image.size)
-        if not mask.any():
-            raise InputError("Nothing is painted: paint the subject, or choose another way.")
-        return {"mask": mask}
+        return {"mask": painted_mask(brush, image.size)}
     return {}
 
 

@@ -52,7 +52,7 @@ class SettingsForm:
 
 def field_help(kind: type) -> dict[str, str]:
     """What a settings class says of each field: its docstring's lines that begin with a field's name and a colon."""
-    names = "|".join(each.name for each in fields(kind))  # type: ignore[arg-type]  # it is a dataclass
+    names = "|".join(each.name for each in fields(kind))
     parts = re.split(rf"(?:^ *|(?<=\. ))((?:{names})(?:, (?:{names}))*): ", kind.__doc__ or "", flags=re.MULTILINE)
     described = zip(parts[1::2], parts[2::2], strict=True)
     return {name: " ".join(text.split()) for names, text in described for name in names.split(", ")}

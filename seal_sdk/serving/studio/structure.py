@@ -10,11 +10,12 @@ from PIL import Image
 from seal_sdk.errors import InputError
 from seal_sdk.images import read_image
 from seal_sdk.pocket import world
-from seal_sdk.serving.studio.pictures import on_white
+from seal_sdk.serving.studio.painter import painter, read_paint, sheet
 from seal_sdk.serving.studio.poses import KINDS, BuiltInPose, thumbnails
-from seal_sdk.serving.studio.upload import PictureUpload
+from seal_sdk.serving.studio.upload import picture_upload
 
 NONE, POSE, PICTURE, SKETCH = "None", "Pose", "Picture", "Sketch"
+PAPER = (512, 512)  # pixels of a sketch
 
 
 class StructureChooser:
@@ -38,19 +39,9 @@ class StructureChooser:
             )
         self.number = gr.State(0)
         with gr.Group(visible=False) as self._picture:
-            self.picture = PictureUpload(label="Picture or photograph", height=220, elem_id="structure-picture")
+            self.picture = picture_upload(label="Picture or photograph", height=220, elem_id="structure-picture")
         with gr.Group(visible=False) as self._sketch:
-            self.sketch = gr.ImageEditor(
-                label="Sketch",
-                type="pil",
-                sources=(),
-                transforms=(),
-                layers=False,
-                brush=gr.Brush(colors=["#000000"], color_mode="fixed"),
-                canvas_size=(512, 512),
-                height=340,
-                elem_id="sketch",
-            )
+            self.sketch = painter(sheet(PAPER), ink="black", fine=True, elem_id="sketch")
         self._connect()
 
     @property
@@ -72,9 +63,10 @@ class StructureChooser:
                 raise InputError("Give a picture whose pose to follow, or choose 'None'.")
             return read_image(picture), None
         if kind == SKETCH:
-            if sketch is None or sketch["composite"] is None:
+            drawn = read_paint(sketch)
+            if drawn is None:
                 raise InputError("Draw a sketch first, or choose 'None'.")
-            return on_white(sketch["composite"]), None
+            return drawn.image, None
         return None, None
 
     def of_picture(self, path: str) -> dict[Any, Any]:

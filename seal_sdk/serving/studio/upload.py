@@ -7,22 +7,18 @@ from typing import Any
 import gradio as gr
 
 
-class PictureUpload(gr.Image):
-    """Gives its handlers the file as it was uploaded, so that the SDK reads it, with its transparency, and says what is wrong with it."""
+def picture_upload(**options: Any) -> gr.Image:
+    """A field for a picture. Its handlers get the path of the file as it was uploaded, or None.
 
-    is_template = True  # the browser shows it as gradio's own Image
+    So the SDK reads it, with its transparency, and says what is wrong with it.
+    """
+    image = gr.Image(
+        type="filepath", image_mode=None, format="png", sources=["upload", "webcam", "clipboard"], **options
+    )
+    # Gradio's own opens the file with Pillow. A subclass would have gradio write a stub file beside this one.
+    image.preprocess = _path  # type: ignore[method-assign]  # of this one field
+    return image
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(
-            type="filepath", image_mode=None, format="png", sources=["upload", "webcam", "clipboard"], **options
-        )
 
-    def preprocess(self, payload: Any) -> Any:
-        """The path of the uploaded file; None without one."""
-        if payload is None or payload.path is None:
-            return super().preprocess(payload)
-        return payload.path
-
-    def get_config(self, cls: Any = None) -> dict[str, Any]:
-        """What the browser is told: the options of gradio's Image."""
-        return super().get_config(cls or gr.Image)
+def _path(payload: Any) -> str | None:
+    return None if payload is None else payload.path

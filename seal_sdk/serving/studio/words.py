@@ -17,18 +17,18 @@ UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
 
 @contextmanager
 def in_words() -> Iterator[None]:
-    """Shows an error of the SDK, the store or the disk as a message of the page; whatever else runs goes on."""
+    """Shows an error of the SDK, the store, the disk or the model as a message of the page; whatever else runs goes on."""
     try:
         yield
     except JobCancelled as error:  # the page says so already
         raise gr.Error(html.escape(str(error)), visible=False, print_exception=False) from error
-    except (SealError, StoreError, OSError) as error:
+    except (SealError, StoreError, OSError, ValueError) as error:
         raise refusal(str(error)) from error
 
 
 def refusal(message: str) -> gr.Error:
     """The error to raise for something that cannot be done. It stays on the page for 20 seconds."""
-    return gr.Error(html.escape(message), duration=20, title="That did not work", print_exception=False)
+    return gr.Error(html.escape(message), duration=20, print_exception=False)
 
 
 def ago(when: float | None, now: float | None = None) -> str:

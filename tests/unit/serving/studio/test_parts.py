@@ -9,7 +9,8 @@ from seal_sdk.errors import ConfigError, InputError
 from seal_sdk.serving.studio.address import free_port
 from seal_sdk.serving.studio.box_picker import boxes_on, read_boxes, side_by_side
 from seal_sdk.serving.studio.create_form import seeds, whole
-from seal_sdk.serving.studio.pictures import on_white, painted, shown_size, tinted
+from seal_sdk.serving.studio.painter import painted_mask, read_paint, sheet
+from seal_sdk.serving.studio.pictures import shown_size, tinted
 from seal_sdk.serving.studio.poses import BuiltInPose, species_in, thumbnails
 from seal_sdk.serving.studio.register import _prompt_of
 from seal_sdk.serving.studio.sliders import Strengths
@@ -33,10 +34,19 @@ def test_boxes_of_the_browser_are_not_trusted(value):
 
 def test_paint_is_a_mask_of_the_whole_picture():
     layer = Image.new("RGBA", (10, 5))
-    layer.paste((200, 0, 0, 100), (2, 1, 4, 3))
-    mask = painted([layer], (20, 10))
+    layer.paste((200, 0, 0, 255), (2, 1, 4, 3))
+    mask = painted_mask(sheet((10, 5), layer), (20, 10))
     assert mask.shape == (10, 20) and mask[2:6, 4:8].all() and mask.sum() == 16
-    assert not painted([], (20, 10)).any()
+    with pytest.raises(InputError, match="Nothing is painted"):
+        painted_mask(sheet((10, 5)), (20, 10))
+
+
+@pytest.mark.parametrize(
+    "paint", [3, "http://elsewhere/x.png", "data:image/png;base64,!", "data:image/png;base64,AAAA"]
+)
+def test_paint_of_the_browser_is_not_trusted(paint):
+    with pytest.raises(InputError):
+        read_paint({"paint": paint})
 
 
 def test_a_mask_is_tinted_where_it_is_set():
@@ -48,7 +58,7 @@ def test_a_mask_is_tinted_where_it_is_set():
 def test_a_sketch_stands_on_white_paper():
     sketch = Image.new("RGBA", (2, 1))
     sketch.putpixel((0, 0), (0, 0, 0, 255))
-    assert np.asarray(on_white(sketch)).tolist() == [[[0, 0, 0], [255, 255, 255]]]
+    assert np.asarray(read_paint(sheet((2, 1), sketch)).image).tolist() == [[[0, 0, 0], [255, 255, 255]]]
 
 
 def test_large_pictures_are_shown_smaller():
