@@ -23,6 +23,7 @@ from seal_sdk.serving.studio.theme import style, theme
 
 LIMIT = "2gb"  # of an uploaded file, which may be a bundle
 HOUR = 3600
+RECONNECT = Path(__file__).with_name("reconnect.js")
 ONLY_HERE = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; worker-src 'self' blob:; "
@@ -94,6 +95,7 @@ def _launching(host: str, port: int, browser: bool) -> dict[str, Any]:
         "mcp_server": False,
         "theme": theme(),
         "css": style(),
+        "js": RECONNECT.read_text(),
         "app_kwargs": {"middleware": [Middleware(OnlyHere)]},
     }
 
