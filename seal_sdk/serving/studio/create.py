@@ -21,6 +21,7 @@ from seal_sdk.serving.studio.studio import Studio
 from seal_sdk.serving.studio.words import in_words, warn
 
 Updates = dict[Any, Any]
+MAP = "Above, places of equal colour belong together. Below, how often they were matched, and how alike they are."
 
 
 class Create:
@@ -113,7 +114,7 @@ class Create:
         with in_words():
             wish = pick(shots, chosen).wish
         keep = partial(explained, wish=wish, session=self._studio.session)
-        async with aclosing(self._perform(wish, shots, keep, request, match_maps=True)) as updates:
+        async with aclosing(self._perform(wish, shots, keep, request, explained_by=MAP)) as updates:
             async for update in updates:
                 yield update
 
@@ -124,12 +125,15 @@ class Create:
         keep: Any,
         request: gr.Request,
         beside: Sequence[Shot] = (),
-        match_maps: bool = False,
+        explained_by: str = "",
     ) -> AsyncGenerator[Updates, None]:
-        """Have a wish drawn. keep: makes shots of the result. beside: shots that stand before them."""
+        """Have a wish drawn.
+
+        keep: makes shots of the result. beside: shots that stand before them. explained_by: what is said of a match map, "" for none.
+        """
         jobs = self._studio.jobs
         with in_words():
-            job = jobs.submit(wish.drawing(match_maps=match_maps), str(request.session_hash), previews=True)
+            job = jobs.submit(wish.drawing(match_maps=bool(explained_by)), str(request.session_hash), previews=True)
         async with aclosing(jobs.watch(job)) as standings:
             async for standing in standings:
                 yield {self.panel: shown(standing, wish.summary), **self._busy(True)}
@@ -137,7 +141,7 @@ class Create:
         with in_words():
             generation: Generation = job.result()
             made = await asyncio.to_thread(keep, generation, folder=self._studio.new_folder())
-        yield self.results.show([*beside, *made, *shots])
+        yield {**self.results.show([*beside, *made, *shots]), self.panel: note(explained_by)}
 
     def _busy(self, busy: bool) -> Updates:
         return {self.draw: gr.update(interactive=not busy), self.cancel: gr.update(interactive=busy)}

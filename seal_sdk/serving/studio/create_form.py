@@ -45,7 +45,7 @@ class CreateForm:
         self.prompt = gr.Textbox(
             label="What the picture shows", lines=2, placeholder="a photo of a cat on snow", elem_id="prompt"
         )
-        with gr.Group(visible=False) as self._places:
+        with gr.Column(visible=False) as self._places:
             gr.Markdown("Where each one is: choose a name, and drag a box.", elem_classes="seal-hint")
             self.places = box_picker(elem_id="places")
         self.structure = StructureChooser()
@@ -63,10 +63,10 @@ class CreateForm:
     def _numbers(self) -> None:
         side, step = self._studio.side, self._studio.session.backbone.geometry.pixels_per_latent
         with gr.Row():
-            self.count = gr.Number(1, label="Pictures", precision=0, minimum=1, maximum=MOST_IMAGES, min_width=80)
-            self.seed = gr.Textbox(label="Seed", placeholder="any", min_width=100, elem_id="seed")
-            self.width = gr.Number(side, label="Width", precision=0, step=step, min_width=80)
-            self.height = gr.Number(side, label="Height", precision=0, step=step, min_width=80)
+            self.count = gr.Number(1, label="Pictures", precision=0, minimum=1, maximum=MOST_IMAGES, min_width=60)
+            self.seed = gr.Textbox(label="Seed", placeholder="any", min_width=60, elem_id="seed")
+            self.width = gr.Number(side, label="Width", precision=0, step=step, min_width=60)
+            self.height = gr.Number(side, label="Height", precision=0, step=step, min_width=60)
 
     def _advanced(self, own: Preset) -> None:
         defaults = self._studio.session.sampling_defaults

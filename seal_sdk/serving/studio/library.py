@@ -34,8 +34,8 @@ class Library:
             self.search = gr.Textbox(
                 label="Search", placeholder="name or words of the prompt", elem_id="search", scale=3
             )
-            self.model = gr.Dropdown([ANY_MODEL], value=ANY_MODEL, label="Model", min_width=140)
-            self.sort = gr.Dropdown(list(SORTS), value="Name", label="Order", min_width=140, elem_id="order")
+            self.model = gr.Dropdown([ANY_MODEL], value=ANY_MODEL, label="Model", min_width=160)
+            self.sort = gr.Dropdown(list(SORTS), value="Name", label="Order", min_width=160, elem_id="order")
         self.said = gr.Markdown("", elem_id="library-said")
         with gr.Row():
             with gr.Column(scale=3, min_width=320):

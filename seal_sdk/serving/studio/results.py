@@ -33,23 +33,22 @@ class Results:
 
     def __init__(self) -> None:
         self.shots, self.chosen = gr.State([]), gr.State(0)
+        with gr.Row(visible=False, elem_id="next", elem_classes="seal-actions") as self.actions:
+            self.again = gr.Button("Again with another seed", size="sm", min_width=190)
+            self.compare = gr.Button("With and without", size="sm", min_width=190)
+            self.explain = gr.Button("Where it came from", size="sm", min_width=190)
+            self.as_structure = gr.Button("Use as pose", size="sm", min_width=190)
+            self.register = gr.Button("Register this", size="sm", min_width=190)
+            self.download = gr.DownloadButton("Download", size="sm", min_width=190)
         self.gallery = gr.Gallery(
             label="Pictures",
             show_label=False,
             columns=2,
-            height=560,
             object_fit="contain",
             interactive=False,
             buttons=["download", "fullscreen"],
             elem_id="pictures",
         )
-        with gr.Row(visible=False, elem_id="next", elem_classes="seal-actions") as self.actions:
-            self.again = gr.Button("Again with another seed", size="sm")
-            self.compare = gr.Button("With and without", size="sm")
-            self.explain = gr.Button("Where it came from", size="sm")
-            self.as_structure = gr.Button("Use as pose", size="sm")
-            self.register = gr.Button("Register this", size="sm")
-            self.download = gr.DownloadButton("Download", size="sm")
         self.gallery.select(_place, None, self.chosen, show_progress="hidden")
         gr.on(
             [self.chosen.change, self.shots.change],
@@ -102,7 +101,7 @@ def explained(generation: Generation, wish: Wish, session: IdentitySession, fold
         sheet: Image.Image = shown.draw(session.identities[name].image, generation.image)
         path = folder / f"map-{number}.png"
         sheet.save(path)
-        shots.append(Shot(path, wish, f"{name}: equal colours belong together; below, how often and how alike"))
+        shots.append(Shot(path, wish, f"{name}, where it came from"))
     return shots
 
 

@@ -55,7 +55,7 @@ def field_help(kind: type) -> dict[str, str]:
     names = "|".join(each.name for each in fields(kind))
     parts = re.split(rf"(?:^ *|(?<=\. ))((?:{names})(?:, (?:{names}))*): ", kind.__doc__ or "", flags=re.MULTILINE)
     described = zip(parts[1::2], parts[2::2], strict=True)
-    return {name: " ".join(text.split()) for names, text in described for name in names.split(", ")}
+    return {name: " ".join(text.replace("``", "`").split()) for names, text in described for name in names.split(", ")}
 
 
 def hint_of(kind: type, name: str) -> Any:

@@ -23,7 +23,7 @@ class StructureChooser:
 
     def __init__(self) -> None:
         self.kind = gr.Radio([NONE, POSE, PICTURE, SKETCH], value=NONE, label="Pose and layout", elem_id="structure")
-        with gr.Group(visible=False) as self._poses:
+        with gr.Column(visible=False) as self._poses:
             with gr.Row():
                 self.species = gr.Dropdown(list(world.SPECIES), label="Of a", min_width=100)
                 self.shown_as = gr.Dropdown(list(KINDS), label="Shown as", min_width=100)
@@ -38,9 +38,9 @@ class StructureChooser:
                 object_fit="contain",
             )
         self.number = gr.State(0)
-        with gr.Group(visible=False) as self._picture:
+        with gr.Column(visible=False) as self._picture:
             self.picture = picture_upload(label="Picture or photograph", height=220, elem_id="structure-picture")
-        with gr.Group(visible=False) as self._sketch:
+        with gr.Column(visible=False) as self._sketch:
             self.sketch = painter(sheet(PAPER), ink="black", fine=True, elem_id="sketch")
         self._connect()
 

@@ -69,8 +69,12 @@ def open_page(browser, address):
         page.set_default_timeout(PATIENCE)
         page.asked = []
         page.on("request", lambda request: page.asked.append(request.url))
-        page.goto(url)
+        with page.expect_request_finished(
+            lambda request: "queue/join" in request.url
+        ):  # what the page asks when it opens
+            page.goto(url)
         page.locator("#draw").wait_for()
+        page.wait_for_timeout(200)
         return page
 
     yield opened

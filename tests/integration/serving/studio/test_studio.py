@@ -61,13 +61,9 @@ def choose(page, *names):
 def fill_form(page, prompt, seed, steps=4):
     page.locator("#prompt textarea").fill(prompt)
     page.locator("#seed textarea, #seed input").fill(str(seed))
-    open_advanced(page)
+    page.locator("#advanced button").first.click()
     page.locator("#steps input").fill(str(steps))
-
-
-def open_advanced(page):
-    if not page.locator("#steps input").is_visible():
-        page.locator("#advanced button").first.click()
+    page.locator("#advanced button").first.click()
 
 
 def draw(page, count):
@@ -90,6 +86,7 @@ def picture(page, place=0):
 
 def shoot(page, name, tmp_path):
     path = Path(SHOTS or tmp_path) / f"{name}.png"
+    page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
     page.screenshot(path=path)
     return Image.open(path).convert("RGB")
 

@@ -1,11 +1,12 @@
 """The small parts of the page."""
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
 
 from seal_sdk.cli import output
-from seal_sdk.errors import ConfigError, InputError
+from seal_sdk.errors import ConfigError, InputError, JobCancelled, QueueFull, UnknownIdentity
 from seal_sdk.serving.studio.address import free_port
 from seal_sdk.serving.studio.box_picker import boxes_on, read_boxes, side_by_side
 from seal_sdk.serving.studio.create_form import seeds, whole
@@ -14,7 +15,8 @@ from seal_sdk.serving.studio.pictures import shown_size, tinted
 from seal_sdk.serving.studio.poses import BuiltInPose, species_in, thumbnails
 from seal_sdk.serving.studio.register import _prompt_of
 from seal_sdk.serving.studio.sliders import Strengths
-from seal_sdk.serving.studio.words import ago, counted, human_size, listed
+from seal_sdk.serving.studio.words import ago, counted, human_size, in_words, listed
+from store import StoreFull
 
 
 def test_boxes_come_back_from_the_browser_as_they_went():
@@ -120,3 +122,24 @@ def test_a_taken_port_is_told():
         with pytest.raises(ConfigError, match=f"port={port}"):
             free_port("127.0.0.1", port)
     assert free_port("127.0.0.1", 0) > 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StoreFull("the disk is full"),
+        QueueFull("5 jobs wait already"),
+        UnknownIdentity("nobody is called 'x'"),
+        ValueError("<b>"),
+    ],
+)
+def test_errors_are_told_in_the_words_of_the_sdk_and_as_text(error):
+    with pytest.raises(gr.Error) as told, in_words():
+        raise error
+    assert told.value.message == str(error).replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#x27;")
+
+
+def test_a_cancelled_job_is_no_error_that_is_shown():
+    with pytest.raises(gr.Error) as told, in_words():
+        raise JobCancelled("The job was cancelled.")
+    assert not told.value.visible
