@@ -44,6 +44,7 @@ class Results:
             label="Pictures",
             show_label=False,
             columns=2,
+            fit_columns=False,
             object_fit="contain",
             interactive=False,
             buttons=["download", "fullscreen"],
