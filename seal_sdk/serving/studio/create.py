@@ -41,7 +41,7 @@ class Create:
                     height=150,
                     elem_id="old-picture",
                 )
-            with gr.Column(scale=3, min_width=320):
+            with gr.Column(scale=3, min_width=320, elem_classes="seal-results"):
                 self.panel = progress_panel("create-progress")
                 self.results = Results()
         self.remembered = gr.Textbox(visible="hidden", elem_id="remembered")

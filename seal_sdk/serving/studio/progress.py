@@ -19,8 +19,11 @@ from seal_sdk.serving.studio.words import counted
 
 KEY = "seal-job"
 REMEMBER = f"""
+let busy = false;
 watch("value", () => {{
     const job = element.querySelector("[data-job]");
+    if (job && !busy) element.scrollIntoView({{ block: "nearest", behavior: "smooth" }});
+    busy = job !== null;
     if (job) sessionStorage.setItem("{KEY}", job.dataset.job);
     else sessionStorage.removeItem("{KEY}");
 }});

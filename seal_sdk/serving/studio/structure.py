@@ -30,8 +30,9 @@ class StructureChooser:
             self.gallery = gr.Gallery(
                 label="Poses",
                 show_label=False,
-                columns=6,
-                height=200,
+                columns=4,
+                height=232,
+                buttons=[],
                 allow_preview=False,
                 interactive=False,
                 elem_id="poses",

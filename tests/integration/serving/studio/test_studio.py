@@ -21,6 +21,7 @@ from seal_sdk.serving.studio.app import serving
 
 expect.set_options(timeout=15_000)
 PHONE = {"width": 390, "height": 844}
+SHOWN = ("create", "compare", "register", "library")
 SHOTS = os.environ.get("SEAL_SCREENSHOTS")  # a folder that keeps the pictures of the page for the documentation
 
 
@@ -85,10 +86,14 @@ def picture(page, place=0):
 
 
 def shoot(page, name, tmp_path):
-    path = Path(SHOTS or tmp_path) / f"{name}.png"
+    """A picture of the page; those for the documentation are kept, with few colours."""
+    path = tmp_path / f"{name}.png"
     page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
     page.screenshot(path=path)
-    return Image.open(path).convert("RGB")
+    shot = Image.open(path).convert("RGB")
+    if SHOTS and name in SHOWN:
+        shot.quantize(128, dither=Image.Dither.NONE).save(Path(SHOTS) / f"{name}.png", optimize=True)
+    return shot
 
 
 def test_a_picture_is_registered_and_then_known(open_page, session, tmp_path):
