@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeGuard
 
 from seal_sdk.errors import ConfigError
@@ -28,8 +28,16 @@ def _require(ok: bool, name: str, value: object, expected: str) -> None:
         raise ConfigError(f"{name}={value!r}: expected {expected}.")
 
 
-def _require_one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
-    _require(value in choices, name, value, "one of " + ", ".join(map(repr, choices)))
+def _one_of(default: str, choices: tuple[str, ...]) -> str:
+    """A field that takes one of these; its metadata name them, for whoever makes a form of the settings."""
+    chosen: str = field(default=default, metadata={"choices": choices})
+    return chosen
+
+
+def _require_choices(settings: Any) -> None:
+    for each in fields(settings):
+        choices, value = each.metadata.get("choices"), getattr(settings, each.name)
+        _require(choices is None or value in choices, each.name, value, "one of " + ", ".join(map(repr, choices or ())))
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -121,21 +129,21 @@ class Appearance:
     delta: float = 10.0
     tau: float = 0.15
     top_k: int = 0
-    schedule: str = "dynamic"
+    schedule: str = _one_of("dynamic", ("dynamic", "constant"))
     layers: tuple[str, ...] = ("mid", "up")
     per_head: bool = False
-    rows: str = "all"
-    gating: str = "subject"
-    tokens: str = "subject"
-    latents: str = "scaled"
-    quantization: str = "int8"
+    rows: str = _one_of("all", ("all", "cond"))
+    gating: str = _one_of("subject", ("subject", "none"))
+    tokens: str = _one_of("subject", ("all", "subject"))
+    latents: str = _one_of("scaled", ("scaled", "clean", "noised"))
+    quantization: str = _one_of("int8", ("none", "int8"))
     detail: float = 0.9
 
     def __post_init__(self) -> None:
         _require(_is_number(self.delta) and 0 <= self.delta < float("inf"), "delta", self.delta, "a finite number >= 0")
         _require(_is_number(self.tau) and -1 <= self.tau <= 1, "tau", self.tau, "a cosine from -1 to 1")
         _require(type(self.top_k) is int and self.top_k >= 0, "top_k", self.top_k, "an integer >= 0 (0: all tokens)")
-        _require_one_of("schedule", self.schedule, ("dynamic", "constant"))
+        _require_choices(self)
         object.__setattr__(self, "layers", (self.layers,) if isinstance(self.layers, str) else tuple(self.layers))
         _require(
             bool(self.layers) and set(self.layers) <= set(BLOCKS),
@@ -144,11 +152,6 @@ class Appearance:
             f"some of {BLOCKS}, at least one",
         )
         _require(type(self.per_head) is bool, "per_head", self.per_head, "True or False")
-        _require_one_of("rows", self.rows, ("all", "cond"))
-        _require_one_of("gating", self.gating, ("subject", "none"))
-        _require_one_of("tokens", self.tokens, ("all", "subject"))
-        _require_one_of("quantization", self.quantization, ("none", "int8"))
-        _require_one_of("latents", self.latents, ("scaled", "clean", "noised"))
         _require_fraction("detail", self.detail)
 
     @property
@@ -177,8 +180,8 @@ class DeltaBridge:
     """
 
     strength: float = 0.1
-    base: str = "gen"
-    region: str = "subject"
+    base: str = _one_of("gen", ("gen", "app"))
+    region: str = _one_of("subject", ("subject", "image"))
     end: float = 0.3
     low_pass: int = 3
     quality: str = ""
@@ -189,8 +192,7 @@ class DeltaBridge:
             given = getattr(self, name)
             ok = _is_number(given) and 0 <= given < float("inf")
             _require(ok, name, given, "a finite number >= 0")
-        _require_one_of("base", self.base, ("gen", "app"))
-        _require_one_of("region", self.region, ("subject", "image"))
+        _require_choices(self)
         _require_fraction("end", self.end)
         _require(type(self.low_pass) is int and self.low_pass >= 0, "low_pass", self.low_pass, "an integer >= 0")
         _require(isinstance(self.quality, str), "quality", self.quality, "a string")
@@ -210,14 +212,14 @@ class Structure:
     the embedded model both ResNets of that block and "up0" (what its benchmark prefers).
     """
 
-    control: str = "inject"
+    control: str = _one_of("inject", tuple(CONTROLS))
     end: float | None = None
     scale: float = 1.0
     features: tuple[str, ...] | None = None
     attention: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        _require_one_of("control", self.control, tuple(CONTROLS))
+        _require_choices(self)
         if self.end is not None:
             _require_fraction("end", self.end)
         top = 1.0 if self.control == "inject" else float("inf")

@@ -79,6 +79,11 @@ class StoredIdentity:
         """Bytes of the arrays. Attachments do not count."""
         return self._manifest.nbytes
 
+    @property
+    def used(self) -> float | None:
+        """When it was last written, or its arrays read, in seconds since the epoch: pruning goes by it. None once it is gone."""
+        return disk.modified(self._layout.manifest(self.digest))
+
     def step(self, index: int, out: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         """Read the timestep at ``index``, and check it.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 
 import pytest
 
@@ -132,3 +132,13 @@ def test_every_entry_refuses_a_dict_for_settings(tmp_path, reference_image):
         for name in ("alignment", "appearance", "delta_bridge", "structure_control"):
             with pytest.raises(ConfigError, match="write "):
                 session.generate(None, "a photo", **{name: {}})
+
+
+@pytest.mark.parametrize("kind", [Appearance, DeltaBridge, Structure])
+def test_fields_with_choices_name_them_and_take_no_other(kind):
+    named = {each.name: each.metadata["choices"] for each in fields(kind) if "choices" in each.metadata}
+    assert named and all(each.default in named[each.name] for each in fields(kind) if each.name in named)
+    for name, choices in named.items():
+        assert all(getattr(kind(**{name: choice}), name) == choice for choice in choices)
+        with pytest.raises(ConfigError, match=f"{name}='other': expected one of '{choices[0]}'"):
+            kind(**{name: "other"})

@@ -27,6 +27,7 @@ NAMES = (
     "rename",
     "rm",
     "show",
+    "studio",
     "unpin",
     "verify",
 )

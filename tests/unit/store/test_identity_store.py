@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,16 @@ pytestmark = pytest.mark.usefixtures("quick_disk")
 @pytest.fixture
 def place(tmp_path: Path) -> IdentityStore:
     return IdentityStore(tmp_path / "identities")
+
+
+def test_an_identity_says_when_it_was_last_used(place):
+    put(place, name="tiger")
+    path = next((place.root / "manifests").rglob(place.resolve("tiger").digest + "*"))
+    os.utime(path, (1000, 1000))
+    identity = place.resolve("tiger")
+    assert identity.used == 1000
+    identity.step(0)
+    assert abs(identity.used - time.time()) < 60
 
 
 def test_what_was_stored_is_read_back_bit_for_bit(place):

@@ -1,0 +1,28 @@
+"""The studio is served by the example and by the command, and both end as they are told."""
+
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLE = Path(__file__).parents[4] / "examples" / "studio.py"
+
+
+def test_the_example_serves_for_as_long_as_it_is_told(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(sys, "argv", ["studio.py", "--store", str(tmp_path), "--port", "0", "--seconds", "0"])
+    runpy.run_path(str(EXAMPLE), run_name="__main__")
+    assert re.fullmatch(r"The studio is at http://127\.0\.0\.1:\d+/\n", capsys.readouterr().out)
+
+
+def test_the_command_prints_its_address_and_ends_when_it_is_asked(tmp_path):
+    command = [sys.executable, "-m", "seal_sdk.cli", "studio", "--no-browser", "--port", "0", "--store", str(tmp_path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    ) as studio:
+        said = studio.stdout.readline()
+        studio.send_signal(signal.SIGTERM)
+        assert studio.wait(30) == 0
+    assert re.fullmatch(r"The studio is at http://127\.0\.0\.1:\d+/ \(Ctrl-C ends it\)\.\n", said)
