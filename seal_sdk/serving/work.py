@@ -70,7 +70,10 @@ class Drawing:
 
 @dataclass(frozen=True, eq=False)
 class Registering:
-    """Register a reference: ``session.register`` with these arguments. Its result is the Identity."""
+    """Register a reference: ``session.register`` with these arguments. Its result is the Identity.
+
+    The session then has no identity in use, so that the next drawing without one is not given this one.
+    """
 
     arguments: Mapping[str, Any]
     images = 0
@@ -81,7 +84,9 @@ class Registering:
 
     def run(self, session: IdentitySession, callback: Callback, others: Sequence[Work]) -> list[Any]:
         """Register it."""
-        return [session.register(**self.arguments, callbacks=[callback])]
+        identity = session.register(**self.arguments, callbacks=[callback])
+        session.use_nobody()
+        return [identity]
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ NAMES = (
     "register",
     "rename",
     "rm",
+    "serve",
     "show",
     "unpin",
     "verify",

@@ -1,0 +1,55 @@
+"""Bodies that operations read by themselves: how they are checked, and how they are described."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from seal_sdk.errors import InputError
+from seal_sdk.serving.http.forms import Form
+from seal_sdk.serving.http.problems import Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_json(request: Request) -> bytes:
+    """The body of a request that is JSON. Raises Problem for another kind."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Problem(415, "unsupported_media_type", "Send application/json.")
+    return await request.body()
+
+
+def from_json(model: type[Model], body: bytes) -> Model:
+    """What a body of JSON says; numbers are numbers and no texts. Raises RequestValidationError."""
+    return _checked(lambda: model.model_validate_json(body, strict=True))
+
+
+def from_form(model: type[Model], form: Form) -> Model:
+    """What a form's fields say, where all is text. Raises RequestValidationError."""
+    return _checked(lambda: model.model_validate(form.values))
+
+
+def files_of(form: Form, *names: str) -> Mapping[str, bytes | None]:
+    """The file of each of these names. Raises InputError for others, and for several of one name."""
+    unknown = sorted(set(form.files) - set(names))
+    if unknown:
+        raise InputError(f"{', '.join(unknown)}: no such file is taken; {', '.join(names)} are.")
+    return {name: form.file(name) for name in names}
+
+
+def described(media_type: str, schema: str) -> dict[str, Any]:
+    """An operation's OpenAPI description of its body. schema: its name among the components."""
+    content = {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _checked(validate: Any) -> Any:
+    try:
+        return validate()
+    except ValidationError as error:
+        told = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError(told) from None
