@@ -19,14 +19,25 @@ LIBRARIES = ("fastapi", "uvicorn", "sse_starlette", "prometheus_client", "python
 
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Other machines need a token.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any that is free.")
-@click.option("--token", "tokens", multiple=True, help=f"Of a client; others see it in the list of processes. Or {TOKENS_VARIABLE}.")
 @click.option(
-    "--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="One token per line, one per client."
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any that is free."
+)
+@click.option(
+    "--token",
+    "tokens",
+    multiple=True,
+    help=f"Of a client; others see it in the list of processes. Or {TOKENS_VARIABLE}.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="One token per line, one per client.",
 )
 @click.option("--allow-urls", is_flag=True, help="Fetch images from public http(s) addresses in requests.")
 @click.option("--log-prompts", is_flag=True, help="Write prompts to the log.")
-@click.option("--grace", type=click.FloatRange(0), default=120, show_default=True, help="Seconds to finish jobs after SIGTERM.")
+@click.option(
+    "--grace", type=click.FloatRange(0), default=120, show_default=True, help="Seconds to finish jobs after SIGTERM."
+)
 @click.option(
     "--images-per-forward",
     default="exact",
@@ -36,16 +47,30 @@ LIBRARIES = ("fastapi", "uvicorn", "sse_starlette", "prometheus_client", "python
     help="How many images, of several requests too, the model computes at once.",
 )
 @click.option("--max-request", callback=parse_bytes, default="32MiB", show_default=True, help="Bytes of a request.")
-@click.option("--max-pixels", type=click.IntRange(1), default=2048 * 2048, show_default=True, help="Of an image to draw.")
+@click.option(
+    "--max-pixels", type=click.IntRange(1), default=2048 * 2048, show_default=True, help="Of an image to draw."
+)
 @click.option("--max-steps", type=click.IntRange(1), default=150, show_default=True, help="Of an image to draw.")
 @click.option("--max-images", type=click.IntRange(1), default=10, show_default=True, help="Of one request.")
 @click.option("--max-prompt", type=click.IntRange(1), default=4000, show_default=True, help="Characters of a prompt.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), default=600, show_default=True, help="A client's POSTs per minute.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    default=600,
+    show_default=True,
+    help="A client's POSTs per minute.",
+)
 @click.option("--max-waiting", type=click.IntRange(1), default=256, show_default=True, help="Jobs in the queue.")
 @click.option("--max-waiting-per-client", type=click.IntRange(1), default=64, show_default=True, help="Of one client.")
-@click.option("--deadline", type=click.FloatRange(0, min_open=True), default=600, show_default=True, help="Seconds of a job.")
 @click.option(
-    "--max-deadline", type=click.FloatRange(0, min_open=True), default=3600, show_default=True, help="That a request may ask."
+    "--deadline", type=click.FloatRange(0, min_open=True), default=600, show_default=True, help="Seconds of a job."
+)
+@click.option(
+    "--max-deadline",
+    type=click.FloatRange(0, min_open=True),
+    default=3600,
+    show_default=True,
+    help="That a request may ask.",
 )
 @preset_option
 @model_options

@@ -103,13 +103,13 @@ class IdentityAnswer(BaseModel):
     name: str
     digest: str | None = None
     prompt: str | None = None
-    size: list[int] | None = Field(None, description="Width and height of the reference as the model saw it.")
+    size: list[int] | None = Field(default=None, description="Width and height of the reference as the model saw it.")
     box: list[float] | None = None
     timesteps: int = 0
     bytes: int = 0
     created: float | None = None
     pinned: bool = False
-    problem: str | None = Field(None, description="Why it cannot be opened.")
+    problem: str | None = Field(default=None, description="Why it cannot be opened.")
 
     @classmethod
     def of(cls, identity: Identity) -> IdentityAnswer:

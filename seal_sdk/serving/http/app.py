@@ -30,7 +30,11 @@ def make_app(service: Service) -> FastAPI:
     """The app of a service."""
     settings = service.settings
     app = FastAPI(
-        title="SeAl", version=version("seal-sdk"), description=ABOUT, redoc_url=None, swagger_ui_oauth2_redirect_url=None
+        title="SeAl",
+        version=version("seal-sdk"),
+        description=ABOUT,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
     app.state.service = service
     for router in (images.router, identities.router, jobs.router, health.router):

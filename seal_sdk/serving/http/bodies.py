@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
@@ -47,7 +47,7 @@ def described(media_type: str, schema: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _checked(validate: Any) -> Any:
+def _checked(validate: Callable[[], Model]) -> Model:
     try:
         return validate()
     except ValidationError as error:

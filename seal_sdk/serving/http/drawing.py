@@ -51,7 +51,9 @@ class DrawingMaker:
     def _check(self, request: ImageRequest) -> None:
         limits, (width, height) = self.limits, request.width_and_height
         if request.model not in (None, "", self.model):
-            raise InputError(f"model={request.model!r}: this service has {self.model!r} alone. Leave model out, or give that.")
+            raise InputError(
+                f"model={request.model!r}: this service has {self.model!r} alone. Leave model out, or give that."
+            )
         for name, value, most in (
             ("n", request.images, limits.images),
             ("num_inference_steps", request.num_inference_steps, limits.steps),
@@ -163,4 +165,3 @@ class DrawingMaker:
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-

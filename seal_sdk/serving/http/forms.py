@@ -65,27 +65,27 @@ def nested(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 def _put(root: dict[str, Any], path: list[str], value: Any, key: str) -> None:
     *parents, last = path
-    if last == "":  # key[]: one more of a list
+    more = last == "" and bool(parents)  # key[]: one more of a list
+    if more:
         *parents, last = parents
-        last_list = True
-    else:
-        last_list = False
-    if "" in parents or "" == last:
+    if "" in (*parents, last):
         raise InputError(f"{key!r}: write a list of objects as JSON text.")
     place: Any = root
     for name in parents:
-        place = place.setdefault(name, {})
-        if not isinstance(place, dict):
-            raise InputError(f"{key!r} is given in two ways.")
-    if last_list:
-        place = place.setdefault(last, [])
-        if not isinstance(place, list):
-            raise InputError(f"{key!r} is given in two ways.")
-        place.append(value)
+        place = _inside(place, name, dict, key)
+    if more:
+        _inside(place, last, list, key).append(value)
     elif last in place:
         raise InputError(f"{key!r} is given twice.")
     else:
         place[last] = value
+
+
+def _inside(place: dict[str, Any], name: str, kind: type[Any], key: str) -> Any:
+    found = place.setdefault(name, kind())
+    if not isinstance(found, kind):
+        raise InputError(f"{key!r} is given in two ways.")
+    return found
 
 
 def _value(name: str, text: str) -> Any:

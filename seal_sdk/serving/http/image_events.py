@@ -46,7 +46,9 @@ class ImageStream:
             number = 0
             while shown := await previews.next():
                 for index, preview in enumerate(shown):
-                    yield await self._event("partial_image", self._enlarged(preview), index, {"partial_image_index": number})
+                    yield await self._event(
+                        "partial_image", self._enlarged(preview), index, {"partial_image_index": number}
+                    )
                 number += 1
             try:
                 generation: Generation = await asyncio.wrap_future(job.future)
@@ -61,7 +63,7 @@ class ImageStream:
         family = "image_edit" if self.ticket.kind == "edit" else "image_generation"
         kind: Format = self.request.output_format or "png"
         encoded = await self.service.in_thread(encode, image, kind, self.request.output_compression)
-        data = {
+        data: dict[str, Any] = {
             "type": f"{family}.{name}",
             "b64_json": encoded,
             "background": "opaque",

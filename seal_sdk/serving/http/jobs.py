@@ -39,7 +39,10 @@ async def get(id: str, service: TheService, client: TheClient) -> Response:
 @router.get(
     "/{id}/events",
     responses={
-        200: {"content": {"text/event-stream": {"schema": {"type": "object"}}}, "description": "The job at each change."},
+        200: {
+            "content": {"text/event-stream": {"schema": {"type": "object"}}},
+            "description": "The job at each change.",
+        },
         **documented(401, 403, 404, 422, 500, 503),
     },
     response_class=EventSourceResponse,

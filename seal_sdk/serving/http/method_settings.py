@@ -43,7 +43,10 @@ def with_given(own: Any, given: MethodSettings | None) -> Any:
 
 
 if TYPE_CHECKING:
-    AlignmentSettings = AppearanceSettings = DeltaBridgeSettings = StructureSettings = MethodSettings
+    AlignmentSettings = MethodSettings
+    AppearanceSettings = MethodSettings
+    DeltaBridgeSettings = MethodSettings
+    StructureSettings = MethodSettings
 else:
     AlignmentSettings = settings_model(Alignment)
     AppearanceSettings = settings_model(Appearance)

@@ -24,7 +24,9 @@ class Metrics:
         self._jobs = Counter("seal_jobs", "Jobs that ended.", ["outcome"], registry=registry)
         self._images = Counter("seal_images", "Images that were drawn.", registry=registry)
         self._wait = Histogram("seal_job_wait_seconds", "Time in the queue.", buckets=SECONDS, registry=registry)
-        self._took = Histogram("seal_job_run_seconds", "Time from the queue's end on.", buckets=SECONDS, registry=registry)
+        self._took = Histogram(
+            "seal_job_run_seconds", "Time from the queue's end on.", buckets=SECONDS, registry=registry
+        )
         self._phases = Histogram("seal_phase_seconds", "Time by phase.", ["phase"], buckets=SECONDS, registry=registry)
         self._reads = Counter("seal_timestep_reads", "Cached timesteps by their tier.", ["tier"], registry=registry)
         self._bytes = Gauge("seal_key_value_bytes", "K/V by tier, and on disk.", ["tier"], registry=registry)

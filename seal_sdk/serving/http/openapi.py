@@ -17,7 +17,10 @@ FILE = {"type": "string", "format": "binary"}
 BODIES: tuple[type[BaseModel], ...] = (GenerationRequest, EditRequest, IdentityRequest, ProblemDetails)
 FORMS = {
     "EditForm": ("EditRequest", {"image": "The picture to draw into.", "mask": "What is transparent is painted anew."}),
-    "IdentityForm": ("IdentityRequest", {"image": "The reference.", "mask": "Its subject: white on black, or a cut-out."}),
+    "IdentityForm": (
+        "IdentityRequest",
+        {"image": "The reference.", "mask": "Its subject: white on black, or a cut-out."},
+    ),
 }
 
 
@@ -26,7 +29,9 @@ def describe(app: FastAPI, secured: bool) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         components = schema.setdefault("components", {}).setdefault("schemas", {})
-        _, bodies = models_json_schema([(each, "validation") for each in BODIES], ref_template="#/components/schemas/{model}")
+        _, bodies = models_json_schema(
+            [(each, "validation") for each in BODIES], ref_template="#/components/schemas/{model}"
+        )
         components.update(bodies["$defs"])
         for name, (fields, files) in FORMS.items():
             components[name] = _form(components[fields], files)

@@ -27,7 +27,9 @@ def _problem(headers: Headers) -> Problem | None:
     host = headers.get("host", "")
     if not is_loopback(_name(f"//{host}")):
         return Problem(
-            403, "forbidden_host", "Without a token the service answers at names of this machine alone, such as localhost."
+            403,
+            "forbidden_host",
+            "Without a token the service answers at names of this machine alone, such as localhost.",
         )
     origin = headers.get("origin")
     if origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower()):

@@ -42,7 +42,13 @@ TABLE: tuple[tuple[type[BaseException], int, str], ...] = (  # the first that fi
     (store.RemoteError, 502, "store_unreachable"),
     (store.StoreError, 500, "store_error"),
 )
-CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large", 422: "invalid_request"}
+CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "request_too_large",
+    422: "invalid_request",
+}
 
 
 class ErrorDetails(BaseModel):
@@ -137,7 +143,9 @@ def invalid_request(errors: Sequence[Mapping[str, Any]]) -> Problem:
     """The problem of a request that does not fit its schema. errors: pydantic's; the values themselves are left out."""
     told = [f"{_place(each['loc'])}: {each['msg'].removeprefix('Value error, ')}" for each in errors]
     more = f" (and {len(told) - 5} more)" if len(told) > 5 else ""
-    return Problem(422, "invalid_request", "; ".join(told[:5]) + more, param=_place(errors[0]["loc"]) if errors else None)
+    return Problem(
+        422, "invalid_request", "; ".join(told[:5]) + more, param=_place(errors[0]["loc"]) if errors else None
+    )
 
 
 def _place(location: Sequence[Any]) -> str:
@@ -151,6 +159,4 @@ def _title(status: int) -> str:
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The part of an operation's OpenAPI description that tells of its problems."""
     schema = {"$ref": "#/components/schemas/ProblemDetails"}
-    return {
-        status: {"description": _title(status), "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses
-    }
+    return {status: {"description": _title(status), "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses}

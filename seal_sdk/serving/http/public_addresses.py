@@ -13,7 +13,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from seal_sdk.errors import ImageError
 from seal_sdk.images.download import fetch
 
-TRANSLATED = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))  # they hold IPv4 addresses
+TRANSLATED = tuple(
+    map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+)  # they hold IPv4 addresses
 
 
 def fetch_public(url: str, what: str) -> bytes:

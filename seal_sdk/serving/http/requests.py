@@ -61,15 +61,25 @@ class ImageRequest(Fields):
     prompt: str = Field(min_length=1, description="What the image shows.")
     model: str | None = Field(None, description="The service has one model: its name, or none.")
     n: int | None = Field(None, ge=1, description="Number of images.")
-    size: str | None = Field(None, description="WIDTHxHEIGHT in pixels, or 'auto' for the model's own.", examples=["128x128"])
-    response_format: Literal["b64_json", "url"] | None = Field(None, description="'b64_json' alone: nothing is kept to be fetched.")
-    output_format: Literal["png", "jpeg", "webp"] | None = Field(None, description="PNG carries the settings of the image.")
-    output_compression: int | None = Field(None, ge=0, le=100, description="Quality of JPEG and WebP; 100 where not given.")
+    size: str | None = Field(
+        None, description="WIDTHxHEIGHT in pixels, or 'auto' for the model's own.", examples=["128x128"]
+    )
+    response_format: Literal["b64_json", "url"] | None = Field(
+        None, description="'b64_json' alone: nothing is kept to be fetched."
+    )
+    output_format: Literal["png", "jpeg", "webp"] | None = Field(
+        None, description="PNG carries the settings of the image."
+    )
+    output_compression: int | None = Field(
+        None, ge=0, le=100, description="Quality of JPEG and WebP; 100 where not given."
+    )
     stream: bool | None = Field(None, description="Answer with server-sent events.")
     partial_images: int | None = Field(None, ge=0, le=3, description="Previews in the stream.")
     user: str | None = Field(None, description="Taken, and not used.")
     background: Literal["transparent", "opaque", "auto"] | None = Field(None, description="'auto' or 'opaque'.")
-    quality: Literal["standard", "hd", "low", "medium", "high", "auto"] | None = Field(None, description="'auto' or 'standard'.")
+    quality: Literal["standard", "hd", "low", "medium", "high", "auto"] | None = Field(
+        None, description="'auto' or 'standard'."
+    )
     moderation: Literal["low", "auto"] | None = Field(None, description="Taken; nothing is moderated here.")
 
     identity: Name | References | Regions | Subjects | None = Field(
@@ -82,7 +92,9 @@ class ImageRequest(Fields):
     structure_box: Box | None = None
     structure_mask: Encoded | None = None
     negative_prompt: str | None = None
-    seed: Seed | list[Seed] | None = Field(None, description="Of the first image, the next take the following; or one for each.")
+    seed: Seed | list[Seed] | None = Field(
+        None, description="Of the first image, the next take the following; or one for each."
+    )
     num_inference_steps: int | None = Field(None, ge=1)
     guidance_scale: float | None = Field(None, ge=0, lt=1000)
     guidance_interval: tuple[float, float] | None = None
@@ -137,7 +149,12 @@ class GenerationRequest(ImageRequest):
         json_schema_extra={
             "examples": [
                 {"prompt": "a photo of an orange cat on grass", "num_inference_steps": 4, "seed": 1},
-                {"prompt": "a photo of a tiger on snow", "identity": "tiger", "size": "1024x1024", "output_format": "webp"},
+                {
+                    "prompt": "a photo of a tiger on snow",
+                    "identity": "tiger",
+                    "size": "1024x1024",
+                    "output_format": "webp",
+                },
                 {
                     "prompt": "a photo of a tiger and a horse on grass",
                     "identity": {"tiger": {"box": [0, 32, 64, 128]}, "horse": {"box": [64, 32, 128, 128]}},

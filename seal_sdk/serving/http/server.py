@@ -30,7 +30,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((name, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        raise ConfigError(f"Cannot listen on {host}, port {port}: {error.strerror}. Give another --port or --host.") from error
+        raise ConfigError(
+            f"Cannot listen on {host}, port {port}: {error.strerror}. Give another --port or --host."
+        ) from error
 
 
 def address(listening: socket.socket) -> str:

@@ -69,7 +69,9 @@ class ServiceSettings:
             raise ConfigError(f"grace={self.grace!r}: expected seconds >= 0.")
         for token in self.tokens:
             if not token or not token.isascii() or any(each.isspace() for each in token):
-                raise ConfigError("A token is empty, or holds a space or a character beyond ASCII: headers cannot carry it.")
+                raise ConfigError(
+                    "A token is empty, or holds a space or a character beyond ASCII: headers cannot carry it."
+                )
         if not self.tokens and not is_loopback(self.host):
             raise ConfigError(
                 f"host={self.host!r} is open to other machines, and there is no token: give --token-file or SEAL_TOKENS, or listen on "

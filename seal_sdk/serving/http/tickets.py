@@ -11,6 +11,7 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from cachetools import TTLCache
+
 from seal_sdk.serving.engine import Engine
 from seal_sdk.serving.http.answers import IdentityAnswer, ImagesAnswer
 from seal_sdk.serving.http.problems import Problem

@@ -30,7 +30,9 @@ class ImageReader:
         """An image that a request holds as text: base64, a data URL, or an address. Raises ImageError. what: its field."""
         if is_url(text):
             if not self.allow_urls:
-                raise ImageError(f"{what}: this service fetches no addresses. Send the image itself, as base64 or a data URL.")
+                raise ImageError(
+                    f"{what}: this service fetches no addresses. Send the image itself, as base64 or a data URL."
+                )
             return self.from_bytes(fetch_public(text, what), what)
         start = DATA_URL.match(text)
         try:
@@ -49,7 +51,9 @@ class ImageReader:
             raise ImageError(f"{what} is no image: expected PNG, JPEG or WebP.") from error
         width, height = image.size
         if width * height > self.most_pixels:
-            raise ImageError(f"{what} is too large: {width}x{height}; at most {self.most_pixels} pixels are taken. Resize it.")
+            raise ImageError(
+                f"{what} is too large: {width}x{height}; at most {self.most_pixels} pixels are taken. Resize it."
+            )
         with decoding(what):
             image.load()
         return image
