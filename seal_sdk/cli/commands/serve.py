@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from seal_sdk.cli.exit_codes import USAGE, Failure
 from seal_sdk.cli.options import model_options, preset_option, store_option
 from seal_sdk.cli.parsing import parse_bytes, parse_images_per_forward
 from seal_sdk.locations import store_location
+
+if TYPE_CHECKING:
+    from seal_sdk.session import IdentitySession
 
 TOKENS_VARIABLE = "SEAL_TOKENS"
 LIBRARIES = ("fastapi", "uvicorn", "sse_starlette", "prometheus_client", "python_multipart")
@@ -135,9 +139,10 @@ def command(
 
     from seal_sdk.serving.http.server import address, listen, serve
     from seal_sdk.serving.http.service import Service
-    from seal_sdk.session import IdentitySession
 
     def load() -> IdentitySession:
+        from seal_sdk.session import IdentitySession
+
         return IdentitySession(
             model,
             store=store_location(root),

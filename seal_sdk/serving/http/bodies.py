@@ -13,6 +13,7 @@ from seal_sdk.errors import InputError
 from seal_sdk.serving.http.forms import Form
 from seal_sdk.serving.http.problems import Problem
 
+Files = Mapping[str, bytes | None]
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -33,7 +34,7 @@ def from_form(model: type[Model], form: Form) -> Model:
     return _checked(lambda: model.model_validate(form.values))
 
 
-def files_of(form: Form, *names: str) -> Mapping[str, bytes | None]:
+def files_of(form: Form, *names: str) -> Files:
     """The file of each of these names. Raises InputError for others, and for several of one name."""
     unknown = sorted(set(form.files) - set(names))
     if unknown:

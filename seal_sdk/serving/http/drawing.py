@@ -14,14 +14,13 @@ from seal_sdk.errors import InputError
 from seal_sdk.generation.regions import Region as PlacedRegion
 from seal_sdk.presets import find_preset
 from seal_sdk.serving.http import requests
+from seal_sdk.serving.http.bodies import Files
 from seal_sdk.serving.http.method_settings import with_given
 from seal_sdk.serving.http.requests import EditRequest, ImageRequest
 from seal_sdk.serving.http.settings import Limits
 from seal_sdk.serving.http.uploads import ImageReader, painted_where_transparent
 from seal_sdk.serving.work import Drawing
 from seal_sdk.session import IdentitySession
-
-Files = Mapping[str, bytes | None]
 
 
 @dataclass(frozen=True)

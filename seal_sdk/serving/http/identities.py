@@ -16,8 +16,7 @@ from starlette.requests import Request
 from seal_sdk.errors import InputError
 from seal_sdk.identity import Identity
 from seal_sdk.serving.http.answers import IdentityAnswer, JobAnswer
-from seal_sdk.serving.http.bodies import described, files_of, from_form
-from seal_sdk.serving.http.drawing import Files
+from seal_sdk.serving.http.bodies import Files, described, files_of, from_form
 from seal_sdk.serving.http.forms import read_form
 from seal_sdk.serving.http.orders import Key, Order, TheService, Wait, answer, place
 from seal_sdk.serving.http.problems import documented

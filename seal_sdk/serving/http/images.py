@@ -12,8 +12,7 @@ from starlette.requests import Request
 
 from seal_sdk.errors import InputError
 from seal_sdk.serving.http.answers import ImagesAnswer, JobAnswer, images_answer
-from seal_sdk.serving.http.bodies import described, files_of, from_form, from_json, read_json
-from seal_sdk.serving.http.drawing import Files
+from seal_sdk.serving.http.bodies import Files, described, files_of, from_form, from_json, read_json
 from seal_sdk.serving.http.forms import read_form
 from seal_sdk.serving.http.image_events import ImageStream
 from seal_sdk.serving.http.orders import Key, Order, TheService, Wait, answer, place

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from seal_sdk.serving.engine import Engine
+from typing import TYPE_CHECKING
+
 from seal_sdk.serving.http.answers import JobAnswer, Progress
 from seal_sdk.serving.http.problems import problem_of
 from seal_sdk.serving.http.tickets import Ticket
+
+if TYPE_CHECKING:
+    from seal_sdk.serving.engine import Engine
 
 MOMENT = 5.0  # seconds within which a job that has ended has its result
 

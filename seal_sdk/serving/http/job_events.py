@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from sse_starlette import ServerSentEvent
 
-from seal_sdk.serving.engine import Engine
 from seal_sdk.serving.http.job_answers import job_answer
 from seal_sdk.serving.http.tickets import Ticket
 from seal_sdk.serving.http.waiting import Changes
 from seal_sdk.serving.job import JobState
+
+if TYPE_CHECKING:
+    from seal_sdk.serving.engine import Engine
 
 
 async def job_events(engine: Engine, ticket: Ticket) -> AsyncIterator[ServerSentEvent]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cachetools import TTLCache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from seal_sdk.result import Generation
-from seal_sdk.serving.engine import Engine
 from seal_sdk.serving.job import Job
+
+if TYPE_CHECKING:
+    from seal_sdk.serving.engine import Engine
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 STORE_SECONDS = 30  # for which a measured size of the store is told again

@@ -9,13 +9,16 @@ import socket
 from collections.abc import Callable
 from threading import Thread
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from seal_sdk.errors import ConfigError
 from seal_sdk.serving.http.app import make_app
 from seal_sdk.serving.http.service import Service
-from seal_sdk.session import IdentitySession
+
+if TYPE_CHECKING:
+    from seal_sdk.session import IdentitySession
 
 BACKLOG = 2048
 CLOSING = 10  # seconds in which answers that are ready are sent

@@ -7,18 +7,20 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from seal_sdk.errors import QueueFull, ShuttingDown
-from seal_sdk.serving.engine import Engine, EngineSettings
-from seal_sdk.serving.http.drawing import DrawingMaker
 from seal_sdk.serving.http.metrics import Metrics
 from seal_sdk.serving.http.problems import RETRY_AFTER, Problem
 from seal_sdk.serving.http.settings import ServiceSettings
 from seal_sdk.serving.http.tickets import Tickets
 from seal_sdk.serving.http.uploads import ImageReader
 from seal_sdk.serving.job import Job
-from seal_sdk.session import IdentitySession
+
+if TYPE_CHECKING:
+    from seal_sdk.serving.engine import Engine
+    from seal_sdk.serving.http.drawing import DrawingMaker
+    from seal_sdk.session import IdentitySession
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -43,6 +45,8 @@ class Service:
 
     def open(self, session: IdentitySession) -> None:
         """Draw with this session from now on. It stays the caller's to close, after `close`."""
+        from seal_sdk.serving.engine import Engine, EngineSettings  # with torch: the service answers before it is there
+
         limits = self.limits
         settings = EngineSettings(limits.max_waiting, limits.max_waiting_per_client, limits.keep_seconds)
         with self._lock:
@@ -74,6 +78,8 @@ class Service:
     @property
     def drawings(self) -> DrawingMaker:
         """What makes drawings for the session."""
+        from seal_sdk.serving.http.drawing import DrawingMaker
+
         return DrawingMaker(self.session, self.reader, self.limits, self.settings.model)
 
     def check_open(self) -> None:

@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from cachetools import TTLCache
 
-from seal_sdk.serving.engine import Engine
 from seal_sdk.serving.http.answers import IdentityAnswer, ImagesAnswer
 from seal_sdk.serving.http.problems import Problem
 from seal_sdk.serving.job import Job, JobState
+
+if TYPE_CHECKING:
+    from seal_sdk.serving.engine import Engine
 
 MOST_KEYS = 10_000
 LONGEST_KEY = 255

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect, Request
 
-from seal_sdk.serving.engine import Engine
 from seal_sdk.serving.http.tickets import Ticket
 from seal_sdk.serving.job import Job
+
+if TYPE_CHECKING:
+    from seal_sdk.serving.engine import Engine
 
 
 async def result_of(request: Request, engine: Engine, ticket: Ticket) -> Any:
