@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -15,6 +15,7 @@ from seal_sdk.errors import SealError
 from seal_sdk.serving.http import health, identities, images, jobs
 from seal_sdk.serving.http.access_log import AccessLog
 from seal_sdk.serving.http.auth import Authentication
+from seal_sdk.serving.http.bodies import check_parameters
 from seal_sdk.serving.http.body_limit import BodyLimit
 from seal_sdk.serving.http.openapi import describe
 from seal_sdk.serving.http.origins import LocalOnly
@@ -38,7 +39,7 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     for router in (images.router, identities.router, jobs.router, health.router):
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(check_parameters)])
     for kind in (SealError, StoreError, HTTPException):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

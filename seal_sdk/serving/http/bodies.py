@@ -1,4 +1,4 @@
-"""Bodies that operations read by themselves: how they are checked, and how they are described."""
+"""What operations read by themselves: how it is checked, and how it is described."""
 
 from __future__ import annotations
 
@@ -15,6 +15,15 @@ from seal_sdk.serving.http.problems import Problem
 
 Files = Mapping[str, bytes | None]
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def check_parameters(request: Request) -> None:
+    """Raise InputError for a parameter of the query that an operation does not have."""
+    known = [each.alias for each in request.scope["route"].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            others = f"; {', '.join(known)} is one" if known else ""
+            raise InputError(f"{name[:80]!r}: there is no such parameter{others}.")
 
 
 async def read_json(request: Request) -> bytes:

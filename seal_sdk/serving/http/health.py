@@ -37,13 +37,13 @@ class ModelList(BaseModel):
     data: list[Model]
 
 
-@router.get("/healthz", responses=documented(403, 500), summary="Whether the process lives")
+@router.get("/healthz", responses=documented(403, 422, 500), summary="Whether the process lives")
 async def healthz() -> Health:
     """Also while the model is loaded, and while the service shuts down."""
     return Health()
 
 
-@router.get("/readyz", responses=documented(403, 500, 503), summary="Whether the service can draw")
+@router.get("/readyz", responses=documented(403, 422, 500, 503), summary="Whether the service can draw")
 async def readyz(service: TheService) -> Health:
     """503 while the model is loaded, and while the service shuts down."""
     service.check_open()
@@ -54,7 +54,7 @@ async def readyz(service: TheService) -> Health:
     "/metrics",
     responses={
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "In Prometheus' text format."},
-        **documented(401, 403, 500),
+        **documented(401, 403, 422, 500),
     },
     response_class=Response,
     summary="Metrics for Prometheus",
@@ -64,7 +64,7 @@ async def metrics(service: TheService) -> Response:
     return Response(await service.in_thread(service.metrics.text), media_type=CONTENT_TYPE_LATEST)
 
 
-@router.get("/v1/models", responses=documented(401, 403, 500), summary="The model that draws")
+@router.get("/v1/models", responses=documented(401, 403, 422, 500), summary="The model that draws")
 async def models(service: TheService) -> ModelList:
     """One: a service has one model."""
     return ModelList(data=[Model(id=service.settings.model)])

@@ -97,7 +97,7 @@ async def thumbnail(name: str, service: TheService, size: Annotated[int, Query(g
 @router.get("/{name:path}", responses=documented(401, 403, 404, 422, 500, 503), summary="One identity")
 async def get(name: str, service: TheService) -> IdentityAnswer:
     """By its name, its digest, or the digest's first 8 digits."""
-    return await service.in_thread(lambda: IdentityAnswer.of(service.session.identities[name]))
+    return await service.in_thread(_identity, service, name)
 
 
 @router.delete(
@@ -128,6 +128,12 @@ def _registering(service: Service, asked: IdentityRequest, files: Files) -> Regi
 
 def _answered(_job: Job, created: int, identity: Identity) -> IdentityAnswer:
     return IdentityAnswer.of(identity).model_copy(update={"created": float(created)})
+
+
+def _identity(service: Service, name: str) -> IdentityAnswer:
+    answer = IdentityAnswer.of(service.session.identities[name])
+    infos = [each for each in service.session.store.identities() if each.name == name]
+    return answer.model_copy(update={"created": infos[0].created, "pinned": infos[0].pinned} if infos else {})
 
 
 def _thumbnail(service: Service, name: str, size: int) -> bytes:

@@ -103,7 +103,7 @@ class ImageRequest(Fields):
     alignment: AlignmentSettings | None = None
     delta_bridge: DeltaBridgeSettings | None = None
     structure_control: StructureSettings | None = None
-    deadline: float | None = Field(None, gt=0, description="Seconds in which it has to be done.")
+    deadline: float | None = Field(None, ge=1, description="Seconds in which it has to be done.")
 
     @field_validator("response_format", "background", "quality")
     @classmethod

@@ -20,7 +20,9 @@ async def test_without_the_token_only_health_is_told(session, start):
         for path in CLOSED:
             answer = await client.get(path)
             assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
-            assert answer.headers["content-type"] == "application/problem+json" and answer.json()["code"] == "unauthorized"
+            assert (
+                answer.headers["content-type"] == "application/problem+json" and answer.json()["code"] == "unauthorized"
+            )
     for wrong in ("Bearer third", "Bearer", "first", "Basic first", "Bearer first second"):
         async with client_of(app, authorization=wrong) as client:
             assert (await client.post("/v1/images/generations", json=BODY)).status_code == 401

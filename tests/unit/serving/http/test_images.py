@@ -67,7 +67,10 @@ async def test_an_identity_is_drawn_with_everything_that_is_asked(client, sessio
 @pytest.mark.parametrize(
     "identity",
     [
-        {"cat": {"box": [0, 0, 8, 8]}, "dog": {"mask": base64_of(png(Image.new("L", (16, 16), 255))), "prompt": "a blue dog"}},
+        {
+            "cat": {"box": [0, 0, 8, 8]},
+            "dog": {"mask": base64_of(png(Image.new("L", (16, 16), 255))), "prompt": "a blue dog"},
+        },
         [
             {"name": "cat", "box": [0, 0, 8, 8]},
             {"name": ["dog"], "mask": base64_of(png(Image.new("L", (16, 16), 255))), "prompt": "a blue dog"},
@@ -104,6 +107,7 @@ async def test_several_names_are_references_of_one_subject(client, session):
         ({"n": 11}, 422, "invalid_input", "at most 10"),
         ({"n": 0}, 422, "invalid_request", "n: "),
         ({"n": "2"}, 422, "invalid_request", "n: Input should be a valid integer"),
+        ({"deadline": 0.5}, 422, "invalid_request", "deadline: Input should be greater than or equal to 1"),
         ({"deadline": 4000}, 422, "invalid_input", "deadline: 4000"),
         ({"model": "dall-e-3"}, 422, "invalid_input", "'pocket' alone"),
         ({"structure": "cat.png"}, 422, "invalid_image", "paths are not opened"),
@@ -125,6 +129,12 @@ async def test_what_is_no_json_object_is_refused(client, body):
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     wrong = await client.post(DRAW, content=body, headers={"content-type": "text/plain"})
     assert (wrong.status_code, wrong.json()["code"]) == (415, "unsupported_media_type")
+
+
+async def test_a_parameter_that_is_not_there_is_told(client, session):
+    answer = await client.post(f"{DRAW}?wiat=false", json={"prompt": "a"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    assert answer.json()["detail"] == "'wiat': there is no such parameter; wait is one." and session.calls == []
 
 
 async def test_what_the_session_refuses_is_answered_in_its_words(client, session):
@@ -160,7 +170,11 @@ async def test_an_edit_paints_where_the_mask_is_transparent(client, session):
     [
         ({"prompt": "a"}, {"mask": png()}, "image: send the picture"),
         ({"prompt": "a"}, {"image": png(), "photo": png()}, "photo: no such file"),
-        ({"prompt": "a", "structure": base64_of(png())}, {"image": png(), "structure": png()}, "as a field and as a file"),
+        (
+            {"prompt": "a", "structure": base64_of(png())},
+            {"image": png(), "structure": png()},
+            "as a field and as a file",
+        ),
         ({}, {"image": png()}, "prompt: Field required"),
         ({"prompt": "a"}, {"image": png(), "mask": png()}, "no transparency"),
         ({"prompt": "a"}, {"image": png(Image.new("1", (2400, 2400)))}, "draws at most"),
@@ -231,20 +245,23 @@ async def test_who_goes_has_his_job_cancelled_unless_others_wait_for_it(paced, s
     service, app = start(paced)
     async with client_of(app) as client:
         headers = {"idempotency-key": "one"}
-        first, second = (asyncio.ensure_future(client.post(DRAW, json={"prompt": "a"}, headers=headers)) for _ in range(2))
+        first, second = (
+            asyncio.ensure_future(client.post(DRAW, json={"prompt": "a"}, headers=headers)) for _ in range(2)
+        )
         await until(paced.entered.is_set)
         first.cancel()
         await asyncio.sleep(0.02)
         assert service.engine.running == 1 and not second.done()
         second.cancel()
+        await asyncio.wait([second])
         paced.allow(1)  # within a step
         await until(lambda: service.engine.running == 0)
     assert b'seal_jobs_total{outcome="cancelled"} 1.0' in service.metrics.text()
 
 
 async def test_a_job_that_is_too_late(paced, start):
-    async with client_of(start(paced)[1]) as client:
-        asked = asyncio.ensure_future(client.post(DRAW, json={"prompt": "a", "deadline": 0.05}))
+    async with client_of(start(paced, limits=Limits(deadline=0.05))[1]) as client:
+        asked = asyncio.ensure_future(client.post(DRAW, json={"prompt": "a"}))
         await until(paced.entered.is_set)
         await asyncio.sleep(0.06)
         paced.allow(1)
@@ -276,7 +293,9 @@ async def test_a_stream_without_previews_is_one_event(client, session):
         lines = [line async for line in answer.aiter_lines() if line]
     assert lines[0] == "event: image_generation.completed"
     data = json.loads(lines[1].removeprefix("data: "))
-    assert image_of(data["b64_json"]).getpixel((0, 0)) == (9, 0, 0) and data["seal"]["seed"] == 9 and data["size"] == "8x8"
+    assert (
+        image_of(data["b64_json"]).getpixel((0, 0)) == (9, 0, 0) and data["seal"]["seed"] == 9 and data["size"] == "8x8"
+    )
 
 
 async def test_an_error_in_a_stream_is_an_event(client, session):

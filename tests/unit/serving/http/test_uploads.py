@@ -33,7 +33,9 @@ def test_base64_and_data_urls_are_read(start):
     assert READER.from_text(start + base64_of(png()), "structure").getpixel((3, 3)) == (255, 0, 0)
 
 
-@pytest.mark.parametrize("text", ["/etc/passwd", "cat.png", "file:///etc/passwd", "~/cat.png", "data:text/plain,abc", "AAA"])
+@pytest.mark.parametrize(
+    "text", ["/etc/passwd", "cat.png", "file:///etc/passwd", "~/cat.png", "data:text/plain,abc", "AAA"]
+)
 def test_paths_are_not_opened(text, tmp_path, monkeypatch):
     (tmp_path / "cat.png").write_bytes(png())
     monkeypatch.chdir(tmp_path)
@@ -81,7 +83,9 @@ def test_addresses_inside_are_known(address):
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["93.184.215.14", "8.8.8.8", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address", ["93.184.215.14", "8.8.8.8", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::ffff:8.8.8.8"]
+)
 def test_public_addresses_are_known(address):
     assert is_public(address)
 
@@ -113,7 +117,10 @@ def test_a_host_with_one_address_inside_is_refused(monkeypatch):
 def test_the_address_that_was_checked_is_the_one_that_is_used_and_redirects_inside_are_refused(monkeypatch):
     """A name that is public when it is looked up first is not looked up again; a redirect is a lookup of its own."""
     looked_up = []
-    answers = [b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\n\r\n"]
+    answers = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\n\r\n",
+    ]
     with socket.create_server(("127.0.0.1", 0)) as listening:
         there = (socket.AF_INET, socket.SOCK_STREAM, 6, "", listening.getsockname())
 
