@@ -102,8 +102,9 @@ async def test_the_log_has_the_job_and_nothing_of_the_prompt(session, start, cap
     session.fails["a secret"] = RuntimeError("it held a secret")
     with caplog.at_level(logging.DEBUG, logger="seal"):
         async with client_of(app, authorization="Bearer sesame") as client:
-            drawn = await client.post("/v1/images/generations?a=secret", json={"prompt": "another secret"})
+            drawn = await client.post("/v1/images/generations?wait=true", json={"prompt": "another secret"})
             failed = await client.post("/v1/images/generations", json={"prompt": "a secret"})
+            await client.get("/v1/models?a=secret")
     assert failed.status_code == 500 and failed.json()["code"] == "internal_error" and "secret" not in failed.text
     assert "POST /v1/images/generations 200" in caplog.text and drawn.json()["seal"]["job"] in caplog.text
     assert "secret" not in caplog.text and "sesame" not in caplog.text

@@ -219,7 +219,7 @@ async def test_keys_belong_to_clients(session, start):
 
 
 async def test_a_full_queue_says_when_to_come_again(paced, start):
-    service, app = start(paced, limits=Limits(max_waiting=1))
+    app = start(paced, limits=Limits(max_waiting=1))[1]
     async with client_of(app) as client:
         running = asyncio.ensure_future(client.post(DRAW, json={"prompt": "a"}))
         await until(paced.entered.is_set)
