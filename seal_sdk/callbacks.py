@@ -39,7 +39,7 @@ class Callback:
         """``images`` images are about to be drawn in ``steps`` steps."""
 
     def on_prediction(self, session: Session, index: int, clean: Callable[[], Any]) -> None:
-        """Told before `on_step_end`: ``clean()`` computes the clean latents (B, C, h, w) that the model predicts at this step, for previews.
+        """Told before `on_step_end`, for previews: ``clean()`` computes the clean latents (B, C, h, w) that the model predicts now.
 
         It raises UnsupportedModel where the scheduler is not of the model's own kind.
         """

@@ -91,10 +91,12 @@ class SubjectBinder:
     library: Library
 
     def __call__(self, chosen: Any) -> tuple[SubjectBinding, ...]:
-        """The subjects that ``identity=`` stands for, or the one in use; none when the settings need none.
+        """The subjects that ``identity=`` stands for, or the one in use; none for False, or when the settings need none.
 
         Raises UnknownIdentity, or InputError for several subjects that nothing would keep apart.
         """
+        if chosen is False:
+            return ()
         chosen = self.in_use if chosen is None else chosen
         if chosen is None:
             return self._nobody()
@@ -108,7 +110,7 @@ class SubjectBinder:
         known = ", ".join(list(self.library)[:5]) or "none yet"
         raise UnknownIdentity(
             f"No identity is in use: call session.register(...) or session.use(name) first, or pass identity= (in the store: {known}). "
-            "To draw without one: appearance=Appearance(delta=0), delta_bridge=DeltaBridge(strength=0)."
+            "To draw without one: identity=False."
         )
 
 

@@ -70,9 +70,7 @@ class Engine:
         self._thread = Thread(target=self._work_off, name="seal-engine", daemon=True)
         self._thread.start()
 
-    def submit(
-        self, work: Work, *, client: str = "", deadline: float | None = None, previews: bool = False
-    ) -> Job:
+    def submit(self, work: Work, *, client: str = "", deadline: float | None = None, previews: bool = False) -> Job:
         """Queue a piece of work.
 
         client: whose turn it takes. deadline: seconds until it has to be done. previews: whether its progress has them.
@@ -163,26 +161,27 @@ class Engine:
 
     def _do(self, jobs: Sequence[Job]) -> None:
         """Do jobs in one call. Where several fail, each is done alone, so that none suffers for another."""
-        group = _Group(self, jobs)
-        works = [job.work for job in jobs]
         for job in jobs:
             if job.state is JobState.WAITING:
                 job.begin()
+        group = _Group(self, jobs)
+        outcomes = self._call(group, jobs)
+        unfinished = group.end_given_up()
+        if isinstance(outcomes, BaseException) and len(jobs) > 1:
+            for job in unfinished:
+                self._do([job])
+            return
+        for job, outcome in zip(jobs, [outcomes] if isinstance(outcomes, BaseException) else outcomes, strict=True):
+            if job in unfinished:
+                self._end(job, outcome)
+
+    def _call(self, group: _Group, jobs: Sequence[Job]) -> list[Any] | BaseException:
+        """The results, or what the call raised."""
+        first, *others = (job.work for job in jobs)
         try:
-            results = works[0].run(self.session, group, works[1:])
-        except _GivenUp:
-            group.end_given_up()
-        except BaseException as error:  # whatever it is belongs to the job: the engine goes on
-            left = group.end_given_up()
-            if len(jobs) > 1:
-                for job in left:
-                    self._do([job])
-            elif left:
-                self._end(jobs[0], error)
-        else:
-            for job, result in zip(jobs, results, strict=True):
-                if not job.state.is_final:
-                    self._end(job, result)
+            return first.run(self.session, group, others)
+        except BaseException as error:  # whatever it is belongs to the jobs: the engine goes on
+            return error
 
     def _end(self, job: Job, outcome: Any) -> None:
         """A job has ended, with a result or an exception."""
@@ -226,7 +225,8 @@ class Engine:
         """Bytes that a finished job's images take; at most all there are for it, so that one is always kept."""
         result = None if job.future.exception() else job.future.result()
         images = result.images if isinstance(result, Generation) else []
-        return min(1024 + sum(3 * each.width * each.height for each in images), self.settings.keep_bytes)
+        taken: int = 1024 + sum(3 * each.width * each.height for each in images)
+        return min(taken, self.settings.keep_bytes)
 
 
 class _GivenUp(Exception):
@@ -297,9 +297,9 @@ class _Group(Callback):
 def most_images(session: IdentitySession) -> int:
     """How many images it pays to draw together: as many as the session packs into one forward."""
     shared = session.images_per_forward
-    if isinstance(shared, int):
-        return shared
-    return AUTO_IMAGES if shared == "auto" and session.backbone.device.type == "cuda" else 1
+    if shared == "auto" and session.backbone.device.type == "cuda":
+        return AUTO_IMAGES
+    return shared if isinstance(shared, int) else 1
 
 
 def _shutting_down() -> ShuttingDown:

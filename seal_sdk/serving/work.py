@@ -12,6 +12,8 @@ from seal_sdk.result import Generation
 if TYPE_CHECKING:
     from seal_sdk.session import IdentitySession
 
+NOBODY: dict[str, Any] = {"identity": False}
+
 
 class Work(Protocol):
     """Something that a session does."""
@@ -32,8 +34,9 @@ class Drawing:
     """Draw images: ``session.generate``.
 
     seeds: one per image. each: arguments that every image of a batch has its own of (``structure``, ``prompt``, ``identity``,
-    ``structure_prompt``, ``structure_box``, ``structure_mask``, ``negative_prompt``), shared: all other plain arguments, such as ``height``
-    and ``appearance``. pictures: ``image``, ``mask_image`` and what goes with them; drawings with pictures are drawn alone.
+    ``structure_prompt``, ``structure_box``, ``structure_mask``, ``negative_prompt``); without ``identity`` nobody is drawn, whichever
+    identity the session has in use. shared: all other plain arguments, such as ``height`` and ``appearance``. pictures: ``image``,
+    ``mask_image`` and what goes with them; drawings with pictures are drawn alone.
     """
 
     seeds: tuple[int, ...]
@@ -48,21 +51,20 @@ class Drawing:
 
     def joins(self, other: Work) -> bool:
         """Whether both have the same settings and size."""
-        alone = self.pictures or not isinstance(other, Drawing) or other.pictures
-        return not alone and self.shared == other.shared  # type: ignore[union-attr]  # a Drawing, unless alone
+        return (
+            isinstance(other, Drawing)
+            and not (self.pictures or other.pictures)
+            and dict(self.shared) == dict(other.shared)
+        )
 
     def run(self, session: IdentitySession, callback: Callback, others: Sequence[Work]) -> list[Any]:
         """Draw all of it in one batch."""
         drawings = [self, *(each for each in others if isinstance(each, Drawing))]
-        names = sorted({name for drawing in drawings for name in drawing.each})
-        rows = [drawing.each for drawing in drawings for _ in drawing.seeds]
-        generation = session.generate(
-            **{name: [row.get(name) for row in rows] for name in names},
-            **self.shared,
-            **self.pictures,
-            seed=[seed for drawing in drawings for seed in drawing.seeds],
-            callbacks=[callback],
-        )
+        rows = [{**NOBODY, **drawing.each} for drawing in drawings for _ in drawing.seeds]
+        names = sorted({name for row in rows for name in row})
+        batch: dict[str, Any] = {name: [row.get(name) for row in rows] for name in names}
+        batch["seed"] = [seed for drawing in drawings for seed in drawing.seeds]
+        generation = session.generate(**batch, **self.shared, **self.pictures, callbacks=[callback])
         results, start = [], 0
         for drawing in drawings:
             results.append(_part(generation, start, start + drawing.images))

@@ -212,6 +212,7 @@ class IdentitySession(SessionResources):
         identity: a name or Identity instead of the one in use, or several of them with the region of each, in pixels of the image to draw:
         ``{"cat": box, "dog": mask}``; the structure image is then used as it is, without alignment. ``Region(box, prompt=...)`` gives one a
         wording of its own, such as another colour. A tuple, ``("cat", "cat from behind")``, is one subject seen in several references.
+        False draws none, whichever is in use.
         structure_prompt: what the structure image shows, such as "a mesh of a horse" (default: the prompt).
         structure_box, structure_mask: its subject, in its own pixels (default: of a cut-out what is opaque, else what the segmenter finds).
         preset: for this call, in the place of all the session's settings; the settings given here win over it. An identity is drawn as it

@@ -328,6 +328,9 @@ def test_nothing_is_assembled_that_the_callback_does_not_name():
     class Tensors:
         latents = torch.zeros(1)
 
+        def clean(self):
+            raise AssertionError("nobody asked for it")
+
         def read(self, names):
             asked.append(tuple(names))
             return {}

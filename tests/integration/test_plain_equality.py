@@ -39,11 +39,12 @@ def test_equals_diffusers_with_its_arguments(tiny_pipeline, tmp_path, arguments)
     assert np.array_equal(ours.image, theirs[0])
 
 
-def test_zero_delta_with_an_identity_in_use_is_plain_too(tiny_pipeline, tmp_path, reference_image):
+@pytest.mark.parametrize("how", [OFF, dict(identity=False)], ids=["off", "nobody"])
+def test_no_identity_is_plain_even_with_one_in_use(tiny_pipeline, tmp_path, reference_image, how):
     pipe = tiny_pipeline()
     session = IdentitySession(pipe, store=tmp_path)
     session.register(reference_image, prompt="a cat", box=(20, 20, 100, 110), name="cat")
-    ours = session.generate(None, "a cat", num_inference_steps=2, guidance_scale=4.0, seed=1, output_type="np", **OFF)
+    ours = session.generate(None, "a cat", num_inference_steps=2, guidance_scale=4.0, seed=1, output_type="np", **how)
     theirs = drawn_by_diffusers(
         pipe, prompt="a cat", num_inference_steps=2, guidance_scale=4.0, generator=torch.Generator().manual_seed(1)
     )

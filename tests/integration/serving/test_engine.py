@@ -32,7 +32,10 @@ def test_jobs_draw_what_the_session_draws(session, structure_image):
     with Engine(session) as engine:
         drawn = [engine.submit(work).result(PATIENCE) for work in works]
     for work, generation in zip(works, drawn, strict=True):
-        alone = [session.generate(**work.each, **work.shared, **work.pictures, seed=seed) for seed in work.seeds]
+        nobody = dict(identity=False)
+        alone = [
+            session.generate(**nobody | work.each, **work.shared, **work.pictures, seed=seed) for seed in work.seeds
+        ]
         for image, expected in zip(generation.images, alone, strict=True):
             assert np.array_equal(np.asarray(image), np.asarray(expected.image))
         assert generation.settings == [each.settings[0] for each in alone]
@@ -42,7 +45,9 @@ def test_jobs_that_are_drawn_together_draw_what_they_draw_alone(session, structu
     """As lists of one call, whatever each of them asks for."""
     works = [
         Drawing((1, 2), dict(prompt="a cat", identity="cat"), SHARED),
-        Drawing((3,), dict(prompt="a dog", structure=structure_image, structure_box=BOX, negative_prompt="red"), SHARED),
+        Drawing(
+            (3,), dict(prompt="a dog", structure=structure_image, structure_box=BOX, negative_prompt="red"), SHARED
+        ),
         Drawing((5,), dict(prompt="a cat", identity={"cat": (8, 8, 40, 60)}), SHARED),
     ]
     assert all(works[0].joins(work) for work in works)
@@ -74,7 +79,9 @@ def test_mistakes_are_the_sessions_own(session):
 def test_previews_look_like_the_picture(tmp_path):
     """With the embedded model: the last preview's colours are those of the picture, made as small."""
     with IdentitySession("pocket", store=tmp_path, enable_progress_bar=False) as session, Engine(session) as engine:
-        job = engine.submit(Drawing((1,), dict(prompt="a photo of an orange cat on grass"), dict(num_inference_steps=8)), previews=True)
+        job = engine.submit(
+            Drawing((1,), dict(prompt="a photo of an orange cat on grass"), dict(num_inference_steps=8)), previews=True
+        )
         seen = []
         job.listen(lambda: seen.append(job.progress.previews))
         picture = job.result(PATIENCE).image

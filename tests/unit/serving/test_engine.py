@@ -25,6 +25,14 @@ def until(condition):
         time.sleep(0.002)
 
 
+def busy(engine):
+    """Keeps the engine busy until the event is set."""
+    gate = threading.Event()
+    job = engine.submit(Calling(lambda *_: gate.wait(PATIENCE)))
+    until(lambda: job.state is JobState.RUNNING)
+    return gate
+
+
 @pytest.fixture
 def paced():
     """A session whose steps the test allows, and an engine over it."""
@@ -39,15 +47,14 @@ def test_a_job_draws_what_it_asks_for_and_tells_how_far_it_is():
     session = ScriptedSession()
     with Engine(session) as engine:
         seen = []
-        gate = threading.Event()
-        engine.submit(Calling(lambda *_: gate.wait(PATIENCE)))
+        gate = busy(engine)
         job = engine.submit(drawing("a cat", 7, 8, height=64))
         job.listen(lambda: seen.append((job.state, job.progress.step, job.progress.steps)))
         assert job.state is JobState.WAITING and engine.position(job) == 0
         gate.set()
         generation = job.result(PATIENCE)
         assert generation.seeds == [7, 8] and len(generation.images) == 2
-        assert session.calls == [{"seed": [7, 8], "prompt": ["a cat", "a cat"], "height": 64}]
+        assert session.calls == [{"seed": [7, 8], "prompt": ["a cat"] * 2, "identity": [False] * 2, "height": 64}]
         assert seen[0] == (JobState.RUNNING, 0, 0)
         assert [each[1] for each in seen[1:-1]] == [0, 1, 2, 3]
         assert seen[-1] == (JobState.DONE, 3, 3)
@@ -108,14 +115,6 @@ def test_a_job_that_fails_leaves_the_next_alone():
         with pytest.raises(SystemExit):
             worse.result(PATIENCE)
         assert good.result(PATIENCE).seeds == [0]
-
-
-def busy(engine):
-    """Keeps the engine busy until the event is set."""
-    gate = threading.Event()
-    job = engine.submit(Calling(lambda *_: gate.wait(PATIENCE)))
-    until(lambda: job.state is JobState.RUNNING)
-    return gate
 
 
 def test_jobs_of_equal_settings_are_drawn_together_where_the_session_packs_images():
