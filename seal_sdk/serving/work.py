@@ -74,10 +74,7 @@ class Drawing:
 
 @dataclass(frozen=True, eq=False)
 class Registering:
-    """Register a reference: ``session.register`` with these arguments. Its result is the Identity.
-
-    The session then has no identity in use, so that the next drawing without one is not given this one.
-    """
+    """Register a reference: ``session.register`` with these arguments. Its result is the Identity."""
 
     arguments: Mapping[str, Any]
     images = 0
@@ -88,9 +85,7 @@ class Registering:
 
     def run(self, session: IdentitySession, callback: Callback, others: Sequence[Work]) -> list[Any]:
         """Register it."""
-        identity = session.register(**self.arguments, callbacks=[callback])
-        session.use_nobody()
-        return [identity]
+        return [session.register(**self.arguments, callbacks=[callback])]
 
 
 @dataclass(frozen=True, eq=False)

@@ -169,10 +169,6 @@ class IdentitySession(SessionResources):
         self._in_use = used = Library(self.store).find(identity)
         return used
 
-    def use_nobody(self) -> None:
-        """Have ``generate`` draw no identity unless it is told one."""
-        self._in_use = None
-
     def generate(  # noqa: PLR0913  # the public API: the names of diffusers' pipelines
         self,
         structure: Any = None,

@@ -15,7 +15,6 @@ from seal_sdk.generation.regions import Region as PlacedRegion
 from seal_sdk.presets import find_preset
 from seal_sdk.serving.http import requests
 from seal_sdk.serving.http.bodies import Files
-from seal_sdk.serving.http.method_settings import with_given
 from seal_sdk.serving.http.requests import EditRequest, ImageRequest
 from seal_sdk.serving.http.settings import Limits
 from seal_sdk.serving.http.uploads import ImageReader, painted_where_transparent
@@ -98,20 +97,15 @@ class DrawingMaker:
         }
 
     def _method(self, request: ImageRequest) -> dict[str, Any]:
-        """The method's settings where the request gives some; those that take nothing from a reference where it names no identity."""
+        """The method's settings, those of which the request gives some."""
         own: Any = self.session if request.preset is None else find_preset(request.preset)
-        appearance = with_given(own.appearance, request.appearance)
-        delta_bridge = with_given(own.delta_bridge, request.delta_bridge)
-        if request.identity is None:
-            appearance, delta_bridge = replace(appearance, delta=0.0, detail=0.0), replace(delta_bridge, strength=0.0)
-        chosen = {
-            "alignment": with_given(own.alignment, request.alignment),
-            "appearance": appearance,
-            "delta_bridge": delta_bridge,
-            "structure_control": with_given(own.structure, request.structure_control),
+        given = {
+            "alignment": (own.alignment, request.alignment),
+            "appearance": (own.appearance, request.appearance),
+            "delta_bridge": (own.delta_bridge, request.delta_bridge),
+            "structure_control": (own.structure, request.structure_control),
         }
-        unchanged = {"alignment": own.alignment, "appearance": own.appearance, "delta_bridge": own.delta_bridge}
-        return {name: each for name, each in chosen.items() if each != unchanged.get(name, own.structure)}
+        return {name: replace(kept, **new.given) for name, (kept, new) in given.items() if new is not None}
 
     def _pictures(self, request: ImageRequest, files: Files) -> dict[str, Any]:
         """The picture to draw into, and what is painted of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model, model_validator
@@ -35,11 +35,6 @@ def settings_model(kind: type[Any]) -> type[MethodSettings]:
     model = create_model(f"{kind.__name__}Settings", __base__=MethodSettings, __doc__=kind.__doc__, **made)
     model.kind = kind
     return model
-
-
-def with_given(own: Any, given: MethodSettings | None) -> Any:
-    """A dataclass's settings with those of a request in their place. Raises ConfigError where they do not go together."""
-    return own if given is None else replace(own, **given.given)
 
 
 if TYPE_CHECKING:

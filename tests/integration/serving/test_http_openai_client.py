@@ -21,7 +21,6 @@ from seal_sdk.serving.http.settings import ServiceSettings
 STEPS = {"num_inference_steps": 3}
 TOKEN = "sesame"
 BOX = (20.0, 20.0, 100.0, 110.0)
-NOBODY = {"appearance": Appearance(delta=0, detail=0), "delta_bridge": DeltaBridge(strength=0)}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +71,7 @@ def test_images_of_a_prompt_are_those_of_the_session(client, session, cat, tmp_p
     answer = client.images.generate(
         prompt="a photo of an orange cat", n=2, size="128x128", extra_body={"seed": 5, **STEPS}
     )
-    drawn = session.generate(None, "a photo of an orange cat", num_images_per_prompt=2, seed=5, **NOBODY, **STEPS)
+    drawn = session.generate(None, "a photo of an orange cat", num_images_per_prompt=2, seed=5, identity=False, **STEPS)
     assert [same(data.b64_json, image) for data, image in zip(answer.data, drawn.images, strict=True)] == [True, True]
     assert answer.seal["seeds"] == [5, 6] and answer.seal["coverage"] == [0, 0] and answer.created
     (tmp_path / "a.png").write_bytes(base64.b64decode(answer.data[0].b64_json))

@@ -8,16 +8,12 @@ import pytest
 from fixtures.http_client import base64_of, client_of, image_of, png
 from PIL import Image
 
-from seal_sdk import Appearance, DeltaBridge, Region
+from seal_sdk import Appearance, Region
 from seal_sdk.errors import SubjectNotFound
 from seal_sdk.presets import PAPER
 from seal_sdk.serving.http.settings import Limits
 
 DRAW = "/v1/images/generations"
-PLAIN = {
-    "appearance": Appearance(delta=0, detail=0),
-    "delta_bridge": DeltaBridge(strength=0),
-}
 
 
 async def register(client, name="cat"):
@@ -41,7 +37,9 @@ async def test_a_prompt_alone_draws_nobody(client, session):
     assert answer.status_code == 200 and answer.headers["x-seal-job"] == body["seal"]["job"]
     assert [image_of(each["b64_json"]).getpixel((0, 0)) for each in body["data"]] == [(7, 0, 0), (8, 0, 0)]
     assert body["seal"]["seeds"] == [7, 8] and body["size"] == "8x8" and body["created"] > 1_700_000_000
-    assert session.calls == [{"seed": [7, 8], "prompt": ["a cat"] * 2, "width": 64, "height": 96, **PLAIN}]
+    assert session.calls == [
+        {"seed": [7, 8], "prompt": ["a cat"] * 2, "identity": [False] * 2, "width": 64, "height": 96}
+    ]
 
 
 async def test_an_identity_is_drawn_with_everything_that_is_asked(client, session):
@@ -159,7 +157,7 @@ async def test_an_edit_paints_where_the_mask_is_transparent(client, session):
     assert answer.status_code == 200, answer.text
     (call,) = session.calls
     assert call["seed"] == [5] and call["strength"] == 0.8 and call["guidance_interval"] == (0.2, 0.8)
-    assert call["appearance"] == Appearance(tau=0.3, delta=0, detail=0)
+    assert call["appearance"] == Appearance(tau=0.3) and call["identity"] == [False]
     assert call["image"].getpixel((0, 0)) == (255, 0, 0) and call["structure"][0].getpixel((0, 0)) == (0, 0, 255)
     white = np.asarray(call["mask_image"])
     assert white[:, :8].min() == 255 and white[:, 8:].max() == 0
