@@ -167,8 +167,8 @@ def verify(store: Path) -> bool:
 
 
 def lost(load: Load) -> int:
-    """Jobs that were accepted and not answered."""
-    return sum(count for what, count in load.answers.items() if what not in ("200", "503", "429"))
+    """Jobs that were accepted and not answered. Who is refused, or cannot connect any more, has none."""
+    return sum(count for what, count in load.answers.items() if what not in ("200", "503", "429", "ConnectError"))
 
 
 def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:

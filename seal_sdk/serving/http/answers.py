@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from seal_sdk.identity import Identity
 from seal_sdk.result import Generation
 from seal_sdk.serving.http.problems import ProblemDetails
-from seal_sdk.serving.http.requests import ImageRequest
 from seal_sdk.serving.job import Job
 from store.local.listing import IdentityInfo
 
@@ -161,12 +160,11 @@ class JobAnswer(BaseModel):
     error: ProblemDetails | None = None
 
 
-def images_answer(job: Job, created: int, generation: Generation, request: ImageRequest) -> ImagesAnswer:
+def images_answer(job: Job, created: int, generation: Generation, *, kind: Format, quality: int | None) -> ImagesAnswer:
     """The answer of images that were drawn. Encodes them, which takes a while."""
-    kind: Format = request.output_format or "png"
     return ImagesAnswer(
         created=created,
-        data=[ImageData(b64_json=encode(each, kind, request.output_compression)) for each in generation.images],
+        data=[ImageData(b64_json=encode(each, kind, quality)) for each in generation.images],
         output_format=kind,
         size=size_of(generation.image),
         seal=Drawn(

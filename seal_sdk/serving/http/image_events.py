@@ -60,7 +60,7 @@ class ImageStream:
                 yield await self._event("completed", image, index, facts)
 
     async def _event(self, name: str, image: Image.Image, index: int, facts: dict[str, Any]) -> ServerSentEvent:
-        family = "image_edit" if self.ticket.kind == "edit" else "image_generation"
+        family = "image_edit" if self.ticket.terms.kind == "edit" else "image_generation"
         kind: Format = self.request.output_format or "png"
         encoded = await self.service.in_thread(encode, image, kind, self.request.output_compression)
         data: dict[str, Any] = {

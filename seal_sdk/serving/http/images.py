@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -19,7 +20,6 @@ from seal_sdk.serving.http.orders import Key, Order, TheService, Wait, answer, p
 from seal_sdk.serving.http.problems import documented
 from seal_sdk.serving.http.requests import EditRequest, GenerationRequest, ImageRequest
 from seal_sdk.serving.http.service import Service
-from seal_sdk.serving.job import Job
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -76,14 +76,11 @@ async def _draw(
 
 
 def _order(service: Service, asked: ImageRequest, files: Files, wait: bool, key: str | None) -> Order:
-    def answered(job: Job, created: int, generation: Any) -> ImagesAnswer:
-        return images_answer(job, created, generation, asked)
-
     return Order(
         kind="edit" if isinstance(asked, EditRequest) else "generation",
         fingerprint=_fingerprint(asked, files),
         make=lambda: service.drawings.make(asked, files),
-        answer=answered,
+        answer=partial(images_answer, kind=asked.output_format or "png", quality=asked.output_compression),
         deadline=asked.deadline,
         previews=bool(asked.stream and asked.partial_images),
         key=key,

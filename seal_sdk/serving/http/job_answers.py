@@ -22,9 +22,9 @@ def job_answer(engine: Engine, ticket: Ticket, *, with_result: bool = False) -> 
     finished = with_result and state.is_final and error is None
     return JobAnswer(
         id=job.id,
-        kind=ticket.kind,
+        kind=ticket.terms.kind,
         state=state.value,
-        created=ticket.created,
+        created=ticket.terms.created,
         position=engine.position(job),
         progress=Progress(step=progress.step, steps=progress.steps),
         result=ticket.answer(job.future.result()) if finished else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from cachetools import TTLCache
@@ -36,6 +37,7 @@ class Metrics:
         self._bytes = Gauge("seal_key_value_bytes", "K/V by tier, and on disk.", ["tier"], registry=registry)
         self._measured: TTLCache[str, dict[str, int]] = TTLCache(1, STORE_SECONDS)
         self._engine: Engine | None = None
+        self._lock = Lock()
 
     def watch(self, engine: Engine) -> None:
         """Tell of this engine from now on."""
@@ -57,7 +59,10 @@ class Metrics:
 
     def text(self) -> bytes:
         """In Prometheus' format. It measures the store, which takes a moment."""
-        engine = self._engine
+        with self._lock:
+            return self._text(self._engine)
+
+    def _text(self, engine: Engine | None) -> bytes:
         self._ready.set(bool(engine and engine.is_open))
         self._waiting.set(engine.waiting if engine else 0)
         self._running.set(engine.running if engine else 0)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from seal_sdk.serving.http.answers import IdentityAnswer, ImagesAnswer
 from seal_sdk.serving.http.job_answers import job_answer
 from seal_sdk.serving.http.service import Service
-from seal_sdk.serving.http.tickets import Kind, Ticket
+from seal_sdk.serving.http.tickets import Kind, Terms, Ticket
 from seal_sdk.serving.http.uploads import held_bytes
 from seal_sdk.serving.http.waiting import result_of
 from seal_sdk.serving.job import Job
@@ -75,7 +75,7 @@ async def place(service: Service, request: Request, order: Order) -> Ticket:
         work = await service.in_thread(order.make)
         # Between this look and the job's being queued nothing else runs, so that a key stands for one job.
         ticket = service.tickets.repeated(client, order.key, order.fingerprint) or _queue(service, client, order, work)
-    ticket.detached = ticket.detached or order.detached
+    ticket.terms.detached = ticket.terms.detached or order.detached
     request.state.job = ticket.job.id
     return ticket
 
@@ -85,11 +85,10 @@ def _queue(service: Service, client: str, order: Order, work: Work) -> Ticket:
     deadline = order.deadline or service.limits.deadline
     job = service.engine.submit(work, client=client, deadline=deadline, previews=order.previews)
     service.hold(job, images)
-    ticket = Ticket(job, order.kind, lambda result: order.answer(job, ticket.created, result))
-    service.tickets.add(ticket, order.key, order.fingerprint)
+    terms = Terms(order.kind, order.answer, order.detached, keyed=order.key is not None)
     if isinstance(work, Drawing):
         service.log_prompt(job, work.each["prompt"])
-    return ticket
+    return service.tickets.add(job, terms, order.key, order.fingerprint)
 
 
 async def answer(service: Service, request: Request, ticket: Ticket, *, wait: bool, status: int = 200) -> Response:

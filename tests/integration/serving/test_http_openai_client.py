@@ -177,7 +177,7 @@ async def test_the_asynchronous_client_draws_and_who_leaves_has_his_job_cancelle
         first, second = await asyncio.gather(draw(), draw())
         assert first.data[0].b64_json == second.data[0].b64_json and first.seal["job"] != second.seal["job"]
         stream = await client.images.generate(
-            prompt="a cat", stream=True, partial_images=3, extra_body={"num_inference_steps": 150}
+            prompt="a cat", stream=True, partial_images=3, extra_body={"num_inference_steps": 40}
         )
         async for event in stream:
             assert event.type == "image_generation.partial_image"

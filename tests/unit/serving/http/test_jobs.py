@@ -1,7 +1,9 @@
 """Jobs over HTTP: asked for, followed, called off, and nobody else's."""
 
 import asyncio
+import gc
 import json
+from weakref import ref
 
 import pytest
 from fixtures.http_client import client_of, image_of, png
@@ -145,3 +147,24 @@ async def test_phases_and_tiers_are_counted(client, session, monkeypatch):
 
 async def test_the_model_is_told(client):
     assert [each["id"] for each in (await client.get("/v1/models")).json()["data"]] == ["pocket"]
+
+
+async def test_results_are_kept_only_while_somebody_can_ask_for_them(session, start):
+    """Not those that were answered; and of kept ones nothing but the engine holds the images, which it bounds in bytes."""
+    service, app = start(session)
+    async with client_of(app) as client:
+        answered = await client.post("/v1/images/generations", json={"prompt": "a"})
+        keyed = await client.post("/v1/images/generations", json={"prompt": "a"}, headers={"idempotency-key": "one"})
+        later = await ask(client)
+        await until(lambda: service.engine.job(later.rpartition("/")[2]).future.done())
+        assert (await client.get(f"/v1/jobs/{answered.headers['x-seal-job']}")).status_code == 404
+        assert (await client.get(f"/v1/jobs/{keyed.headers['x-seal-job']}")).json()["state"] == "done"
+        assert (await client.get(later)).json()["state"] == "done"
+        gone = ref(service.engine.job(later.rpartition("/")[2])), ref(service.engine.job(keyed.headers["x-seal-job"]))
+        for job in gone:
+            service.engine.forget(job())
+        await client.post("/v1/images/generations", json={"prompt": "b"})  # the engine's thread holds its last job
+        gc.collect()
+        assert [job() for job in gone] == [None, None] and (await client.get(later)).status_code == 404
+        again = await client.post("/v1/images/generations", json={"prompt": "a"}, headers={"idempotency-key": "one"})
+        assert again.status_code == 200 and again.headers["x-seal-job"] != keyed.headers["x-seal-job"]
