@@ -9,7 +9,10 @@ from seal_sdk.serving.http.problems import Problem
 
 
 class BodyLimit:
-    """ASGI middleware: refuses a body of more than ``most`` bytes, at its announcement or at the byte that is too many."""
+    """ASGI middleware: refuses a body of more than ``most`` bytes, at its announcement or at the byte that is too many.
+
+    How many there were is noted in ``scope["state"]["body_bytes"]``.
+    """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self.app, self._most = app, most
@@ -29,6 +32,7 @@ class BodyLimit:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
+            scope["state"]["body_bytes"] = read
             if read > self._most:
                 raise self._too_large()
             return message

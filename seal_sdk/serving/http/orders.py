@@ -74,17 +74,17 @@ async def place(service: Service, request: Request, order: Order) -> Ticket:
     if ticket is None:
         work = await service.in_thread(order.make)
         # Between this look and the job's being queued nothing else runs, so that a key stands for one job.
-        ticket = service.tickets.repeated(client, order.key, order.fingerprint) or _queue(service, client, order, work)
+        ticket = service.tickets.repeated(client, order.key, order.fingerprint) or _queue(service, request, order, work)
     ticket.terms.detached = ticket.terms.detached or order.detached
     request.state.job = ticket.job.id
     return ticket
 
 
-def _queue(service: Service, client: str, order: Order, work: Work) -> Ticket:
-    service.check_room(images := _image_bytes(work))
+def _queue(service: Service, request: Request, order: Order, work: Work) -> Ticket:
+    service.check_room(held := request.state.body_bytes + _image_bytes(work))
     deadline = order.deadline or service.limits.deadline
-    job = service.engine.submit(work, client=client, deadline=deadline, previews=order.previews)
-    service.hold(job, images)
+    job = service.engine.submit(work, client=client_of(request), deadline=deadline, previews=order.previews)
+    service.hold(job, held)
     terms = Terms(order.kind, order.answer, order.detached, keyed=order.key is not None)
     if isinstance(work, Drawing):
         service.log_prompt(job, work.each["prompt"])

@@ -52,15 +52,11 @@ class Service:
         with self._lock:
             if self._draining:  # it was told to end while the session was made
                 return
-            self._engine = engine = Engine(session, settings)
-        engine.observe(self._let_go)
-        engine.observe(self.metrics.observe)
-        self.metrics.watch(engine)
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it draws."""
-        return self._engine is not None and self._engine.is_open and not self._draining
+            engine = Engine(session, settings)
+            for observer in (self._let_go, self.metrics.observe):
+                engine.observe(observer)
+            self.metrics.watch(engine)
+            self._engine = engine
 
     @property
     def engine(self) -> Engine:
@@ -95,18 +91,18 @@ class Service:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._images, lambda: function(*args, **kwargs))
 
-    def hold(self, job: Job, image_bytes: int) -> None:
-        """Count the images of a job until it ends."""
+    def hold(self, job: Job, count: int) -> None:
+        """Count the bytes of a job's request and images until it ends."""
         with self._lock:
             if not job.state.is_final:
-                self._held[job] = image_bytes
+                self._held[job] = count
 
-    def check_room(self, image_bytes: int) -> None:
-        """Raise QueueFull where the images of all jobs would take too much memory."""
+    def check_room(self, count: int) -> None:
+        """Raise QueueFull where requests and images of all jobs would take too much memory."""
         with self._lock:
             held = sum(self._held.values())
-        if held + image_bytes > self.limits.held_image_bytes:
-            raise QueueFull(f"Images of {held / 2**20:.0f} MiB wait already to be used. Ask again later.")
+        if held + count > self.limits.held_bytes:
+            raise QueueFull(f"Requests with {held / 2**20:.0f} MiB of images wait already. Ask again later.")
 
     def log_prompt(self, job: Job, prompt: str) -> None:
         """Write a prompt to the log, if the settings say so."""

@@ -14,7 +14,7 @@ MB = 2**20
 class Limits:
     """What a request, and a client, may ask for. Raises ConfigError unless all are above 0.
 
-    request_bytes: of a request's body. image_pixels: of one image that is sent. held_image_bytes: of all images that wait to be used.
+    request_bytes: of a request's body. image_pixels: of one image that is sent. held_bytes: of all requests that wait, and their images.
     pixels, steps: of an image to draw. images: of one request. prompt_length: in characters.
     requests_per_minute: that change something, of one client. max_waiting, max_waiting_per_client: jobs in the queue.
     deadline, max_deadline: seconds in which a job is done where its client says none, and that it may say at most.
@@ -23,7 +23,7 @@ class Limits:
 
     request_bytes: int = 32 * MB
     image_pixels: int = 24_000_000
-    held_image_bytes: int = 1024 * MB
+    held_bytes: int = 1024 * MB
     pixels: int = 2048 * 2048
     steps: int = 150
     images: int = 10

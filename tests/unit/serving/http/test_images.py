@@ -229,7 +229,7 @@ async def test_a_full_queue_says_when_to_come_again(paced, start):
 
 
 async def test_waiting_images_are_bounded_in_bytes(paced, start):
-    service, app = start(paced, limits=Limits(held_image_bytes=16 * 16 * 4 * 2))
+    service, app = start(paced, limits=Limits(held_bytes=3000))
     body = {"prompt": "a", "structure": base64_of(png())}
     async with client_of(app) as client:
         taken = [(await client.post(f"{DRAW}?wait=false", json=body)).status_code for _ in range(3)]
