@@ -149,6 +149,24 @@ class Progress(BaseModel):
 class JobAnswer(BaseModel):
     """A job. position: jobs before it while it waits. result: once it is done; error: once it failed."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "object": "job",
+                    "id": "Zk3n5f0yXk0s2Q7nJ1l5Ww",
+                    "kind": "generation",
+                    "state": "running",
+                    "created": 1767225600,
+                    "position": None,
+                    "progress": {"step": 3, "steps": 20},
+                    "result": None,
+                    "error": None,
+                }
+            ]
+        }
+    )
+
     object: Literal["job"] = "job"
     id: str
     kind: Literal["generation", "edit", "identity"]

@@ -7,7 +7,7 @@ import io
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from PIL import Image
 from pydantic import BaseModel
@@ -25,6 +25,8 @@ from seal_sdk.serving.http.service import Service
 from seal_sdk.serving.job import Job
 from seal_sdk.serving.work import Registering
 from store import valid_name
+
+Named = Annotated[str, Path(examples=["tiger"])]
 
 router = APIRouter(prefix="/v1/identities", tags=["identities"])
 
@@ -89,13 +91,13 @@ async def list_all(
     response_class=Response,
     summary="A small picture of an identity's reference",
 )
-async def thumbnail(name: str, service: TheService, size: Annotated[int, Query(ge=16, le=1024)] = 256) -> Response:
+async def thumbnail(name: Named, service: TheService, size: Annotated[int, Query(ge=16, le=1024)] = 256) -> Response:
     """The reference as the model saw it; its longer side has at most ``size`` pixels."""
     return Response(await service.in_thread(_thumbnail, service, name, size), media_type="image/png")
 
 
 @router.get("/{name:path}", responses=documented(401, 403, 404, 422, 500, 503), summary="One identity")
-async def get(name: str, service: TheService) -> IdentityAnswer:
+async def get(name: Named, service: TheService) -> IdentityAnswer:
     """By its name, its digest, or the digest's first 8 digits."""
     return await service.in_thread(_identity, service, name)
 
@@ -107,7 +109,7 @@ async def get(name: str, service: TheService) -> IdentityAnswer:
     response_class=Response,
     summary="Remove a name",
 )
-async def delete(name: str, service: TheService) -> Response:
+async def delete(name: Named, service: TheService) -> Response:
     """For all clients. Its bytes are freed when the store is next cleaned (`seal gc`)."""
     await service.in_thread(service.session.store.remove, name)
     return Response(status_code=204)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Path
 from fastapi.responses import Response
 from sse_starlette import EventSourceResponse
 
@@ -18,6 +18,8 @@ from seal_sdk.serving.http.tickets import Ticket
 
 HEARTBEAT = 15  # seconds between comments that keep the connection open
 
+JobId = Annotated[str, Path(examples=["Zk3n5f0yXk0s2Q7nJ1l5Ww"])]
+
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
@@ -27,7 +29,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
     response_class=Response,
     summary="A job, and its result once it is done",
 )
-async def get(id: str, service: TheService, client: TheClient) -> Response:
+async def get(id: JobId, service: TheService, client: TheClient) -> Response:
     """Finished jobs are kept for a while, and forgotten before that where many large images have followed them."""
     ticket = _ticket(service, id, client)
     encoded = await service.in_thread(
@@ -49,7 +51,7 @@ async def get(id: str, service: TheService, client: TheClient) -> Response:
     summary="A job's progress as server-sent events",
 )
 async def events(
-    id: str,
+    id: JobId,
     service: TheService,
     client: TheClient,
     last_event_id: Annotated[str | None, Header(description="Of a browser that comes again.")] = None,
@@ -59,7 +61,7 @@ async def events(
 
 
 @router.delete("/{id}", responses=documented(401, 403, 404, 422, 500, 503), summary="Cancel a job")
-async def cancel(id: str, service: TheService, client: TheClient) -> JobAnswer:
+async def cancel(id: JobId, service: TheService, client: TheClient) -> JobAnswer:
     """At once where it waits, within a step where it runs. One that is finished stays so."""
     ticket = _ticket(service, id, client)
     service.engine.cancel(ticket.job)

@@ -45,7 +45,8 @@ def _form(fields: dict[str, Any], files: dict[str, str]) -> dict[str, Any]:
     """A form's schema: the fields, and files beside them."""
     described = {name: {**FILE, "description": what} for name, what in files.items()}
     required = [*fields.get("required", []), "image"]
-    return {**fields, "properties": {**described, **fields["properties"]}, "required": required}
+    examples = [{"image": "the bytes of a PNG", **each} for each in fields["examples"]]
+    return {**fields, "properties": {**described, **fields["properties"]}, "required": required, "examples": examples}
 
 
 def _secure(schema: dict[str, Any]) -> None:

@@ -168,11 +168,21 @@ class GenerationRequest(ImageRequest):
 class EditRequest(ImageRequest):
     """A request to draw into a picture. ``image``, and ``mask`` where only a part is painted, are files beside these fields."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"prompt": "a photo of a tiger in a room", "identity": "tiger", "strength": 0.9}]
+        }
+    )
+
     strength: float | None = Field(None, gt=0, le=1, description="How much of the picture is drawn anew.")
 
 
 class IdentityRequest(Fields):
     """A reference to register. ``image``, and ``mask`` where one says what its subject is, are files beside these fields."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "tiger", "prompt": "a photo of a tiger", "box": [20, 16, 108, 120]}]}
+    )
 
     name: Name
     prompt: str = Field(min_length=1, description="What the image shows, such as 'a photo of a tiger'.")

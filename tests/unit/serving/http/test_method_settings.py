@@ -1,5 +1,6 @@
 """The method's settings in requests are those of the SDK's dataclasses."""
 
+import json
 from dataclasses import dataclass, fields, replace
 
 import pytest
@@ -9,7 +10,7 @@ from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
 from seal_sdk.errors import ConfigError
 from seal_sdk.presets import PAPER
 from seal_sdk.serving.http.method_settings import settings_model
-from seal_sdk.serving.http.requests import GenerationRequest
+from seal_sdk.serving.http.requests import EditRequest, GenerationRequest, IdentityRequest
 
 
 @pytest.mark.parametrize("kind", [Alignment, Appearance, DeltaBridge, Structure])
@@ -61,3 +62,9 @@ def test_only_what_is_given_counts():
 def test_mistakes_are_told(given, told):
     with pytest.raises(ValidationError, match=told):
         GenerationRequest(prompt="a", **given)
+
+
+def test_the_examples_of_the_description_are_valid():
+    for model in (GenerationRequest, EditRequest, IdentityRequest):
+        for example in model.model_config["json_schema_extra"]["examples"]:
+            assert model.model_validate_json(json.dumps(example), strict=True).prompt == example["prompt"]

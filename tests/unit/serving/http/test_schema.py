@@ -43,6 +43,23 @@ def test_every_operation_is_asked(schema):
     assert sorted(each.ok().label for each in schema.get_all_operations()) == sorted(OPERATIONS)
 
 
+def test_every_operation_has_an_example(schema):
+    raw = schema.raw_schema
+    with_body = [each for path in raw["paths"].values() for each in path.values() if "requestBody" in each]
+    references = [kind["schema"]["$ref"] for each in with_body for kind in each["requestBody"]["content"].values()]
+    assert len(references) == 3
+    assert all(raw["components"]["schemas"][each.rpartition("/")[2]]["examples"] for each in references)
+    parameters = [
+        each
+        for path in raw["paths"].values()
+        for operation in path.values()
+        for each in operation.get("parameters", [])
+    ]
+    assert all(each["schema"]["examples"] for each in parameters if each["in"] == "path")
+    for name in ("ImagesAnswer", "IdentityAnswer", "JobAnswer", "ProblemDetails"):
+        assert raw["components"]["schemas"][name]["examples"]
+
+
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_valid_requests_have_described_answers(schema, label):
     ask(schema, label, GenerationMode.POSITIVE)
