@@ -83,6 +83,16 @@ class MatchMap:
         return sheet
 
 
+def stack(references: Sequence[Image.Image]) -> Image.Image:
+    """References of one subject below each other: the layout in which they are matched."""
+    whole = Image.new("RGB", (max(each.width for each in references), sum(each.height for each in references)))
+    top = 0
+    for each in references:
+        whole.paste(each, (0, top))
+        top += each.height
+    return whole
+
+
 def _measures(each: LayerMatches) -> list[np.ndarray]:
     """Per candidate: one, infused or not, similarity, and the matched place's x and y where infused."""
     rows, columns = each.source_grid

@@ -47,14 +47,19 @@ def _mode(encoded: Any) -> Tensor:
     return latents
 
 
+def to_model_latents(vae: AutoencoderKL, latents: Tensor) -> Tensor:
+    """The VAE's own latents (B, C, h, w), as ComfyUI passes them on, as the model has them: normalised and scaled."""
+    normal = _mean_std(vae, latents)
+    latents = latents if normal is None else (latents - normal[0]) / normal[1]
+    scaled: Tensor = latents * vae.config["scaling_factor"]
+    return scaled
+
+
 @torch.no_grad()
 def encode_pixels(vae: AutoencoderKL, pixels: Tensor, may_upcast: bool) -> Tensor:
     """Latents (1, C, H/f, W/f) of pixels (1, 3, H, W) in [-1, 1]: the posterior's mode, so that the same image always gives the same."""
     with _without_overflow(vae, may_upcast) as dtype:
-        latents: Tensor = _mode(vae.encode(pixels.to(dtype)))
-    normal = _mean_std(vae, latents)
-    latents = latents if normal is None else (latents - normal[0]) / normal[1]
-    latents = latents * vae.config["scaling_factor"]
+        latents = to_model_latents(vae, _mode(vae.encode(pixels.to(dtype))))
     check_finite(latents, "the encoded image")
     return latents
 

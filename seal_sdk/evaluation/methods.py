@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
-from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
+from seal_sdk.config import Alignment, Appearance, DeltaBridge, Interval, SamplingDefaults, Structure
 from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation.baselines import BASELINES
 from seal_sdk.presets import find_preset
@@ -84,8 +84,9 @@ def parse_method(text: str, known: Mapping[str, Method] = METHODS) -> Method:
     """A method, or a variant such as "seal:delta=1,layers=mid+up,bridge.end=0.4,steps=10,timesteps=exact".
 
     A setting is a field of `Alignment`, `Appearance`, `DeltaBridge` or `Structure`. If several of them have the field,
-    it needs the prefix ``alignment.``, ``appearance.``, ``bridge.`` or ``structure.``. Other settings: steps, guidance
-    and rescale (sampling), timesteps (registration), and preset ("seal" only): all settings but those beside it.
+    it needs the prefix ``alignment.``, ``appearance.``, ``bridge.`` or ``structure.``. Other settings: steps, guidance,
+    rescale and guidance_interval, such as 0.2-0.8 (sampling), timesteps (registration), and preset ("seal" only): all
+    settings but those beside it.
 
     Args:
         text: The method's name, then a colon and settings separated by commas.
@@ -142,11 +143,13 @@ def _words(text: str) -> list[str]:
 
 
 def _set(method: Method, key: str, value: Any) -> Method:
-    if method.baseline and key in ("timesteps", "rescale"):
+    if method.baseline and key in ("timesteps", "rescale", "guidance_interval"):
         raise ConfigError(f"{method.baseline!r} knows no {key!r}.")
     if key == "timesteps":
         several = isinstance(value, str) and "+" in value
         return replace(method, timesteps=[_value(piece) for piece in value.split("+")] if several else value)
+    if key == "guidance_interval":
+        return replace(method, sampling={**method.sampling, key: _interval(value)})
     if key in _SAMPLING:
         return replace(method, sampling={**method.sampling, _SAMPLING[key]: value})
     group, _, name = key.rpartition(".")
@@ -172,11 +175,24 @@ def _homes(method: Method) -> dict[str, list[str]]:
 def _unclear(key: str, name: str, found: list[str], homes: Mapping[str, list[str]]) -> str:
     if found:
         return f"The setting {key!r} could be {' or '.join(f'{group}.{name}' for group in found)}: write which."
-    known = sorted({*(each for names in homes.values() for each in names), *_SAMPLING, "timesteps", "preset"})
+    known = sorted(
+        {*(each for names in homes.values() for each in names), *_SAMPLING, "guidance_interval", "timesteps", "preset"}
+    )
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     return f"There is no setting {key!r}" + (
         f"; did you mean {', '.join(near)}?" if near else f"; there are {', '.join(known)}."
     )
+
+
+def _interval(value: Any) -> Interval:
+    """(start, end) of a text such as "0.2-0.8"."""
+    pair: Any = tuple(_value(piece) for piece in str(value).split("-"))
+    try:
+        return SamplingDefaults(guidance_interval=pair).guidance_interval
+    except ConfigError as error:
+        raise ConfigError(
+            f"guidance_interval={value}: expected start-end with 0 <= start < end <= 1, such as 0.2-0.8."
+        ) from error
 
 
 def _value(text: str) -> Any:

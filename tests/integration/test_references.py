@@ -9,11 +9,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from seal_sdk import Appearance, IdentitySession
-from seal_sdk.cli.commands import explain
 from seal_sdk.cli.main import seal
 from seal_sdk.errors import InputError, UnknownIdentity
 from seal_sdk.generation.subject_tokens import SubjectTokens
 from seal_sdk.generation.subjects import SubjectReference, merge_references
+from seal_sdk.match_maps import stack
 from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
 
 BOX = (20.0, 20.0, 100.0, 110.0)
@@ -148,9 +148,7 @@ def test_such_an_image_can_be_explained(session, tmp_path, structure_image, monk
     structure_image.save(tmp_path / "structure.png")
     monkeypatch.setattr("seal_sdk.IdentitySession", lambda *args, **given: session)
     seen = []
-    monkeypatch.setattr(
-        explain, "_stacked", lambda pictures, make=explain._stacked: seen.append(make(pictures)) or seen[0]
-    )
+    monkeypatch.setattr("seal_sdk.match_maps.stack", lambda pictures: seen.append(stack(pictures)) or seen[0])
     given = ["--structure", str(tmp_path / "structure.png"), "--store", str(session.store.root), "--json"]
     done = CliRunner().invoke(seal, ["explain", str(tmp_path / "drawn.png"), "-o", str(tmp_path / "map.png"), *given])
     assert done.exit_code == 0 and '"same": true' in done.output, done.output

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 NAMES = (
     "bench",
+    "comfyui",
     "demo",
     "doctor",
     "du",

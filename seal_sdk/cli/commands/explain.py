@@ -15,8 +15,6 @@ from seal_sdk.cli.options import IMAGE, IMAGE_FILE, check_output, json_option, m
 from seal_sdk.cli.output import print_json
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from seal_sdk import Generation, Identity, IdentitySession
 
 
@@ -69,6 +67,7 @@ def command(
 
     from seal_sdk import IdentitySession
     from seal_sdk.images import fetch_images
+    from seal_sdk.match_maps import stack
 
     pictures = fetch_images([structure, structure_mask, into, mask_image])
     identities = open_store(root)
@@ -87,7 +86,7 @@ def command(
         drawn = redraw(session, settings, references, *pictures)
         (shown,) = drawn.maps(layer=layer, step=step)
         same = drawn.image.tobytes() == Image.open(image).convert("RGB").tobytes()
-        shown.draw(_stacked([each.image for each in references]), drawn.image).save(output, format="PNG")
+        shown.draw(stack([each.image for each in references]), drawn.image).save(output, format="PNG")
     if not same:
         click.echo(f"Warning: drawn anew, {image} differs; the maps are those of the new drawing.", err=True)
     facts = {"output": str(output), "same": same, "coverage": drawn.coverage[0], "layers_and_steps": len(shown.matches)}
@@ -125,18 +124,6 @@ def _check_pictures(image: Path, settings: dict[str, Any], given: dict[str, Path
             raise click.UsageError(
                 f"{image} was drawn into a picture: give it with --image, and its mask with --mask-image."
             )
-
-
-def _stacked(pictures: list[Image.Image]) -> Image.Image:
-    """Images one below the other: the layout in which the references of one subject are matched."""
-    from PIL import Image
-
-    whole = Image.new("RGB", (max(each.width for each in pictures), sum(each.height for each in pictures)))
-    top = 0
-    for each in pictures:
-        whole.paste(each, (0, top))
-        top += each.height
-    return whole
 
 
 def redraw(

@@ -55,6 +55,16 @@ def test_a_preset_gives_all_settings_but_those_beside_it():
     assert variant("seal:preset=paper", "delta=1").appearance == replace(PAPER.appearance, delta=1)
 
 
+def test_a_variant_may_be_guided_a_part_of_sampling():
+    method = parse_method("seal:guidance_interval=0.2-0.8,guidance=3,tau=0.3")
+    assert method.sampling == {"guidance_interval": (0.2, 0.8), "guidance_scale": 3}
+    assert method.appearance == Appearance(tau=0.3)
+    assert parse_method("structure:guidance_interval=0-0.5").sampling == {"guidance_interval": (0.0, 0.5)}
+    plain, part = parse_methods("seal seal:preset=paper,guidance_interval=0.2-1")
+    assert plain.sampling == {} and part.sampling == {"guidance_interval": (0.2, 1.0)}
+    assert part.appearance == PAPER.appearance
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -86,6 +96,12 @@ def test_variants_may_follow_each_other_after_commas():
         ("seal:delta", "setting=value"),
         ("seal:delta=-1", "delta=-1"),
         ("seal:top_k=many", "top_k='many'"),
+        ("seal:guidance_interval=0.8-0.2", "guidance_interval=0.8-0.2: expected start-end .* such as 0.2-0.8"),
+        ("seal:guidance_interval=0.5", "guidance_interval=0.5: expected start-end"),
+        ("seal:guidance_interval=0.2-0.8-1", "guidance_interval=0.2-0.8-1: expected start-end"),
+        ("seal:guidance_interval=early-late", "guidance_interval=early-late: expected start-end"),
+        ("ctrlx:guidance_interval=0.2-0.8", "knows no 'guidance_interval'"),
+        ("seal:guidance_intervall=0.2-0.8", "did you mean guidance_interval"),
         ("seal:preset=papre", "expected one of 'seal', 'paper'"),
         ("structure:preset=paper", "presets are for 'seal'"),
         ("ctrlx:preset=paper", "presets are for 'seal'"),

@@ -28,7 +28,8 @@ class MethodsOption(click.Option):
         from seal_sdk.evaluation import METHODS
 
         self.help = (
-            f"Some of {', '.join(METHODS)}; also variants such as seal:delta=1,top_k=4; separate variants by spaces."
+            f"Some of {', '.join(METHODS)}; also variants such as seal:delta=1,top_k=4 or "
+            "seal:guidance_interval=0.2-0.8; separate variants by spaces."
         )
         return super().get_help_record(ctx)
 
