@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from seal_sdk.errors import ImageError
 from seal_sdk.locations import OFFLINE_VARIABLE, is_offline
+
+if TYPE_CHECKING:
+    from requests.adapters import BaseAdapter
 
 MAX_BYTES = 64 * 2**20
 MAX_SECONDS = 30.0
@@ -29,18 +32,19 @@ def public_url(url: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
-def fetch(url: str, what: str) -> bytes:
+def fetch(url: str, what: str, adapter: BaseAdapter | None = None) -> bytes:
     """The bytes at an http or https URL. Redirects are followed, and proxies are those of the environment, as `requests` has them.
 
-    what: the image in error messages. Raises ImageError where ``SEAL_OFFLINE`` is set, nothing can be reached, the server refuses, what
-    comes is a page or larger than 64 MiB, or it has not come within 30 seconds.
+    what: the image in error messages. adapter: what connects, in the place of requests' own and of proxies. Raises ImageError where
+    ``SEAL_OFFLINE`` is set, nothing can be reached, the server refuses, what comes is a page or larger than 64 MiB, or it has not come
+    within 30 seconds.
     """
     if is_offline():
         raise ImageError(f"{what} is not fetched: {OFFLINE_VARIABLE} is set. Give a file, or unset it.")
     answers: SimpleQueue[bytes | Exception] = SimpleQueue()
     given_up = Event()
     # Timeouts of sockets are for each read, and none is for looking up names: a thread is the only limit of the whole.
-    Thread(target=_answer, args=(url, what, given_up, answers), name="seal-fetch", daemon=True).start()
+    Thread(target=_answer, args=(url, what, adapter, given_up, answers), name="seal-fetch", daemon=True).start()
     try:
         answer = answers.get(timeout=MAX_SECONDS)
     except Empty:
@@ -52,9 +56,11 @@ def fetch(url: str, what: str) -> bytes:
     return answer
 
 
-def _answer(url: str, what: str, given_up: Event, answers: SimpleQueue[bytes | Exception]) -> None:
+def _answer(
+    url: str, what: str, adapter: BaseAdapter | None, given_up: Event, answers: SimpleQueue[bytes | Exception]
+) -> None:
     try:
-        answers.put(_read(url, what, given_up))
+        answers.put(_read(url, what, adapter, given_up))
     except ImageError as error:
         answers.put(error)
     except Exception as error:  # whatever happens belongs to the caller, who waits in another thread
@@ -77,11 +83,15 @@ def _told(error: Exception) -> str:
     return next((told for kind, told in words.items() if isinstance(error, kind)), type(error).__name__)
 
 
-def _read(url: str, what: str, given_up: Event) -> bytes:
+def _read(url: str, what: str, adapter: BaseAdapter | None, given_up: Event) -> bytes:
     from requests import Session  # it takes a while, and few need it
 
     with Session() as session:
         session.max_redirects = MAX_REDIRECTS
+        if adapter is not None:
+            session.trust_env = False
+            session.mount("http://", adapter)
+            session.mount("https://", adapter)
         session.hooks["response"].append(_drop_body_of_redirect)
         with session.get(url, stream=True, timeout=MAX_SECONDS, headers={"Accept-Encoding": "identity"}) as response:
             if not response.ok:

@@ -122,6 +122,11 @@ class Engine:
         """End a job: at once where it waits, within a step where it runs. One that is finished stays so."""
         self._stop(job, JobCancelled("The job was cancelled."))
 
+    def forget(self, job: Job) -> None:
+        """Let go of a finished job before its time, with its images. One that is not finished stays."""
+        with self._changed:
+            self._finished.pop(job.id, None)
+
     def drain(self, timeout: float | None = None) -> bool:
         """Take no more jobs, and wait until all are done, or for ``timeout`` seconds; whether they are."""
         with self._changed:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from seal_sdk.callbacks import Callback
 from seal_sdk.result import Generation
-from seal_sdk.session import IdentitySession
+
+if TYPE_CHECKING:
+    from seal_sdk.session import IdentitySession
 
 NOBODY: dict[str, Any] = {"identity": False}
 

@@ -26,6 +26,7 @@ NAMES = (
     "register",
     "rename",
     "rm",
+    "serve",
     "show",
     "studio",
     "unpin",

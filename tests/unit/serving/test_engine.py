@@ -243,3 +243,14 @@ def test_deadlines_that_are_none_are_refused(deadline):
 def test_limits_that_are_none_are_refused(limits):
     with pytest.raises(ConfigError, match=next(iter(limits))):
         EngineSettings(**limits)
+
+
+def test_a_finished_job_can_be_forgotten_and_no_other(paced):
+    session, engine = paced
+    done, running = engine.submit(drawing("first")), engine.submit(drawing("second"))
+    session.allow(3)
+    done.result(PATIENCE)
+    until(lambda: engine.job(done.id) is done and running.state is JobState.RUNNING)
+    engine.forget(done)
+    engine.forget(running)
+    assert engine.job(done.id) is None and engine.job(running.id) is running
