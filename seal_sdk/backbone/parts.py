@@ -1,10 +1,12 @@
-"""The models that a backbone is made of, by name."""
+"""The models that a backbone is made of, by name, and where they came from."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
+
+from seal_sdk.pocket import PIPELINE_FOLDER
 
 if TYPE_CHECKING:
     from seal_sdk.backbone.unet import UNetBackbone
@@ -22,3 +24,9 @@ def model_parts(backbone: UNetBackbone) -> dict[str, nn.Module]:
     if given is not None and all(each is not given for each in parts.values()):
         parts["session_controlnet" if "controlnet" in parts else "controlnet"] = given
     return parts
+
+
+def source_name(pipe: Any) -> str:
+    """Where a pipeline came from: "pocket", the last part of a folder or hub id; else its class."""
+    source = str(getattr(pipe.config, "_name_or_path", "") or type(pipe).__name__)
+    return "pocket" if source == str(PIPELINE_FOLDER) else source.rsplit("/", 1)[-1]

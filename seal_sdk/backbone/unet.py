@@ -25,7 +25,7 @@ from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.image_prompt import ImagePrompt
 from seal_sdk.backbone.ip_adapter import IPAdapters, image_branch
 from seal_sdk.backbone.lock import exclusive
-from seal_sdk.backbone.parts import model_parts
+from seal_sdk.backbone.parts import model_parts, source_name
 from seal_sdk.backbone.picture import Pictures
 from seal_sdk.backbone.pipeline_state import PipelineState, lend
 from seal_sdk.backbone.placement import ExecutionDevice
@@ -146,8 +146,8 @@ class UNetBackbone(ABC):
 
     @property
     def name(self) -> str:
-        """The last part of the folder or hub id it was loaded from, else its pipeline's class."""
-        return str(getattr(self.pipe.config, "_name_or_path", "") or type(self.pipe).__name__).rsplit("/", 1)[-1]
+        """What people call the model (`parts.source_name`)."""
+        return source_name(self.pipe)
 
     @property
     def scheduler_name(self) -> str:

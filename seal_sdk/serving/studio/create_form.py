@@ -24,6 +24,7 @@ SLIDERS = {
     "structure": ("Like the pose", "scale of Structure"),
     "text": ("Like the words", "guidance_scale, and override of DeltaBridge"),
 }
+EXAMPLE = "a photo of a cat on snow"
 Values = Mapping[Any, Any]
 
 
@@ -43,7 +44,7 @@ class CreateForm:
         )
         self.who = gr.Dropdown(studio.names(), multiselect=True, label="Who", elem_id="who")
         self.prompt = gr.Textbox(
-            label="What the picture shows", lines=2, placeholder="a photo of a cat on snow", elem_id="prompt"
+            label="What the picture shows", lines=2, placeholder=EXAMPLE, elem_id="prompt"
         )
         with gr.Column(visible=False) as self._places:
             gr.Markdown("Where each one is: choose a name, and drag a box.", elem_classes="seal-hint")
@@ -124,7 +125,9 @@ class CreateForm:
     def connect(self) -> None:
         """Let the components follow each other."""
         self.preset.input(lambda name: self.settings.values(find_preset(name)), self.preset, self.settings.components)
-        self.who.change(self._guess_species, self.who, self.structure.species, show_progress="hidden")
+        self.who.change(
+            self._suggest, self.who, [self.structure.species, self.prompt], show_progress="hidden"
+        )
         structure = self.structure
         gr.on(
             [
@@ -144,10 +147,12 @@ class CreateForm:
         boxes = read_boxes(values[self.places])
         return {name: boxes.get(name) for name in names}
 
-    def _guess_species(self, names: list[str]) -> Any:
+    def _suggest(self, names: list[str]) -> tuple[Any, Any]:
+        """The species of the built-in poses, and what a prompt may look like: never a text that would replace a typed one."""
         library = self._studio.session.identities
-        prompts = (library[name].prompt for name in names if name in library)
-        return next(filter(None, map(species_in, prompts)), gr.skip())
+        prompts = [library[name].prompt for name in names if name in library]
+        species = next(filter(None, map(species_in, prompts)), gr.skip())
+        return species, gr.update(placeholder=f"{' and '.join(prompts)} on snow" if prompts else EXAMPLE)
 
     def _show_places(self, values: Values) -> tuple[Any, Any]:
         names = values[self.who] or []

@@ -47,6 +47,9 @@ def species(name):
     return world.sample({"tom": 500_000, "rex": 500_003}[name]).identity.species
 
 
+PROMPT = f"a photo of a {species('tom')} on snow"
+
+
 def go(page, tab):
     page.get_by_role("tab", name=tab, exact=True).click()
 
@@ -167,13 +170,13 @@ def scrub(page, area, start, end):
 def test_a_picture_is_drawn_with_progress_and_carries_its_settings(open_page, session, tmp_path):
     page = open_page()
     choose(page, "tom")
-    fill_form(page, "a photo of a cat on snow", seed=11, steps=30)
+    fill_form(page, PROMPT, seed=11, steps=30)
     page.locator("#draw").click()
     expect(page.locator("#create-progress")).to_contain_text(re.compile(r"Step \d+ of 30"))
     expect(page.locator("#create-progress img").first).to_be_visible()
     pictures(page, 1)
     drawn = picture(page)
-    alone = session.generate(None, "a photo of a cat on snow", identity="tom", seed=11, num_inference_steps=30)
+    alone = session.generate(None, PROMPT, identity="tom", seed=11, num_inference_steps=30)
     assert np.array_equal(np.asarray(drawn.convert("RGB")), np.asarray(alone.image))
     shoot(page, "create", tmp_path)
 
@@ -181,7 +184,7 @@ def test_a_picture_is_drawn_with_progress_and_carries_its_settings(open_page, se
 def test_cancel_ends_a_drawing_and_leaves_no_picture(open_page, engine):
     page = open_page()
     choose(page, "tom")
-    fill_form(page, "a photo of a cat on snow", seed=11, steps=400)
+    fill_form(page, PROMPT, seed=11, steps=400)
     page.locator("#draw").click()
     expect(page.locator("#create-progress")).to_contain_text("Step")
     page.locator("#cancel").click()
@@ -194,7 +197,7 @@ def test_cancel_ends_a_drawing_and_leaves_no_picture(open_page, engine):
 def test_the_same_seed_with_and_without_identity_stands_side_by_side(open_page, tmp_path):
     page = open_page()
     choose(page, "tom")
-    fill_form(page, "a photo of a cat on snow", seed=3, steps=8)
+    fill_form(page, PROMPT, seed=3, steps=8)
     draw(page, 1)
     page.get_by_role("button", name="With and without").click()
     pictures(page, 3)
@@ -219,7 +222,7 @@ def read_of(image):
 def test_a_drawn_picture_becomes_the_pose_or_a_reference(open_page):
     page = open_page()
     choose(page, "tom")
-    fill_form(page, "a photo of a cat on snow", seed=4)
+    fill_form(page, PROMPT, seed=4)
     draw(page, 1)
     page.get_by_role("button", name="Use as pose").click()
     expect(page.locator("#structure-picture img")).to_be_visible()
@@ -233,7 +236,7 @@ def test_two_identities_are_drawn_each_in_its_box(open_page, tmp_path):
     page = open_page()
     choose(page, "tom", "rex")
     expect(page.locator("#places .seal-box")).to_have_count(2)
-    fill_form(page, "a photo of a cat and a dog on snow", seed=5)
+    fill_form(page, f"a photo of a {species('tom')} and a {species('rex')} on snow", seed=5)
     page.locator("#places .seal-chip", has_text="rex").click()
     area = page.locator("#places .seal-stage").bounding_box()
     scrub(page, area, (0.5, 0.25), (1, 1))
@@ -247,7 +250,7 @@ def test_two_identities_are_drawn_each_in_its_box(open_page, tmp_path):
 def test_a_built_in_pose_is_followed(open_page, tmp_path):
     page = open_page()
     choose(page, "tom")
-    fill_form(page, "a photo of a cat on snow", seed=6)
+    fill_form(page, PROMPT, seed=6)
     page.locator("#structure").get_by_label("Pose").check()
     expect(page.locator("#poses img")).to_have_count(12)
     page.locator("#poses button").nth(3).click()
