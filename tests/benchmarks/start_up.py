@@ -1,4 +1,4 @@
-"""Seconds until something happens, each in a new process: imports, commands, and the first picture from a warm store.
+"""Seconds until something happens, each in a new process: imports, commands, servers, and the first picture from a warm store.
 
     python tests/benchmarks/start_up.py [--repeats 5] [--out start_up.json]
 
@@ -11,12 +11,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -51,6 +57,17 @@ def programs(store: str) -> dict[str, list[str]]:
         "seal --help": ["-c", SEAL, "--help"],
         "seal ls": ["-c", SEAL, "ls", "--store", store],
         "first picture, pocket, warm store": ["-c", FIRST_PICTURE, store],
+        "import the ComfyUI nodes": ["-c", "from seal_sdk.serving.comfyui import NODE_CLASS_MAPPINGS"],
+    }
+
+
+def servers(store: str) -> dict[str, tuple[list[str], str]]:
+    """Name -> arguments of Python, and the path that answers with 200 once it is ready."""
+    place = ["--port", "0", "--store", store]
+    return {
+        "seal serve, until it listens": (["-c", SEAL, "serve", *place], "/healthz"),
+        "seal serve, until it can draw": (["-c", SEAL, "serve", *place], "/readyz"),
+        "seal studio, until its page": (["-c", SEAL, "studio", "--no-browser", *place], "/"),
     }
 
 
@@ -58,16 +75,46 @@ def timed(arguments: list[str]) -> tuple[float, float]:
     """(CPU seconds, wall seconds) of one process."""
     started = time.perf_counter()
     process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    cpu = _ended(process)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, arguments)
-    return used.ru_utime + used.ru_stime, time.perf_counter() - started
+    return cpu, time.perf_counter() - started
 
 
-def median(arguments: list[str], repeats: int) -> dict[str, float]:
-    timed(arguments)
-    cpu, wall = zip(*(timed(arguments) for _ in range(repeats)), strict=True)
+def until_ready(arguments: list[str], path: str) -> tuple[float, float]:
+    """(CPU seconds, wall seconds) until a server answers ``path``; its address is in its first line."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-u", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None
+    found = re.search(r"http://[^\s/]+", process.stdout.readline())
+    assert found, "it named no address"
+    while not _answers(found[0] + path):
+        time.sleep(0.02)
+    wall = time.perf_counter() - started
+    process.kill()
+    return _ended(process), wall
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return answer.status == 200
+    except urllib.error.URLError:
+        return False
+
+
+def _ended(process: subprocess.Popen[Any]) -> float:
+    """CPU seconds of a process, once it has ended."""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return used.ru_utime + used.ru_stime
+
+
+def median(measure: Callable[[], tuple[float, float]], repeats: int) -> dict[str, float]:
+    measure()
+    cpu, wall = zip(*(measure() for _ in range(repeats)), strict=True)
     return {"cpu_s": statistics.median(cpu), "wall_s": statistics.median(wall)}
 
 
@@ -87,8 +134,11 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         report: dict[str, object] = {}
-        for name, program in programs(warm_store(folder)).items():
-            took = report[name] = median(program, arguments.repeats)
+        store = warm_store(folder)
+        kinds = {name: partial(timed, program) for name, program in programs(store).items()}
+        kinds |= {name: partial(until_ready, *server) for name, server in servers(store).items()}
+        for name, measure in kinds.items():
+            took = report[name] = median(measure, arguments.repeats)
             print(f"{name:40} {took['cpu_s']:6.2f} s CPU {took['wall_s']:6.2f} s wall", flush=True)
     report["session_over_baseline_cpu"] = report[SESSION]["cpu_s"] / report[BASELINE]["cpu_s"]
     print(f"{SESSION}, over the baseline: {report['session_over_baseline_cpu']:.3f} of its CPU time")

@@ -43,9 +43,7 @@ class CreateForm:
             session.timesteps,
         )
         self.who = gr.Dropdown(studio.names(), multiselect=True, label="Who", elem_id="who")
-        self.prompt = gr.Textbox(
-            label="What the picture shows", lines=2, placeholder=EXAMPLE, elem_id="prompt"
-        )
+        self.prompt = gr.Textbox(label="What the picture shows", lines=2, placeholder=EXAMPLE, elem_id="prompt")
         with gr.Column(visible=False) as self._places:
             gr.Markdown("Where each one is: choose a name, and drag a box.", elem_classes="seal-hint")
             self.places = box_picker(elem_id="places")
@@ -125,9 +123,7 @@ class CreateForm:
     def connect(self) -> None:
         """Let the components follow each other."""
         self.preset.input(lambda name: self.settings.values(find_preset(name)), self.preset, self.settings.components)
-        self.who.change(
-            self._suggest, self.who, [self.structure.species, self.prompt], show_progress="hidden"
-        )
+        self.who.change(self._suggest, self.who, [self.structure.species, self.prompt], show_progress="hidden")
         structure = self.structure
         gr.on(
             [

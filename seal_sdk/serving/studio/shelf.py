@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from threading import Lock
 
 from cachetools import LRUCache
 from PIL import Image
@@ -18,6 +19,7 @@ ANY_MODEL = "Any model"
 THUMBNAIL = 176  # pixels
 MOST_CARDS = 60
 MOST_THUMBNAILS = 512
+LAST_USED = "Last used"
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,22 @@ class Item:
 
 SORTS: dict[str, Callable[[Item], tuple[float, str]]] = {
     "Name": lambda item: (item.info.name is None, item.key.lower()),
-    "Last used": lambda item: (-(item.used or 0), item.key),
+    LAST_USED: lambda item: (-(item.used or 0), item.key),
     "Newest": lambda item: (-(item.info.created or 0), item.key),
     "Largest": lambda item: (-item.info.nbytes, item.key),
 }
 
 
 class Shelf:
-    """The identities of a store, with thumbnails that are read once. Any thread may use it."""
+    """The identities of a store, with thumbnails that are read once. Any thread may use it.
+
+    Of a large library only what is shown is opened; all of it for the order `LAST_USED` alone.
+    """
 
     def __init__(self, store: IdentityStore) -> None:
         self._store = store
         self._thumbnails: LRUCache[str, str] = LRUCache(MOST_THUMBNAILS)
+        self._lock = Lock()
 
     def models(self) -> list[str]:
         """The models that identities were registered with."""
@@ -57,7 +63,7 @@ class Shelf:
         """The identities whose name or prompt holds every word of ``text``, of a model or `ANY_MODEL`, in order of `SORTS`."""
         words = text.lower().split()
         found = [
-            self._item(info)
+            self._opened(info) if sort == LAST_USED else Item(info)
             for info in self._store.identities()
             if model in (ANY_MODEL, model_of(info)) and all(word in _text(info) for word in words)
         ]
@@ -70,7 +76,7 @@ class Shelf:
         rest = f'<p class="seal-hint">And {more} more: narrow the search.</p>' if more > 0 else ""
         return f'<div class="seal-cards">{shown}</div>{rest}' if items else '<p class="seal-hint">Nobody here.</p>'
 
-    def _item(self, info: IdentityInfo) -> Item:
+    def _opened(self, info: IdentityInfo) -> Item:
         try:
             return Item(info, self._store.resolve(info.name or info.digest or "").used)
         except StoreError:
@@ -78,10 +84,13 @@ class Shelf:
 
     def _with_thumbnail(self, item: Item) -> Item:
         digest = item.info.digest or ""
-        thumbnail = self._thumbnails.get(digest) or self._draw(item.key)
+        with self._lock:
+            thumbnail = self._thumbnails.get(digest, "")
+        thumbnail = thumbnail or self._draw(item.key)
         if thumbnail:
-            self._thumbnails[digest] = thumbnail
-        return Item(item.info, item.used, thumbnail)
+            with self._lock:
+                self._thumbnails[digest] = thumbnail
+        return replace(self._opened(item.info), thumbnail=thumbnail)
 
     def _draw(self, key: str) -> str:
         try:

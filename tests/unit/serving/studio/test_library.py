@@ -33,6 +33,18 @@ def test_the_shelf_searches_names_and_prompts_and_sorts(session, structure_image
     assert keys(shelf.find("", model, "Name")) == ["Rex", "tom"] and shelf.find("", "another", "Name") == []
 
 
+def test_searching_opens_no_identity(session, monkeypatch):
+    """So that it stays quick in a large library; only the order by last use looks into all of them."""
+    asked = []
+    resolve = session.store.resolve
+    monkeypatch.setattr(session.store, "resolve", lambda name: asked.append(name) or resolve(name))
+    shelf = Shelf(session.store)
+    found = shelf.find("cat", ANY_MODEL, "Name")
+    assert keys(found) == ["tom"] and asked == []
+    shelf.find("cat", ANY_MODEL, "Last used")
+    assert asked == ["tom"]
+
+
 def test_cards_show_a_thumbnail_and_no_markup_of_others(session, reference_image):
     session.register(
         reference_image, prompt="a photo of a <img src=x onerror=alert(1)> cat", name="odd", box=BOX, timesteps=1
