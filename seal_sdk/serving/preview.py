@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from seal_sdk.backbone.base import Backbone
+if TYPE_CHECKING:
+    from seal_sdk.backbone.base import Backbone
 
 LEVELS = (0, 85, 170, 255)  # of red, green and blue
 PATCH = 2  # coarsest tokens along a patch's side: its middle is far enough from other colours

@@ -6,13 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from seal_sdk.errors import SealError
 from seal_sdk.locations import open_identities
 from seal_sdk.serving.comfyui.host import make_room
 from seal_sdk.serving.preview import LatentPreview
-from seal_sdk.session import IdentitySession
 from store import IdentityStore, StoreError
+
+if TYPE_CHECKING:
+    from seal_sdk.session import IdentitySession
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class ModelSettings:
 
     def open(self) -> IdentitySession:
         """A session. Raises what that raises."""
+        from seal_sdk.session import IdentitySession  # diffusers takes seconds, and ComfyUI starts without
+
         return IdentitySession(
             self.model,
             store=self.store or None,

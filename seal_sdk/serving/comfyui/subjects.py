@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seal_sdk.errors import InputError
-from seal_sdk.generation.regions import Region
 from seal_sdk.identity import Identity
+
+if TYPE_CHECKING:
+    from seal_sdk.generation.regions import Region
 
 
 @dataclass(frozen=True, eq=False)

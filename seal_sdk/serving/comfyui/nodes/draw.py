@@ -10,7 +10,6 @@ from typing import Any
 from torch import Tensor
 
 from seal_sdk.errors import SealError
-from seal_sdk.generation.request import check_reference_prompt
 from seal_sdk.presets import DEFAULT, PRESETS
 from seal_sdk.result import Generation
 from seal_sdk.serving.comfyui.description import (
@@ -138,6 +137,8 @@ def _structure(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_words(prompt: str | None) -> bool | str:
     """Whether these are words, before anything runs."""
+    from seal_sdk.generation.request import check_reference_prompt
+
     try:
         if prompt is not None:
             check_reference_prompt(prompt)

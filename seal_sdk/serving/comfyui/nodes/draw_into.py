@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import Tensor
 
-from seal_sdk.backbone.vae import to_model_latents
 from seal_sdk.errors import InputError
 from seal_sdk.serving.comfyui.description import SESSION, Node, flag, link, number
 from seal_sdk.serving.comfyui.models import OpenModel
@@ -69,6 +68,8 @@ def _picture(session: OpenModel, image: Any, mask: Any, crop_to_mask: bool) -> d
 
 def _latents(session: OpenModel, latent: Any, mask: Any) -> dict[str, Any]:
     """Arguments of `IdentitySession.generate` for latents."""
+    from seal_sdk.backbone.vae import to_model_latents
+
     samples, noise_mask = latents(latent)
     start = to_model_latents(session.session.pipe.vae, samples)
     return {"image": list(start), "mask_image": masks(noise_mask if mask is None else mask)}

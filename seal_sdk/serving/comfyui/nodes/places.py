@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from seal_sdk.errors import InputError
-from seal_sdk.generation.regions import Region
 from seal_sdk.serving.comfyui.description import IDENTITY, Node, Output, link, text
 from seal_sdk.serving.comfyui.subjects import Subject
 from seal_sdk.serving.comfyui.tensors import mask_of_one
@@ -46,6 +45,8 @@ def references_node() -> Node:
 
 
 def _place(identity: Subjects, mask: Any, prompt: str, others: Subjects = ()) -> tuple[Subjects]:
+    from seal_sdk.generation.regions import Region
+
     place = mask_of_one(mask)
     if place is None:
         raise InputError("mask is black everywhere: draw the region in white.")

@@ -7,7 +7,6 @@ from typing import Any
 from torch import Tensor
 
 from seal_sdk.errors import InputError, SealError
-from seal_sdk.generation.request import check_reference_prompt
 from seal_sdk.presets import DEFAULT, PRESETS
 from seal_sdk.serving.comfyui.description import IDENTITY, SESSION, Node, Output, choice, link, text
 from seal_sdk.serving.comfyui.models import OpenModel
@@ -68,6 +67,8 @@ def _read_box(box: str) -> Box | None:
 
 
 def _check(name: str | None, prompt: str | None, box: str | None = None) -> bool | str:
+    from seal_sdk.generation.request import check_reference_prompt
+
     try:
         if name is not None:
             valid_name(name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -202,3 +204,17 @@ def test_v3_checks_what_v1_checks(nodes, monkeypatch):
     settings = next(v3.node_class(node) for node in make_nodes(Models()) if node.name == "SealSettings")
     (made,) = settings.execute(control="inject", delta=2.0, detail=-1.0).args
     assert made.delta == 2.0 and made.control == "inject"
+
+
+LOADED = """
+import sys
+from seal_sdk.serving.comfyui import NODE_CLASS_MAPPINGS
+for node in NODE_CLASS_MAPPINGS.values():
+    node.INPUT_TYPES()
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"diffusers", "transformers", "segment_anything"}))
+"""
+
+
+def test_comfyui_starts_without_diffusers():
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
