@@ -1,4 +1,4 @@
-"""Register a subject with a service, and draw it: with the openai package where it is installed, else with httpx.
+"""Register a subject with a service, and draw it: with the openai package where it is installed, else with requests.
 
 Start the service first: seal serve --model pocket
 
@@ -12,7 +12,7 @@ import base64
 import io
 from pathlib import Path
 
-import httpx
+import requests
 from PIL import Image
 
 from seal_sdk.pocket import world
@@ -34,7 +34,7 @@ def draw(url: str, token: str, prompt: str, options: dict[str, object]) -> str:
         import openai
     except ImportError:
         headers = {"Authorization": f"Bearer {token}"}
-        answer = httpx.post(
+        answer = requests.post(
             f"{url}/v1/images/generations", headers=headers, json={"prompt": prompt, **options}, timeout=600
         )
         answer.raise_for_status()
@@ -54,7 +54,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     image, shows = reference()
-    registered = httpx.post(
+    registered = requests.post(
         f"{arguments.url}/v1/identities",
         headers={"Authorization": f"Bearer {arguments.token}"},
         files={"image": image},

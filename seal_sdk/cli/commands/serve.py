@@ -111,7 +111,7 @@ def command(
     SIGTERM or Ctrl-C finishes the jobs that were accepted, and then ends; a second one ends at once.
     """
     if not all(map(find_spec, LIBRARIES)):
-        raise Failure("`seal serve` needs some libraries more: pip install 'seal-sdk[serve]'", USAGE)
+        raise Failure("The service needs fastapi and others: pip install 'seal-sdk[serve]'.", USAGE)
 
     from seal_sdk.serving.http.settings import Limits, ServiceSettings
 

@@ -37,7 +37,8 @@ def build(studio: Studio) -> gr.Blocks:
     page: gr.Blocks
     with gr.Blocks(title="SeAl Studio", analytics_enabled=False, delete_cache=(HOUR, 24 * HOUR)) as page:
         gr.Markdown("# SeAl Studio", elem_id="title")
-        with gr.Tabs(elem_id="tabs") as tabs:
+        first = "create" if studio.names() else "register"  # in an empty library there is nobody to draw
+        with gr.Tabs(elem_id="tabs", selected=first) as tabs:
             with gr.Tab("Create", id="create") as create_tab:
                 create = Create(studio)
             with gr.Tab("Register", id="register"):

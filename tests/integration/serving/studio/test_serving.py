@@ -8,6 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from playwright.sync_api import expect
+
+from seal_sdk import IdentitySession
+from seal_sdk.serving.engine import Engine
+from seal_sdk.serving.studio.app import serving
+
 EXAMPLE = Path(__file__).parents[4] / "examples" / "studio.py"
 
 
@@ -26,3 +32,15 @@ def test_the_command_prints_its_address_and_ends_when_it_is_asked(tmp_path):
         studio.send_signal(signal.SIGTERM)
         assert studio.wait(30) == 0
     assert re.fullmatch(r"The studio is at http://127\.0\.0\.1:\d+/ \(Ctrl-C ends it\)\.\n", said)
+
+
+def test_in_an_empty_library_the_page_opens_where_one_registers(browser, tmp_path):
+    with (
+        IdentitySession("pocket", store=tmp_path, enable_progress_bar=False) as session,
+        Engine(session) as engine,
+        serving(engine, port=0) as address,
+    ):
+        page = browser.new_page()
+        page.goto(address)
+        expect(page.get_by_role("tab", name="Register", exact=True)).to_have_attribute("aria-selected", "true")
+        page.close()
