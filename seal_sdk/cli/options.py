@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -13,6 +15,9 @@ from seal_sdk.cli.exit_codes import Failure
 from seal_sdk.locations import STORE_VARIABLE, open_identities
 from seal_sdk.presets import DEFAULT, PRESETS
 from store import IdentityStore
+
+if TYPE_CHECKING:
+    from seal_sdk.session import IdentitySession
 
 Command = TypeVar("Command", bound=Callable[..., object])
 PATIENCE = 60  # seconds to wait for a lock that another process holds
@@ -98,8 +103,43 @@ def confirm(question: str, yes: bool) -> None:
         raise Failure("Nothing was changed.")
 
 
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which model a command opens, and how: arguments of `IdentitySession`. name: its ``model``."""
+
+    name: str
+    config: str | None
+    accelerator: str
+    precision: str
+    low_memory: bool
+
+    def open(self, store: str | IdentityStore, **settings: Any) -> IdentitySession:
+        """A session on it. settings: further arguments of `IdentitySession`. Torch is imported here."""
+        from seal_sdk import IdentitySession
+
+        return IdentitySession(
+            self.name,
+            store=store,
+            config=self.config,
+            accelerator=self.accelerator,
+            precision=self.precision,
+            low_memory=self.low_memory,
+            **settings,
+        )
+
+
 def model_options(command: Command) -> Command:
-    """Add ``--model``, ``--config``, ``--accelerator``, ``--precision`` and ``--low-memory``."""
+    """Add ``--model``, ``--config``, ``--accelerator``, ``--precision`` and ``--low-memory``, as one `ModelOptions`, ``model``."""
+
+    @wraps(command)
+    def grouped(model: str, **given: Any) -> object:
+        chosen = {each.name: given.pop(each.name) for each in fields(ModelOptions) if each.name != "name"}
+        return command(model=ModelOptions(model, **chosen), **given)
+
+    return _with_model_options(cast(Command, grouped))
+
+
+def _with_model_options(command: Command) -> Command:
     for option in (
         click.option("--low-memory", is_flag=True, help="Keep models, SAM and K/V in memory only while they are used."),
         click.option("--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), default="auto"),

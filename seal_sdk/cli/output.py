@@ -42,15 +42,6 @@ def _cut(line: str, most: int | None) -> str:
     return line[: most - 1] + "…" if most is not None and len(line) > most else line
 
 
-def human_size(count: float) -> str:
-    """A number of bytes in decimal units: 1234567 -> 1.2 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
 @contextmanager
 def byte_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar of bytes on stderr, if that is a terminal. Yields ``progress(done, total)``."""

@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import click
 
-from seal_sdk.cli.output import byte_bar, human_size, print_json
+from seal_sdk.byte_sizes import human_size
+from seal_sdk.cli.output import byte_bar, print_json
 from store import Transfer
 
 

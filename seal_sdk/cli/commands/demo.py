@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seal_sdk.byte_sizes import human_size
 from seal_sdk.cli.options import json_option, store_option
-from seal_sdk.cli.output import human_size, print_json, print_table
+from seal_sdk.cli.output import print_json, print_table
 from seal_sdk.cli.parsing import parse_images_per_forward
 from seal_sdk.locations import store_location
 

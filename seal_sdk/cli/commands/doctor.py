@@ -13,9 +13,10 @@ from pathlib import Path
 
 import click
 
+from seal_sdk.byte_sizes import human_size
 from seal_sdk.cli.exit_codes import FAILED
 from seal_sdk.cli.options import json_option, store_option
-from seal_sdk.cli.output import human_size, print_json
+from seal_sdk.cli.output import print_json
 from seal_sdk.locations import store_folder
 from seal_sdk.pocket import PIPELINE_FOLDER, SAM_WEIGHTS
 from store import Health, IdentityStore, StoreError

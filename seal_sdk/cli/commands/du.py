@@ -6,8 +6,9 @@ from dataclasses import asdict
 
 import click
 
+from seal_sdk.byte_sizes import human_size
 from seal_sdk.cli.options import json_option, open_store, store_option
-from seal_sdk.cli.output import human_size, print_json, print_table
+from seal_sdk.cli.output import print_json, print_table
 
 
 @click.command("du")

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seal_sdk.cli.exit_codes import Failure
-from seal_sdk.cli.options import IMAGE, IMAGE_FILE, check_output, json_option, model_options, open_store, store_option
+from seal_sdk.cli.options import (
+    IMAGE,
+    IMAGE_FILE,
+    ModelOptions,
+    check_output,
+    json_option,
+    model_options,
+    open_store,
+    store_option,
+)
 from seal_sdk.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -43,11 +52,7 @@ def command(
     layer: str,
     step: int | None,
     yes: bool,
-    model: str,
-    config: str | None,
-    accelerator: str,
-    precision: str,
-    low_memory: bool,
+    model: ModelOptions,
     root: str | None,
     as_json: bool,
 ) -> None:
@@ -65,7 +70,6 @@ def command(
 
     from PIL import Image
 
-    from seal_sdk import IdentitySession
     from seal_sdk.images import fetch_images
     from seal_sdk.match_maps import stack
 
@@ -74,14 +78,7 @@ def command(
     digests = [each["digest"] for each in settings.get("references") or [settings["identity"]]]
     for digest in digests:
         identities.resolve(digest)  # mistakes are reported before a model is loaded
-    with IdentitySession(
-        model,
-        store=identities,
-        config=config,
-        accelerator=accelerator,
-        precision=precision,
-        low_memory=low_memory,
-    ) as session:
+    with model.open(identities) as session:
         references = tuple(session.identities[digest] for digest in digests)
         drawn = redraw(session, settings, references, *pictures)
         (shown,) = drawn.maps(layer=layer, step=step)

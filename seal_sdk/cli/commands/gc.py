@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from seal_sdk.byte_sizes import human_size
 from seal_sdk.cli.options import confirm, dry_run_option, json_option, open_store, store_option, yes_option
-from seal_sdk.cli.output import human_size, print_json
+from seal_sdk.cli.output import print_json
 
 
 @click.command("gc")

@@ -10,6 +10,7 @@ import click
 
 from seal_sdk.cli.options import (
     IMAGE,
+    ModelOptions,
     check_output,
     json_option,
     model_options,
@@ -79,18 +80,13 @@ def command(
     width: int | None,
     preset: str,
     yes: bool,
-    model: str,
-    config: str | None,
-    accelerator: str,
-    precision: str,
-    low_memory: bool,
+    model: ModelOptions,
     root: str | None,
     as_json: bool,
 ) -> None:
     """Draw a registered identity in a new pose on a new scene, or into a picture."""
     check_output(output, yes)
 
-    from seal_sdk import IdentitySession
     from seal_sdk.images import fetch_images, read_image, read_mask
 
     identities = open_store(root)
@@ -99,16 +95,7 @@ def command(
     for given, read in ((picture, read_image), (mask, read_mask), (into, read_image), (into_mask, read_mask)):
         if given is not None:
             read(given)
-    with IdentitySession(
-        model,
-        store=identities,
-        config=config,
-        accelerator=accelerator,
-        precision=precision,
-        preset=preset,
-        guidance_interval=guidance_interval,
-        low_memory=low_memory,
-    ) as session:
+    with model.open(identities, preset=preset, guidance_interval=guidance_interval) as session:
         started = time.perf_counter()
         generation = session.generate(
             picture,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from seal_sdk.byte_sizes import human_size
 from seal_sdk.cli.options import json_option, store_option
-from seal_sdk.cli.output import byte_bar, human_size, print_json
+from seal_sdk.cli.output import byte_bar, print_json
 from seal_sdk.locations import open_identities
 
 FILE = click.Path(path_type=Path, dir_okay=False)

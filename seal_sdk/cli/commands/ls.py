@@ -8,9 +8,10 @@ from datetime import datetime
 
 import click
 
+from seal_sdk.byte_sizes import human_size
 from seal_sdk.cli.filters import EXPECTED, Filter, parse_filters
 from seal_sdk.cli.options import json_option, open_store, quiet_option, store_option
-from seal_sdk.cli.output import human_size, print_json, print_table
+from seal_sdk.cli.output import print_json, print_table
 from store import IdentityInfo
 
 SORTS: dict[str, Callable[[IdentityInfo], tuple[float, str]]] = {

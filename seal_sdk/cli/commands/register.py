@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from seal_sdk.cli.options import IMAGE, json_option, model_options, preset_option, store_option
-from seal_sdk.cli.output import human_size, print_json
+from seal_sdk.byte_sizes import human_size
+from seal_sdk.cli.options import IMAGE, ModelOptions, json_option, model_options, preset_option, store_option
+from seal_sdk.cli.output import print_json
 from seal_sdk.cli.parsing import Box, parse_box, parse_timesteps
 from seal_sdk.locations import store_location
 
@@ -44,11 +45,7 @@ def command(
     tokens: str | None,
     quantization: str | None,
     preset: str,
-    model: str,
-    config: str | None,
-    accelerator: str,
-    precision: str,
-    low_memory: bool,
+    model: ModelOptions,
     root: str | None,
     as_json: bool,
 ) -> None:
@@ -70,15 +67,7 @@ def command(
     marked = subject_mask(reference, box, mask_picture)
     if box is not None or marked is not None:
         subject_from(reference.image, box=box, mask=marked)
-    with IdentitySession(
-        model,
-        store=store_location(root),
-        config=config,
-        accelerator=accelerator,
-        precision=precision,
-        preset=preset,
-        low_memory=low_memory,
-    ) as session:
+    with model.open(store_location(root), preset=preset) as session:
         appearance = replace(
             session.appearance,
             tokens=tokens or session.appearance.tokens,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seal_sdk.cli.exit_codes import USAGE, Failure
-from seal_sdk.cli.options import model_options, preset_option, store_option
+from seal_sdk.cli.options import ModelOptions, model_options, preset_option, store_option
 from seal_sdk.cli.parsing import parse_bytes, parse_images_per_forward
 from seal_sdk.locations import store_location
 
@@ -99,11 +99,7 @@ def command(
     deadline: float,
     max_deadline: float,
     preset: str,
-    model: str,
-    config: str | None,
-    accelerator: str,
-    precision: str,
-    low_memory: bool,
+    model: ModelOptions,
     root: str | None,
 ) -> None:
     """Serve OpenAI's images API over HTTP, with identities (docs/service.md). Needs pip install 'seal-sdk[serve]'.
@@ -118,7 +114,7 @@ def command(
     settings = ServiceSettings(
         host=host,
         port=port,
-        model=model_name(model),
+        model=model_name(model.name),
         tokens=all_tokens(tokens, token_file),
         grace=grace,
         allow_urls=allow_urls,
@@ -141,19 +137,8 @@ def command(
     from seal_sdk.serving.http.service import Service
 
     def load() -> IdentitySession:
-        from seal_sdk.session import IdentitySession
-
-        return IdentitySession(
-            model,
-            store=store_location(root),
-            config=config,
-            accelerator=accelerator,
-            precision=precision,
-            preset=preset,
-            low_memory=low_memory,
-            images_per_forward=images_per_forward,
-            enable_progress_bar=False,
-        )
+        more = {"images_per_forward": images_per_forward, "enable_progress_bar": False}
+        return model.open(store_location(root), preset=preset, **more)
 
     with listen(host, port) as listening:
         start_log(log_prompts)

@@ -10,7 +10,7 @@ from threading import Event
 import click
 
 from seal_sdk.cli.exit_codes import Failure
-from seal_sdk.cli.options import model_options, preset_option, store_option
+from seal_sdk.cli.options import ModelOptions, model_options, preset_option, store_option
 from seal_sdk.locations import store_location
 
 
@@ -28,11 +28,7 @@ def command(
     port: int,
     browser: bool,
     preset: str,
-    model: str,
-    config: str | None,
-    accelerator: str,
-    precision: str,
-    low_memory: bool,
+    model: ModelOptions,
     root: str | None,
 ) -> None:
     """Register, draw and look after identities in the browser.
@@ -46,23 +42,13 @@ def command(
 
     port = free_port(host, port)  # told before a model is loaded
 
-    from seal_sdk import IdentitySession
     from seal_sdk.serving.engine import Engine
     from seal_sdk.serving.studio.app import serving
 
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with IdentitySession(
-        model,
-        store=store_location(root),
-        config=config,
-        accelerator=accelerator,
-        precision=precision,
-        preset=preset,
-        low_memory=low_memory,
-        enable_progress_bar=False,
-    ) as session:
+    with model.open(store_location(root), preset=preset, enable_progress_bar=False) as session:
         engine = Engine(session)
         try:
             with serving(engine, host=host, port=port, browser=browser and has_desktop()) as address:

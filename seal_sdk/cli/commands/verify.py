@@ -6,9 +6,10 @@ from dataclasses import asdict
 
 import click
 
+from seal_sdk.byte_sizes import human_size
 from seal_sdk.cli.exit_codes import FAILED
 from seal_sdk.cli.options import json_option, open_store, store_option
-from seal_sdk.cli.output import byte_bar, human_size, print_json
+from seal_sdk.cli.output import byte_bar, print_json
 from seal_sdk.cli.parsing import parse_percentage
 from store import Repair, VerifyReport
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import gradio as gr
 
+from seal_sdk.byte_sizes import human_size
 from seal_sdk.errors import ConfigError
 from seal_sdk.serving.studio.studio import Studio
-from seal_sdk.serving.studio.words import counted, human_size, in_words, listed
+from seal_sdk.serving.studio.words import counted, in_words, listed
 from store import VerifyReport
 
 MB = 10**6

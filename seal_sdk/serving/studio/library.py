@@ -8,10 +8,11 @@ from typing import Any
 
 import gradio as gr
 
+from seal_sdk.byte_sizes import human_size
 from seal_sdk.errors import InputError
 from seal_sdk.serving.studio.shelf import ANY_MODEL, SORTS, Shelf
 from seal_sdk.serving.studio.studio import Studio
-from seal_sdk.serving.studio.words import human_size, in_words
+from seal_sdk.serving.studio.words import in_words
 from store import IdentityInfo
 
 CHOOSE = """

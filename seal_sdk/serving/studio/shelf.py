@@ -11,8 +11,9 @@ from threading import Lock
 from cachetools import LRUCache
 from PIL import Image
 
+from seal_sdk.byte_sizes import human_size
 from seal_sdk.serving.studio.pictures import data_url
-from seal_sdk.serving.studio.words import ago, human_size
+from seal_sdk.serving.studio.words import ago
 from store import IdentityInfo, IdentityStore, StoreError, UnknownName
 
 ANY_MODEL = "Any model"

@@ -55,12 +55,3 @@ def listed(names: list[str]) -> str:
 def warn(message: str) -> None:
     """Show a warning until somebody closes it."""
     gr.Warning(html.escape(message), duration=None)
-
-
-def human_size(count: float) -> str:
-    """A number of bytes in decimal units, as the command line writes it: 1234567 -> "1.2 MB"."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

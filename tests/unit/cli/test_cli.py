@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from seal_sdk.byte_sizes import human_size
 from seal_sdk.cli.commands import pin
 from seal_sdk.cli.main import seal
-from seal_sdk.cli.output import human_size
 from seal_sdk.images import attach_settings
 from store import ArraySpec, IdentityStore, StoreCorruption, StoreLocked
 

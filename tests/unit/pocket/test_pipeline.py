@@ -26,6 +26,11 @@ def test_assets_fit_into_40_mb():
     assert sum(path.stat().st_size for path in ASSETS.rglob("*") if path.is_file()) <= 40 * 2**20
 
 
+def test_it_is_called_pocket(tmp_path):
+    with IdentitySession("pocket", store=tmp_path) as session:
+        assert session.backbone.name == "pocket"
+
+
 def test_plain_diffusers_draws_with_it(pipe):
     images = pipe(
         "a photo of a cat on snow",

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seal_sdk.cli import output
 from seal_sdk.errors import ConfigError, InputError, JobCancelled, QueueFull, UnknownIdentity
 from seal_sdk.serving.studio.address import free_port
 from seal_sdk.serving.studio.box_picker import boxes_on, read_boxes, side_by_side
@@ -15,7 +14,7 @@ from seal_sdk.serving.studio.pictures import shown_size, tinted
 from seal_sdk.serving.studio.poses import BuiltInPose, species_in, thumbnails
 from seal_sdk.serving.studio.register import _prompt_of
 from seal_sdk.serving.studio.sliders import Strengths
-from seal_sdk.serving.studio.words import ago, counted, human_size, in_words, listed
+from seal_sdk.serving.studio.words import ago, counted, in_words, listed
 from store import StoreFull
 
 
@@ -107,11 +106,6 @@ def test_times_and_numbers_are_said_in_words():
     assert [ago(at, 100_000) for at in (None, 99_990, 96_000, 0)] == ["never", "just now", "1 hour ago", "1 day ago"]
     assert counted(1, "step") == "1 step" and counted(0, "step") == "0 steps"
     assert listed(["a"]) == "a" and listed(["a", "b", "c"]) == "a, b and c" and listed([]) == ""
-
-
-@pytest.mark.parametrize("count", [0, 999, 1234, 1_234_567, 5 * 10**9, 7 * 10**12])
-def test_sizes_are_written_as_on_the_command_line(count):
-    assert human_size(count) == output.human_size(count)
 
 
 def test_a_taken_port_is_told():
