@@ -202,6 +202,16 @@ class ProgressBar(Callback):
         self._close()
 
 
+class HitNote(Callback):
+    """Notes whether what was registered was in the store already."""
+
+    hit = False
+
+    def on_register_end(self, session: Session, identity: Identity, hit: bool) -> None:
+        """Note it."""
+        self.hit = hit
+
+
 class ImageWriter(Callback):
     """Writes every PIL image of every generation to ``folder`` as 000000.png, 000001.png, ..."""
 

@@ -110,3 +110,6 @@ class DeadlineExceeded(JobError, TimeoutError):
 
 class ShuttingDown(JobError):
     """The engine takes no more jobs."""
+
+    def __init__(self) -> None:
+        super().__init__("The service is shutting down, and takes no more jobs. Ask again once it is back.")

@@ -16,13 +16,13 @@ from typing import Any, Self
 from cachetools import TTLCache
 from PIL import Image
 
-from seal_sdk.callbacks import Callback, Session
+from seal_sdk.callbacks import Session
 from seal_sdk.errors import ConfigError, JobCancelled, JobError, ShuttingDown, UnsupportedModel
-from seal_sdk.identity import Identity
 from seal_sdk.result import Generation
 from seal_sdk.serving.job import Job, JobProgress, JobState
 from seal_sdk.serving.preview import LatentPreview
 from seal_sdk.serving.queue import FairQueue
+from seal_sdk.serving.step_count import StepCount
 from seal_sdk.serving.work import Work
 from seal_sdk.session import IdentitySession
 
@@ -81,7 +81,7 @@ class Engine:
         job = Job(work, client, deadline, previews)
         with self._changed:
             if self._closing:
-                raise _shutting_down()
+                raise ShuttingDown()
             self._queue.put(job)
             self._active[job.id] = job
             self._changed.notify_all()
@@ -140,7 +140,7 @@ class Engine:
             with self._changed:
                 left = list(self._active.values())
             for job in left:
-                self._stop(job, _shutting_down())
+                self._stop(job, ShuttingDown())
         self._thread.join()
 
     def __enter__(self) -> Self:
@@ -238,7 +238,7 @@ class _GivenUp(Exception):
     """Leaves a call of the session that nobody waits for any more."""
 
 
-class _Group(Callback):
+class _Group(StepCount):
     """Jobs that are done in one call: tells them how far it is, and leaves the call once none of them is to go on."""
 
     def __init__(self, engine: Engine, jobs: Sequence[Job]) -> None:
@@ -256,22 +256,11 @@ class _Group(Callback):
                 self._engine._end(job, error)
         return [job for job in self._jobs if not job.state.is_final]
 
-    def on_register_start(self, session: Session, name: str, total: int) -> None:
-        """So many timesteps are to be captured."""
-        self._begin(total)
-
-    def on_register_step(self, session: Session, index: int, timestep: int) -> None:
-        """One more is."""
-        self._advance(index + 1)
-
-    def on_register_end(self, session: Session, identity: Identity, hit: bool) -> None:
-        """All are."""
-
     def on_generate_start(self, session: Session, images: int, steps: int) -> None:
-        """So many steps are to be done."""
+        """Begin to draw, with the model's lock, which fitting previews needs."""
         if any(job.previews for job in self._jobs):
             self._preview = self._engine._fitted_preview()
-        self._begin(steps)
+        super().on_generate_start(session, images, steps)
 
     def on_prediction(self, session: Session, index: int, clean: Callable[[], Any]) -> None:
         """Make the previews of this step."""
@@ -279,15 +268,13 @@ class _Group(Callback):
             with suppress(UnsupportedModel):  # a scheduler of another kind has none
                 self._previews = self._preview.draw(clean())
 
-    def on_step_end(self, session: Session, index: int, timestep: float, latents: Any) -> None:
-        """One more is."""
-        self._advance(index + 1)
-
-    def _begin(self, steps: int) -> None:
+    def begin(self, steps: int) -> None:
+        """So many steps are to be done."""
         self._steps = steps
-        self._advance(0)
+        self.advance(0)
 
-    def _advance(self, step: int) -> None:
+    def advance(self, done: int) -> None:
+        """So many are: tell the jobs, and end those that are not to go on."""
         self._engine._expire()
         if not self.end_given_up():
             raise _GivenUp
@@ -296,7 +283,7 @@ class _Group(Callback):
             previews = tuple(self._previews[start : start + images]) if job.previews else ()
             start += images
             if not job.state.is_final:
-                job.advance(JobProgress(step, self._steps, previews))
+                job.advance(JobProgress(done, self._steps, previews))
 
 
 def most_images(session: IdentitySession) -> int:
@@ -305,7 +292,3 @@ def most_images(session: IdentitySession) -> int:
     if shared == "auto" and session.backbone.device.type == "cuda":
         return AUTO_IMAGES
     return shared if isinstance(shared, int) else 1
-
-
-def _shutting_down() -> ShuttingDown:
-    return ShuttingDown("The service is shutting down, and takes no more jobs. Ask again once it is back.")

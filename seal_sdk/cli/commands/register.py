@@ -50,17 +50,12 @@ def command(
     as_json: bool,
 ) -> None:
     """Register a reference image. If it is already in the store, nothing is computed."""
-    from seal_sdk import Callback, Identity, IdentitySession
+    from seal_sdk.callbacks import HitNote
     from seal_sdk.images import fetch_images, read_picture, subject_mask
     from seal_sdk.segmentation import subject_from
     from store import valid_name
 
-    hits: list[bool] = []
-
-    class Hits(Callback):
-        def on_register_end(self, session: IdentitySession, identity: Identity, hit: bool) -> None:
-            hits.append(hit)
-
+    note = HitNote()
     valid_name(name)  # mistakes are reported before a model is loaded
     picture, mask_picture = fetch_images([image, mask])
     reference = read_picture(picture)
@@ -82,13 +77,13 @@ def command(
             timesteps=timesteps,
             num_inference_steps=steps,
             appearance=appearance,
-            callbacks=[Hits()],
+            callbacks=[note],
         )
     if as_json:
-        facts = {"name": name, "digest": identity.digest, "hit": hits[0], "bytes": identity.nbytes}
+        facts = {"name": name, "digest": identity.digest, "hit": note.hit, "bytes": identity.nbytes}
         print_json({**facts, "box": list(identity.box), "timesteps": list(identity.timesteps)})
         return
-    how = "was already in the store" if hits[0] else "registered"
+    how = "was already in the store" if note.hit else "registered"
     where = ",".join(f"{value:.0f}" for value in identity.box)
     size = human_size(identity.nbytes)
     click.echo(f"{name} {how}: {len(identity.timesteps)} timesteps, {size}, subject at {where}.")

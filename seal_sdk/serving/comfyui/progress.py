@@ -8,13 +8,14 @@ from typing import Any
 
 from PIL import Image
 
-from seal_sdk.callbacks import Callback, Session
+from seal_sdk.callbacks import Session
 from seal_sdk.errors import UnsupportedModel
 from seal_sdk.serving.comfyui.host import Progress, raise_if_interrupted
 from seal_sdk.serving.comfyui.models import OpenModel
+from seal_sdk.serving.step_count import StepCount
 
 
-class NodeProgress(Callback):
+class NodeProgress(StepCount):
     """Of one call of the model's session. Leaves the call with ComfyUI's own exception once somebody interrupts."""
 
     def __init__(self, model: OpenModel) -> None:
@@ -22,33 +23,19 @@ class NodeProgress(Callback):
         self._progress: Progress | None = None
         self._preview: Image.Image | None = None
 
-    def on_register_start(self, session: Session, name: str, total: int) -> None:
-        """So many timesteps are to be captured."""
-        self._begin(total)
-
-    def on_register_step(self, session: Session, index: int, timestep: int) -> None:
-        """One more is."""
-        self._advance(index + 1)
-
-    def on_generate_start(self, session: Session, images: int, steps: int) -> None:
-        """So many steps are to be done."""
-        self._begin(steps)
-
     def on_prediction(self, session: Session, index: int, clean: Callable[[], Any]) -> None:
         """Make the preview of this step, of a batch's first image."""
         if self._progress is not None and self._progress.has_previews:
             with suppress(UnsupportedModel):  # a scheduler of another kind has none
                 self._preview = self._model.preview.draw(clean()[:1])[0]
 
-    def on_step_end(self, session: Session, index: int, timestep: float, latents: Any) -> None:
-        """One more is."""
-        self._advance(index + 1)
-
-    def _begin(self, steps: int) -> None:
+    def begin(self, steps: int) -> None:
+        """So many steps are to be done."""
         self._progress = Progress(steps)
-        self._advance(0)
+        self.advance(0)
 
-    def _advance(self, done: int) -> None:
+    def advance(self, done: int) -> None:
+        """So many are."""
         raise_if_interrupted()
         if self._progress is not None:
             self._progress.tell(done, self._preview)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -49,6 +50,14 @@ def files_of(form: Form, *names: str) -> Files:
     if unknown:
         raise InputError(f"{', '.join(unknown)}: no such file is taken; {', '.join(names)} are.")
     return {name: form.file(name) for name in names}
+
+
+def fingerprint(asked: BaseModel, files: Files) -> str:
+    """A digest of everything that a request asks for."""
+    digest = hashlib.sha256(type(asked).__name__.encode() + asked.model_dump_json().encode())
+    for name, data in sorted(files.items()):
+        digest.update(f"\0{name}\0".encode() + hashlib.sha256(data or b"").digest())
+    return digest.hexdigest()
 
 
 def described(media_type: str, schema: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -16,7 +15,7 @@ from starlette.requests import Request
 from seal_sdk.errors import InputError
 from seal_sdk.identity import Identity
 from seal_sdk.serving.http.answers import IdentityAnswer, JobAnswer
-from seal_sdk.serving.http.bodies import Files, described, files_of, from_form
+from seal_sdk.serving.http.bodies import Files, described, files_of, fingerprint, from_form
 from seal_sdk.serving.http.forms import read_form
 from seal_sdk.serving.http.orders import Key, Order, TheService, Wait, answer, place
 from seal_sdk.serving.http.problems import documented
@@ -61,7 +60,7 @@ async def register(request: Request, service: TheService, wait: Wait = True, key
     asked = await service.in_thread(from_form, IdentityRequest, form)
     order = Order(
         kind="identity",
-        fingerprint=await service.in_thread(_fingerprint, asked, files),
+        fingerprint=await service.in_thread(fingerprint, asked, files),
         make=partial(_registering, service, asked, files),
         answer=_answered,
         key=key,
@@ -144,8 +143,3 @@ def _thumbnail(service: Service, name: str, size: int) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _fingerprint(asked: IdentityRequest, files: Files) -> str:
-    parts = [f"{name} {hashlib.sha256(data or b'').hexdigest()}" for name, data in sorted(files.items())]
-    return hashlib.sha256("\n".join([asked.model_dump_json(), *parts]).encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from starlette.requests import Request
 
 from seal_sdk.errors import InputError
 from seal_sdk.serving.http.answers import ImagesAnswer, JobAnswer, images_answer
-from seal_sdk.serving.http.bodies import Files, described, files_of, from_form, from_json, read_json
+from seal_sdk.serving.http.bodies import Files, described, files_of, fingerprint, from_form, from_json, read_json
 from seal_sdk.serving.http.forms import read_form
 from seal_sdk.serving.http.image_events import ImageStream
 from seal_sdk.serving.http.orders import Key, Order, TheService, Wait, answer, place
@@ -78,7 +77,7 @@ async def _draw(
 def _order(service: Service, asked: ImageRequest, files: Files, wait: bool, key: str | None) -> Order:
     return Order(
         kind="edit" if isinstance(asked, EditRequest) else "generation",
-        fingerprint=_fingerprint(asked, files),
+        fingerprint=fingerprint(asked, files),
         make=lambda: service.drawings.make(asked, files),
         answer=partial(images_answer, kind=asked.output_format or "png", quality=asked.output_compression),
         deadline=asked.deadline,
@@ -86,11 +85,3 @@ def _order(service: Service, asked: ImageRequest, files: Files, wait: bool, key:
         key=key,
         detached=not wait,
     )
-
-
-def _fingerprint(asked: ImageRequest, files: Files) -> str:
-    """A digest of everything that a request asks for."""
-    digest = hashlib.sha256(type(asked).__name__.encode() + asked.model_dump_json().encode())
-    for name, data in sorted(files.items()):
-        digest.update(f"\0{name}\0".encode() + hashlib.sha256(data or b"").digest())
-    return digest.hexdigest()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from sse_starlette import ServerSentEvent
 
+from seal_sdk.serving.changes import Changes
 from seal_sdk.serving.http.job_answers import job_answer
 from seal_sdk.serving.http.tickets import Ticket
-from seal_sdk.serving.http.waiting import Changes
 from seal_sdk.serving.job import JobState
 
 if TYPE_CHECKING:

@@ -81,7 +81,7 @@ class Service:
     def check_open(self) -> None:
         """Raise Problem, or ShuttingDown, where no jobs are taken."""
         if self._draining:
-            raise ShuttingDown("The service is shutting down, and takes no more jobs. Ask again once it is back.")
+            raise ShuttingDown
         _ = self.engine
 
     async def in_thread(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import ClientDisconnect, Request
 
 from seal_sdk.serving.http.tickets import Ticket
-from seal_sdk.serving.job import Job
 
 if TYPE_CHECKING:
     from seal_sdk.serving.engine import Engine
@@ -39,26 +38,3 @@ async def _disconnected(request: Request) -> None:
     """Returns once the client is gone. Its request has to have been read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-class Changes:
-    """Wakes a coroutine when something of a job changes; several changes may be one."""
-
-    def __init__(self, job: Job) -> None:
-        self._loop, self._changed = asyncio.get_running_loop(), asyncio.Event()
-        self._forget = job.listen(self._wake)
-
-    async def next(self) -> None:
-        """Wait for the next change."""
-        await self._changed.wait()
-        self._changed.clear()
-
-    def _wake(self) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            self._loop.call_soon_threadsafe(self._changed.set)
-
-    def __enter__(self) -> Changes:
-        return self
-
-    def __exit__(self, *exc: Any) -> None:
-        self._forget()

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 
+from seal_sdk.serving.changes import Changes
 from seal_sdk.serving.engine import Engine
 from seal_sdk.serving.job import Job, JobProgress
 from seal_sdk.serving.work import Work
@@ -43,21 +44,14 @@ class Jobs:
 
     async def watch(self, job: Job) -> AsyncGenerator[Standing, None]:
         """How a job stands, after every change, until it has ended. Whoever stops watching cancels it."""
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-
-        def tell() -> None:  # in the engine's thread
-            loop.call_soon_threadsafe(changed.set)
-
-        forget = job.listen(tell)
         try:
-            while not job.state.is_final:
-                yield Standing(job.id, self._engine.position(job), job.progress)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), LOOK_AGAIN)
-                changed.clear()
-                await asyncio.sleep(PAUSE)
+            with Changes(job) as changes:
+                while not job.state.is_final:
+                    yield Standing(job.id, self._engine.position(job), job.progress)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(changes.next(), LOOK_AGAIN)
+                    await asyncio.sleep(PAUSE)
         finally:
-            forget()
             self._engine.cancel(job)
             self._drop(job)
 

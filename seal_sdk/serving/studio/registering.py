@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seal_sdk.callbacks import Callback, Session
+from seal_sdk.callbacks import Callback, HitNote
 from seal_sdk.identity import Identity
 from seal_sdk.images import read_picture
 from seal_sdk.images.boxes import scale_box
@@ -28,25 +28,6 @@ class Registered:
     known_as: tuple[str, ...]
 
 
-class _Watcher(Callback):
-    """Hands on what the engine's callback is told, and keeps whether it was a hit."""
-
-    def __init__(self, other: Callback) -> None:
-        self._other, self.hit = other, False
-
-    def on_register_start(self, session: Session, name: str, total: int) -> None:
-        """Hand it on."""
-        self._other.on_register_start(session, name, total)
-
-    def on_register_step(self, session: Session, index: int, timestep: int) -> None:
-        """Hand it on."""
-        self._other.on_register_step(session, index, timestep)
-
-    def on_register_end(self, session: Session, identity: Identity, hit: bool) -> None:
-        """Keep it."""
-        self.hit = hit
-
-
 def find_subject(session: IdentitySession, path: str) -> Subject:
     """The subject that registering this picture would find, in pixels of the picture. Raises ImageError or SubjectNotFound."""
     size = read_picture(path).image.size
@@ -59,14 +40,14 @@ def find_subject(session: IdentitySession, path: str) -> Subject:
 
 def register(session: IdentitySession, callback: Callback, arguments: Mapping[str, Any]) -> Registered:
     """Register a reference; a name that another identity has is left to it, and the new one is called "name 2"."""
-    wanted, watcher = str(arguments["name"]), _Watcher(callback)
+    wanted, note = str(arguments["name"]), HitNote()
     name = free_name(session.store, wanted)
-    identity = session.register(**{**arguments, "name": name}, callbacks=[watcher])
+    identity = session.register(**{**arguments, "name": name}, callbacks=[callback, note])
     known = tuple(each for each in _names(session.store, identity.digest) if each != name)
     if wanted in known and name != wanted:
         session.store.remove(name)  # it is the identity that has the wanted name
-        return Registered(session.identities[wanted], watcher.hit, tuple(each for each in known if each != wanted))
-    return Registered(identity, watcher.hit, known)
+        return Registered(session.identities[wanted], note.hit, tuple(each for each in known if each != wanted))
+    return Registered(identity, note.hit, known)
 
 
 def free_name(store: IdentityStore, wanted: str) -> str:

@@ -91,7 +91,8 @@ class Shelf:
         if thumbnail:
             with self._lock:
                 self._thumbnails[digest] = thumbnail
-        return replace(self._opened(item.info), thumbnail=thumbnail)
+        opened = item if item.used is not None else self._opened(item.info)
+        return replace(opened, thumbnail=thumbnail)
 
     def _draw(self, key: str) -> str:
         try:
