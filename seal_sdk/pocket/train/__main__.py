@@ -26,8 +26,10 @@ import click
 import torch
 
 from seal_sdk.pocket import ASSETS
+from seal_sdk.pocket.train.controlnet import train_controlnet
 from seal_sdk.pocket.train.data import render_set
 from seal_sdk.pocket.train.export import export
+from seal_sdk.pocket.train.ip_adapter import train_ip_adapter
 from seal_sdk.pocket.train.loop import TrainingConfig
 from seal_sdk.pocket.train.sam import train_sam
 from seal_sdk.pocket.train.shipped import start_from_shipped
@@ -81,6 +83,8 @@ class Run:
 VAE = TrainingConfig(learning_rate=2e-3, batch=10, minutes=20, flat=0.4, weight_decay=1e-4, ema_decay=0.998)
 SAM = TrainingConfig(learning_rate=1e-3, batch=12, minutes=20, flat=0.4)
 TEXT = TrainingConfig(learning_rate=5e-4, batch=16, minutes=60, flat=0.4)
+CONTROLNET = TrainingConfig(learning_rate=4e-4, batch=16, minutes=90, flat=0.5)
+IP_ADAPTER = TrainingConfig(learning_rate=4e-4, batch=16, minutes=90, flat=0.5)
 UNET = TrainingConfig(learning_rate=1.2e-3, batch=16, minutes=90, flat=0.5)
 STAGES: dict[str, Callable[[Run], object]] = {
     "render": lambda run: render_set(
@@ -95,6 +99,8 @@ STAGES: dict[str, Callable[[Run], object]] = {
     "latents": lambda run: write_latents(run.folder, run.device),
     "unet": lambda run: train_unet(run.folder, run.configure(UNET), run.device),
     "text": lambda run: train_text(run.folder, run.configure(TEXT), run.device),
+    "controlnet": lambda run: train_controlnet(run.folder, run.configure(CONTROLNET), run.device),
+    "ip-adapter": lambda run: train_ip_adapter(run.folder, run.configure(IP_ADAPTER), run.device),
     "export": lambda run: export(run.folder, run.options["assets"]),
 }
 

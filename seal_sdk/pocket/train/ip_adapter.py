@@ -1,0 +1,166 @@
+"""Training of Pocket's IP-Adapter: an image of a subject becomes tokens that the UNet attends to beside the prompt (arXiv 2308.06721).
+
+Theirs has CLIP's image encoder and is trained to draw the very image that it sees. Pocket has no CLIP: its image encoder is trained
+along, and what it sees is the subject in another pose and on another scene, so that it learns the subject and nothing else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
+
+from seal_sdk.pocket import IMAGE_SIZE, world
+from seal_sdk.pocket.models import Denoiser, build_scheduler
+from seal_sdk.pocket.train.data import CAPTIONS, HELD_OUT_IMAGES
+from seal_sdk.pocket.train.loop import Training, TrainingConfig
+from seal_sdk.pocket.train.shipped import load_start
+from seal_sdk.pocket.train.tokenizer import LENGTH
+from seal_sdk.pocket.train.unet import SNR_LIMIT, Batch, UNetSet, condition, draw_noise, new_denoiser
+
+TOKENS = 4  # per image, as in IP-Adapter
+EMBEDDING = 256  # channels of an image's embedding
+DROPPED = 0.05  # share of images whose embedding becomes zeros, as it is in the unconditional row
+UNSAID = 0.5  # share of captions that leave the subject's looks to the image
+
+
+def build_image_encoder() -> CLIPVisionModelWithProjection:
+    """Build the image encoder: images of 128 px, 8x8 patches."""
+    encoder: CLIPVisionModelWithProjection = CLIPVisionModelWithProjection(
+        CLIPVisionConfig(
+            hidden_size=128,
+            intermediate_size=384,
+            projection_dim=EMBEDDING,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            image_size=IMAGE_SIZE,
+            patch_size=16,
+        )
+    )
+    for parameter in encoder.parameters():
+        if parameter.ndim > 1:
+            nn.init.normal_(parameter, std=0.04)
+    return encoder
+
+
+class ImagePrompt(nn.Module):
+    """What is trained: the image encoder, and what `load_random_adapter` adds to the UNet."""
+
+    def __init__(self, unet: UNet2DConditionModel) -> None:
+        super().__init__()
+        load_random_adapter(unet)
+        self.encoder = build_image_encoder()
+        self.projection = unet.encoder_hid_proj
+        self.attention = nn.ModuleList(
+            processor for name, processor in unet.attn_processors.items() if name.endswith("attn2.processor")
+        )
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        """Embeddings (B, 1, 256) of images (B, 3, 128, 128), normalised as CLIP's, some of them dropped."""
+        embeds: Tensor = self.encoder(pixels).image_embeds
+        keep = (torch.rand(len(embeds), device=embeds.device) >= DROPPED).to(embeds)
+        return (embeds * keep[:, None])[:, None]
+
+
+def load_random_adapter(unet: UNet2DConditionModel) -> None:
+    """Give a UNet an IP-Adapter whose keys and values begin as those of the prompt."""
+    modules, wide = dict(unet.named_modules()), unet.config["cross_attention_dim"]
+    attention: dict[str, Tensor] = {}
+    for number, name in enumerate(unet.attn_processors):
+        if name.endswith("attn2.processor"):
+            prompt: Any = modules[name.removesuffix(".processor")]
+            attention[f"{number}.to_k_ip.weight"] = prompt.to_k.weight.detach().clone()
+            attention[f"{number}.to_v_ip.weight"] = prompt.to_v.weight.detach().clone()
+    projection = nn.Linear(EMBEDDING, TOKENS * wide)
+    image = {
+        "proj.weight": projection.weight.detach(),
+        "proj.bias": projection.bias.detach(),
+        "norm.weight": torch.ones(wide),
+        "norm.bias": torch.zeros(wide),
+    }
+    load: Any = unet._load_ip_adapter_weights
+    load([{"image_proj": image, "ip_adapter": attention}], low_cpu_mem_usage=False)
+
+
+def train_ip_adapter(folder: Path, config: TrainingConfig, device: torch.device) -> None:
+    """Train the IP-Adapter on the photos of the set in ``folder``. Checkpoint: ``ip-adapter.pt``."""
+    data = UNetSet.open(folder)
+    photos = np.flatnonzero(data.images.kinds[:-HELD_OUT_IMAGES] == world.KINDS.index("photo"))
+    torch.manual_seed(config.seed)
+    denoiser, tokenizer = new_denoiser(folder)
+    load_start(denoiser, folder)
+    denoiser.to(device).requires_grad_(False)
+    alphas = build_scheduler().alphas_cumprod.to(device)
+    model = ImagePrompt(denoiser.unet).requires_grad_(True)
+
+    def ids(texts: list[str]) -> Tensor:
+        found: Tensor = tokenizer(
+            texts, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt"
+        ).input_ids
+        return found.to(device)
+
+    empty = ids([""])[0]
+
+    def loss(model: ImagePrompt, seed: int) -> Tensor:
+        rng = np.random.default_rng([config.seed, seed])
+        picked = rng.choice(photos, config.batch)
+        batch = Batch.draw(data, picked, rng.integers(0, CAPTIONS, config.batch), device)
+        unsaid = rng.random(config.batch) < UNSAID
+        captions = batch.ids.clone()
+        for row in np.flatnonzero(unsaid):
+            sample = world.sample(int(picked[row]))
+            captions[row] = ids([world.caption(sample.identity, sample.pose, sample.scene)])[0]
+        pixels = torch.stack([reference_pixels(int(index), rng) for index in picked]).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            with torch.no_grad():
+                prompt = condition(denoiser, captions, empty)
+            return image_prompt_loss(model, denoiser, batch, pixels, prompt, alphas)
+
+    def report(training: Training[ImagePrompt]) -> None:
+        print(f"ip-adapter {training.step} {training.progress:.3f} loss {training.mean_loss:.4f}", flush=True)
+
+    Training(model, config, folder / "ip-adapter.pt", device).run(loss, report, every=50)
+
+
+def reference_pixels(seed: int, rng: np.random.Generator) -> Tensor:
+    """Another photo (3, 128, 128) of a training image's subject, in another pose and scene, normalised as CLIP's images are."""
+    identity = world.sample(seed).identity
+    image = world.render(identity, world.sample_pose(rng, identity.species), world.sample_scene(rng)).image
+    pixels = torch.from_numpy(image).permute(2, 0, 1).float() / 255
+    mean, std = (torch.tensor(values)[:, None, None] for values in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD))
+    return (pixels - mean) / std
+
+
+def image_prompt_loss(
+    model: ImagePrompt,
+    denoiser: Denoiser,
+    batch: Batch,
+    pixels: Tensor,
+    prompt: tuple[Tensor, Tensor],
+    alphas: Tensor,
+) -> Tensor:
+    """Weighted mean squared error of v with the image prompt.
+
+    Args:
+        model: What is trained.
+        denoiser: Has the UNet, whose own weights are not trained.
+        batch: B images.
+        pixels: (B, 3, 128, 128), the subjects' other photos.
+        prompt: Embeddings (B, 77, 128) and pooled embeddings (B, 64).
+        alphas: (T,), cumulative products of the scheduler's alphas.
+    """
+    timesteps, alpha, noise = draw_noise(batch.latents, alphas)
+    noisy = alpha.sqrt() * batch.latents + (1 - alpha).sqrt() * noise
+    target = alpha.sqrt() * noise - (1 - alpha).sqrt() * batch.latents
+    ids = noisy.new_tensor([[IMAGE_SIZE, IMAGE_SIZE, 0, 0, IMAGE_SIZE, IMAGE_SIZE]]).expand(len(noisy), 6)
+    added = {"text_embeds": prompt[1], "time_ids": ids, "image_embeds": [model.embed(pixels)]}
+    predicted = denoiser.unet(noisy, timesteps, encoder_hidden_states=prompt[0], added_cond_kwargs=added).sample
+    weight = batch.emphasis * (SNR_LIMIT * (1 - alpha)).clamp(max=1)
+    loss: Tensor = (weight * (predicted - target).square()).mean()
+    return loss
