@@ -12,12 +12,13 @@ from torch import nn
 
 from seal_sdk.backbone.control.model import KINDS, kind_of, nets_of
 from seal_sdk.errors import ConfigError, WeightsNotFound
+from seal_sdk.pocket import CONTROLNET_FOLDER
 
 TAKEN = "a ControlNetModel, a ControlNetUnionModel or a T2IAdapter, a folder or hub id of one, or a list of several of one kind"
 
 
 def load_controlnet(controlnet: Any, device: torch.device, dtype: torch.dtype) -> nn.Module | None:
-    """The module of a ControlNet, ControlNet-Union or T2I-Adapter, of several of one kind, or of folders or hub ids of them.
+    """The module of a ControlNet, ControlNet-Union or T2I-Adapter, of several of one kind, or of folders or hub ids of them; or "pocket".
 
     What is loaded comes onto this device and in this dtype; an object stays as it is. Several become diffusers' class of several.
     Raises WeightsNotFound, or ConfigError for anything else.
@@ -48,7 +49,7 @@ def _several(nets: list[Any]) -> nn.Module:
 def _net(given: Any, device: torch.device, dtype: torch.dtype) -> Any:
     if not isinstance(given, (str, os.PathLike)):
         return given
-    source = os.fspath(given)
+    source = str(CONTROLNET_FOLDER) if given == "pocket" else os.fspath(given)
     try:
         kind: Any = _kind_of_config(ControlNetModel.load_config(source), source)
         net: nn.Module = kind.from_pretrained(source, dtype=dtype)

@@ -7,6 +7,9 @@ they are ``render|shipped|latents|unet|export``; ``widen`` after ``shipped`` let
 ``render --rich-captions`` adds captions in the words that people use (`world.rich_caption`). Their words become tokens by ``tokenizer``,
 or, where the shipped UNet is trained further, by ``vocabulary`` after ``shipped``.
 
+``controlnet`` and ``ip-adapter`` after ``latents`` and ``shipped`` train what steers the shipped UNet, which stays as it is;
+``export-controls`` writes them.
+
 ``text`` after ``latents``, instead of ``unet``, teaches the shipped text encoders other wordings of what they know, and leaves the UNet
 as it is.
 
@@ -28,7 +31,7 @@ import torch
 from seal_sdk.pocket import ASSETS
 from seal_sdk.pocket.train.controlnet import train_controlnet
 from seal_sdk.pocket.train.data import render_set
-from seal_sdk.pocket.train.export import export
+from seal_sdk.pocket.train.export import export, export_controls
 from seal_sdk.pocket.train.ip_adapter import train_ip_adapter
 from seal_sdk.pocket.train.loop import TrainingConfig
 from seal_sdk.pocket.train.sam import train_sam
@@ -102,6 +105,7 @@ STAGES: dict[str, Callable[[Run], object]] = {
     "controlnet": lambda run: train_controlnet(run.folder, run.configure(CONTROLNET), run.device),
     "ip-adapter": lambda run: train_ip_adapter(run.folder, run.configure(IP_ADAPTER), run.device),
     "export": lambda run: export(run.folder, run.options["assets"]),
+    "export-controls": lambda run: export_controls(run.folder, run.options["assets"]),
 }
 
 

@@ -8,8 +8,11 @@ from pathlib import Path
 from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
 from safetensors.torch import save_file
 
+from seal_sdk.pocket import CONTROLNET_FOLDER, IP_ADAPTER_FILE, IP_ADAPTER_FOLDER
 from seal_sdk.pocket.models import build_scheduler, build_vae, channels_first, load_vae
 from seal_sdk.pocket.sam import build_sam
+from seal_sdk.pocket.train.controlnet import build_controlnet
+from seal_sdk.pocket.train.ip_adapter import ImagePrompt
 from seal_sdk.pocket.train.loop import load_ema
 from seal_sdk.pocket.train.unet import new_denoiser
 
@@ -20,6 +23,33 @@ def export(folder: Path, assets: Path) -> None:
     if (folder / "sam.pt").is_file():
         export_sam(folder, assets / "sam.safetensors")
     export_pipeline(folder, assets / "pipeline")
+
+
+def export_controls(folder: Path, assets: Path) -> None:
+    """Write the ControlNet and the IP-Adapter that were trained in ``folder`` to ``assets``, in fp16; one that was not stays."""
+    if (folder / "controlnet.pt").is_file():
+        export_controlnet(folder, assets / CONTROLNET_FOLDER.name)
+    if (folder / "ip-adapter.pt").is_file():
+        export_ip_adapter(folder, assets / IP_ADAPTER_FOLDER.name)
+
+
+def export_controlnet(folder: Path, target: Path) -> None:
+    """Write the averaged weights of ``controlnet.pt`` as a diffusers folder."""
+    controlnet = build_controlnet()
+    controlnet.load_state_dict(load_ema(folder / "controlnet.pt"))
+    controlnet.half().save_pretrained(target, safe_serialization=True)
+
+
+def export_ip_adapter(folder: Path, target: Path) -> None:
+    """Write the averaged weights of ``ip-adapter.pt`` as `diffusers.load_ip_adapter` takes them: a file, with ``image_encoder/`` beside it."""
+    denoiser, _ = new_denoiser(folder)
+    model = ImagePrompt(denoiser.unet)
+    model.load_state_dict(load_ema(folder / "ip-adapter.pt"))
+    model.encoder.half().save_pretrained(target / "image_encoder", safe_serialization=True)
+    save_file(
+        {name: tensor.half().contiguous() for name, tensor in model.adapter_weights().items()},
+        target / IP_ADAPTER_FILE,
+    )
 
 
 def export_sam(folder: Path, target: Path) -> None:

@@ -57,8 +57,9 @@ class ImagePrompt(nn.Module):
         load_random_adapter(unet)
         self.encoder = build_image_encoder()
         self.projection = unet.encoder_hid_proj
-        self.attention = nn.ModuleList(
-            processor for name, processor in unet.attn_processors.items() if name.endswith("attn2.processor")
+        numbered = enumerate(unet.attn_processors.items())
+        self.attention = nn.ModuleDict(
+            {str(number): processor for number, (name, processor) in numbered if name.endswith("attn2.processor")}
         )
 
     def embed(self, pixels: Tensor) -> Tensor:
@@ -66,6 +67,21 @@ class ImagePrompt(nn.Module):
         embeds: Tensor = self.encoder(pixels).image_embeds
         keep = (torch.rand(len(embeds), device=embeds.device) >= DROPPED).to(embeds)
         return (embeds * keep[:, None])[:, None]
+
+
+    def adapter_weights(self) -> dict[str, Tensor]:
+        """The weights beside the image encoder, by the names of IP-Adapter's files."""
+        projection: Any = self.projection.image_projection_layers[0]
+        parts = {"proj": projection.image_embeds, "norm": projection.norm}
+        weights = {
+            f"image_proj.{part}.{name}": tensor
+            for part, module in parts.items()
+            for name, tensor in module.state_dict().items()
+        }
+        for number, processor in self.attention.items():
+            for part in ("to_k_ip", "to_v_ip"):
+                weights[f"ip_adapter.{number}.{part}.weight"] = getattr(processor, part)[0].weight.detach()
+        return weights
 
 
 def load_random_adapter(unet: UNet2DConditionModel) -> None:
