@@ -48,6 +48,21 @@ class NoiseLevel:
             return self.signal * noisy - self.noise * prediction
         raise self._unknown()
 
+    def target(self, clean: Tensor, epsilon: Tensor) -> Tensor:
+        """What the model is trained to predict of clean latents noised with ``epsilon``. All are (B, C, h, w).
+
+        Raises UnsupportedModel for an unknown prediction type.
+        """
+        targets = {
+            "sample": lambda: clean,
+            "flow": lambda: epsilon - clean,
+            "epsilon": lambda: epsilon,
+            "v_prediction": lambda: self.signal * epsilon - self.noise * clean,
+        }
+        if self.prediction_type not in targets:
+            raise self._unknown()
+        return targets[self.prediction_type]()
+
     def steer(self, prediction: Tensor, change: Tensor) -> Tensor:
         """The prediction that implies clean latents changed by ``change``. All are (B, C, h, w).
 
