@@ -7,8 +7,8 @@ they are ``render|shipped|latents|unet|export``; ``widen`` after ``shipped`` let
 ``render --rich-captions`` adds captions in the words that people use (`world.rich_caption`). Their words become tokens by ``tokenizer``,
 or, where the shipped UNet is trained further, by ``vocabulary`` after ``shipped``.
 
-``controlnet`` and ``ip-adapter`` after ``latents`` and ``shipped`` train what steers the shipped UNet, which stays as it is;
-``export-controls`` writes them.
+``controlnet``, and ``image-encoder`` before ``ip-adapter``, after ``latents`` and ``shipped``, train what steers the shipped UNet, which
+stays as it is; ``export-controls`` writes them.
 
 ``text`` after ``latents``, instead of ``unet``, teaches the shipped text encoders other wordings of what they know, and leaves the UNet
 as it is.
@@ -32,6 +32,7 @@ from seal_sdk.pocket import ASSETS
 from seal_sdk.pocket.train.controlnet import train_controlnet
 from seal_sdk.pocket.train.data import render_set
 from seal_sdk.pocket.train.export import export, export_controls
+from seal_sdk.pocket.train.image_encoder import train_image_encoder
 from seal_sdk.pocket.train.ip_adapter import train_ip_adapter
 from seal_sdk.pocket.train.loop import TrainingConfig
 from seal_sdk.pocket.train.sam import train_sam
@@ -87,6 +88,7 @@ VAE = TrainingConfig(learning_rate=2e-3, batch=10, minutes=20, flat=0.4, weight_
 SAM = TrainingConfig(learning_rate=1e-3, batch=12, minutes=20, flat=0.4)
 TEXT = TrainingConfig(learning_rate=5e-4, batch=16, minutes=60, flat=0.4)
 CONTROLNET = TrainingConfig(learning_rate=4e-4, batch=16, minutes=90, flat=0.5)
+IMAGE_ENCODER = TrainingConfig(learning_rate=1e-3, batch=128, steps=2500)
 IP_ADAPTER = TrainingConfig(learning_rate=4e-4, batch=16, minutes=90, flat=0.5)
 UNET = TrainingConfig(learning_rate=1.2e-3, batch=16, minutes=90, flat=0.5)
 STAGES: dict[str, Callable[[Run], object]] = {
@@ -103,6 +105,7 @@ STAGES: dict[str, Callable[[Run], object]] = {
     "unet": lambda run: train_unet(run.folder, run.configure(UNET), run.device),
     "text": lambda run: train_text(run.folder, run.configure(TEXT), run.device),
     "controlnet": lambda run: train_controlnet(run.folder, run.configure(CONTROLNET), run.device),
+    "image-encoder": lambda run: train_image_encoder(run.folder, run.configure(IMAGE_ENCODER), run.device),
     "ip-adapter": lambda run: train_ip_adapter(run.folder, run.configure(IP_ADAPTER), run.device),
     "export": lambda run: export(run.folder, run.options["assets"]),
     "export-controls": lambda run: export_controls(run.folder, run.options["assets"]),

@@ -1,7 +1,8 @@
 """Training of Pocket's IP-Adapter: an image of a subject becomes tokens that the UNet attends to beside the prompt (arXiv 2308.06721).
 
-Theirs has CLIP's image encoder and is trained to draw the very image that it sees. Pocket has no CLIP: its image encoder is trained
-along, and what it sees is the subject in another pose and on another scene, so that it learns the subject and nothing else.
+Theirs has CLIP's image encoder and is trained to draw the very image that it sees. Pocket has no CLIP: its image encoder (`image_encoder`)
+is trained further along, and what it sees is the subject in another pose and on another scene, so that it learns the subject and nothing
+else.
 """
 
 from __future__ import annotations
@@ -13,40 +14,19 @@ import numpy as np
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
-from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 from seal_sdk.pocket import IMAGE_SIZE, world
 from seal_sdk.pocket.models import Denoiser, build_scheduler
 from seal_sdk.pocket.train.data import CAPTIONS, HELD_OUT_IMAGES
-from seal_sdk.pocket.train.loop import Training, TrainingConfig
+from seal_sdk.pocket.train.image_encoder import CHECKPOINT, EMBEDDING, build_image_encoder, normalized
+from seal_sdk.pocket.train.loop import Training, TrainingConfig, load_ema
 from seal_sdk.pocket.train.shipped import load_start
 from seal_sdk.pocket.train.tokenizer import LENGTH
 from seal_sdk.pocket.train.unet import SNR_LIMIT, Batch, UNetSet, condition, draw_noise, new_denoiser
 
 TOKENS = 4  # per image, as in IP-Adapter
-EMBEDDING = 256  # channels of an image's embedding
 DROPPED = 0.05  # share of images whose embedding becomes zeros, as it is in the unconditional row
 UNSAID = 0.5  # share of captions that leave the subject's looks to the image
-
-
-def build_image_encoder() -> CLIPVisionModelWithProjection:
-    """Build the image encoder: images of 128 px, 8x8 patches."""
-    encoder: CLIPVisionModelWithProjection = CLIPVisionModelWithProjection(
-        CLIPVisionConfig(
-            hidden_size=128,
-            intermediate_size=384,
-            projection_dim=EMBEDDING,
-            num_hidden_layers=4,
-            num_attention_heads=4,
-            image_size=IMAGE_SIZE,
-            patch_size=16,
-        )
-    )
-    for parameter in encoder.parameters():
-        if parameter.ndim > 1:
-            nn.init.normal_(parameter, std=0.04)
-    return encoder
 
 
 class ImagePrompt(nn.Module):
@@ -67,7 +47,6 @@ class ImagePrompt(nn.Module):
         embeds: Tensor = self.encoder(pixels).image_embeds
         keep = (torch.rand(len(embeds), device=embeds.device) >= DROPPED).to(embeds)
         return (embeds * keep[:, None])[:, None]
-
 
     def adapter_weights(self) -> dict[str, Tensor]:
         """The weights beside the image encoder, by the names of IP-Adapter's files."""
@@ -114,6 +93,8 @@ def train_ip_adapter(folder: Path, config: TrainingConfig, device: torch.device)
     denoiser.to(device).requires_grad_(False)
     alphas = build_scheduler().alphas_cumprod.to(device)
     model = ImagePrompt(denoiser.unet).requires_grad_(True)
+    if (folder / CHECKPOINT).is_file():
+        model.encoder.load_state_dict(_encoder_weights(folder))
 
     def ids(texts: list[str]) -> Tensor:
         found: Tensor = tokenizer(
@@ -144,13 +125,20 @@ def train_ip_adapter(folder: Path, config: TrainingConfig, device: torch.device)
     Training(model, config, folder / "ip-adapter.pt", device).run(loss, report, every=50)
 
 
+def _encoder_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights of the image encoder that `train_image_encoder` trained."""
+    return {
+        name.removeprefix("encoder."): tensor
+        for name, tensor in load_ema(folder / CHECKPOINT).items()
+        if name.startswith("encoder.")
+    }
+
+
 def reference_pixels(seed: int, rng: np.random.Generator) -> Tensor:
     """Another photo (3, 128, 128) of a training image's subject, in another pose and scene, normalised as CLIP's images are."""
     identity = world.sample(seed).identity
     image = world.render(identity, world.sample_pose(rng, identity.species), world.sample_scene(rng)).image
-    pixels = torch.from_numpy(image).permute(2, 0, 1).float() / 255
-    mean, std = (torch.tensor(values)[:, None, None] for values in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD))
-    return (pixels - mean) / std
+    return normalized(image[None])[0]
 
 
 def image_prompt_loss(
