@@ -45,6 +45,11 @@ class Method:
     baseline: str | None = None
 
 
+def _structure_of(baseline: str) -> Structure:
+    """How a baseline takes the structure image."""
+    return Structure(control="controlnet" if baseline.startswith("controlnet") else "inject")
+
+
 _NO_IDENTITY: dict[str, Any] = {"appearance": Appearance(delta=0), "delta_bridge": DeltaBridge(strength=0)}
 METHODS = {
     method.name: method
@@ -53,7 +58,7 @@ METHODS = {
         Method("structure", **_NO_IDENTITY),  # prompt and aligned structure image, no appearance
         Method("seal"),  # the whole method with its defaults
         Method("exact", exact=True),
-        *(Method(name, baseline=name, **_NO_IDENTITY) for name in BASELINES),
+        *(Method(name, baseline=name, structure=_structure_of(name), **_NO_IDENTITY) for name in BASELINES),
     )
 }
 _GROUPS = {"alignment": "alignment", "appearance": "appearance", "bridge": "delta_bridge", "structure": "structure"}
@@ -102,11 +107,23 @@ def parse_method(text: str, known: Mapping[str, Method] = METHODS) -> Method:
     method = replace(known[name], name=text)
     for key, value in sorted(pairs, key=lambda pair: pair[0] != "preset"):  # the others win over it
         method = _use_preset(method, name, value) if key == "preset" else _set(method, key, value)
-    if method.baseline in BASELINES and method.structure.control == "controlnet":
-        raise ConfigError(
-            f"{text!r}: baselines take the structure image by injection; leave structure.control as it is."
-        )
+    _check_control(method)
     return method
+
+
+def _check_control(method: Method) -> None:
+    """Raise ConfigError where a baseline is asked to take the structure image in a way that it has not."""
+    if method.baseline is None:
+        return
+    has_controlnet, control = method.baseline.startswith("controlnet"), method.structure
+    if has_controlnet and (control.control != "controlnet" or control.end == 0):
+        raise ConfigError(
+            f"{method.name!r}: {method.baseline} has a ControlNet; leave structure.control, and structure.end above 0."
+        )
+    if not has_controlnet and control.control == "controlnet":
+        raise ConfigError(
+            f"{method.name!r}: this baseline takes the structure image by injection; leave structure.control as it is."
+        )
 
 
 def _pair(setting: str, text: str) -> tuple[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from seal_sdk.errors import SubjectNotFound
-from seal_sdk.evaluation.baselines import BASELINES, Question, draw
+from seal_sdk.evaluation.baselines import BASELINES, Drawer, Question
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.identity import Identity
 from seal_sdk.session import IdentitySession
@@ -54,7 +54,6 @@ class Drawing:
         return self.name, id(self.reference), prompts, self.seed, self.size, self.masks_given
 
 
-Draw = Callable[[Question], np.ndarray]
 Result = TypeVar("Result")
 
 
@@ -64,13 +63,13 @@ class Painter:
     Args:
         session: Generates the images of all methods but the baselines.
         sampling: Arguments of ``session.generate`` for methods that do not set them themselves.
-        more: Baselines besides `BASELINES`: name -> function that generates an image, uint8 (H, W, 3).
+        drawers: Opened baselines, by name, instead of those of `BASELINES` or besides them.
     """
 
     def __init__(
-        self, session: IdentitySession, sampling: Mapping[str, Any], more: Mapping[str, Draw] | None = None
+        self, session: IdentitySession, sampling: Mapping[str, Any], drawers: Mapping[str, Drawer] | None = None
     ) -> None:
-        self._session, self._sampling, self._more = session, sampling, more or {}
+        self._session, self._sampling, self._drawers = session, sampling, dict(drawers or {})
         self._shared: tuple[Any, ...] | None = None
         self._images: dict[str, tuple[np.ndarray, bool]] = {}
         self._identities: dict[Hashable, tuple[Identity, bool]] = {}
@@ -88,6 +87,11 @@ class Painter:
         if method.name not in self._images:
             self._images[method.name] = self._draw(drawing, method)
         return self._images[method.name]
+
+    def prepare(self, drawing: Drawing, method: Method) -> int:
+        """Do what the subject needs once: register it, and what a baseline does of its own. Returns the bytes that are kept of it."""
+        identity, _ = self._register(drawing, method)
+        return self._drawer(method.baseline).prepare(identity) if method.baseline else identity.nbytes
 
     def _draw(self, drawing: Drawing, method: Method) -> tuple[np.ndarray, bool]:
         identity, reference_told = self._register(drawing, method)
@@ -136,9 +140,12 @@ class Painter:
             control=method.structure,
             negative_prompt=drawing.negative_prompt,
         )
-        if method.baseline in self._more:
-            return self._more[method.baseline](question)
-        return draw(self._session.backbone, BASELINES[method.baseline], question, lambda: self._session.segmenter)
+        return self._drawer(method.baseline).draw(question)
+
+    def _drawer(self, baseline: str) -> Drawer:
+        if baseline not in self._drawers:
+            self._drawers[baseline] = BASELINES[baseline](self._session)
+        return self._drawers[baseline]
 
     def _register(self, drawing: Drawing, method: Method) -> tuple[Identity, bool]:
         steps = {**self._sampling, **method.sampling}.get("num_inference_steps")

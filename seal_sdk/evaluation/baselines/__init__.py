@@ -1,36 +1,42 @@
-"""Baselines: training-free ways to condition a model on a reference, each implemented as its paper describes it.
+"""Baselines: other ways to condition a model on a reference, each implemented as its paper describes it.
 
-All of them run in the loop of `loop`, with the model, seed, steps, guidance, aligned structure image and structure
-injection of the method itself, so that only the use of the reference differs. `ip_adapter`, which needs trained weights,
-is the exception.
+All draw with the model, seed, steps, guidance and aligned structure image of the method itself, and, except for those with a ControlNet,
+with its structure injection, so that only the use of the reference differs. Most read the reference in the loop of `loop`; those that
+learn each subject are in `personal`.
 
-A new baseline is a new module here that defines `BASELINE`, and a line in `NAMES`.
+A new baseline is a new module here that defines ``BASELINE``, and a line in `NAMES`. ``BASELINE`` is a `Baseline` for that loop, or opens a
+`Drawer` of its own on a session.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
+from typing import Any
 
 from seal_sdk.evaluation.baselines.baseline import Baseline
-from seal_sdk.evaluation.baselines.loop import Question, draw
+from seal_sdk.evaluation.baselines.drawer import Drawer, Opener
+from seal_sdk.evaluation.baselines.loop import LoopDrawer, draw
+from seal_sdk.evaluation.baselines.question import Question
 
-NAMES = (  # each is the name of its module, with dashes for underscores
+NAMES = (  # each is the name of its module, with underscores for dashes and plus signs
     "ctrlx",
     "cross-image",
     "concat",
     "style-aligned",
     "drf",
+    "controlnet",
+    "ip-adapter",
+    "controlnet+ip-adapter",
 )
 
 
-def _load(name: str) -> Baseline:
-    module = import_module(f"{__name__}.{name.replace('-', '_')}")
-    baseline = module.BASELINE
-    if not isinstance(baseline, Baseline):
-        raise TypeError(f"{module.__name__}.BASELINE is no Baseline")
-    return baseline
+def _load(name: str) -> Opener:
+    module: Any = import_module(f"{__name__}.{name.replace('-', '_').replace('+', '_')}")
+    baseline: Baseline | Opener = module.BASELINE
+    return partial(LoopDrawer, baseline=baseline) if isinstance(baseline, Baseline) else baseline
 
 
-BASELINES: dict[str, Baseline] = {name: _load(name) for name in NAMES}
+BASELINES: dict[str, Opener] = {name: _load(name) for name in NAMES}
 
-__all__ = ["BASELINES", "Baseline", "Question", "draw"]
+__all__ = ["BASELINES", "Baseline", "Drawer", "Opener", "Question", "draw"]

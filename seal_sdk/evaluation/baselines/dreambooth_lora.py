@@ -67,7 +67,9 @@ class DreamBooth:
                 half = self.fitting.batch // 2
                 picked = torch.randint(0, len(priors), (half,), generator=generator)
                 rows: list[Conditioning] = [asked] * half + [plain] * half
-                return denoising_loss(backbone, torch.cat([own.expand(half, -1, -1, -1), priors[picked]]), rows, generator)
+                return denoising_loss(
+                    backbone, torch.cat([own.expand(half, -1, -1, -1), priors[picked]]), rows, generator
+                )
 
             fit_parameters(list(parameters.values()), self.fitting, loss)
             learned = {name: parameter.detach().clone() for name, parameter in parameters.items()}

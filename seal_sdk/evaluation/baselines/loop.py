@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,6 @@ from seal_sdk.backbone.conditioning import Conditioning, stack
 from seal_sdk.backbone.finite import check_finite
 from seal_sdk.backbone.sampler import DiffusersSampler
 from seal_sdk.backbone.unet import UNetBackbone
-from seal_sdk.config import Alignment, Structure
 from seal_sdk.evaluation.baselines.baseline import (
     REFERENCE,
     REFERENCE_UNCOND,
@@ -29,9 +27,11 @@ from seal_sdk.evaluation.baselines.baseline import (
     Step,
     Subjects,
 )
+from seal_sdk.evaluation.baselines.drawer import picture_bytes
+from seal_sdk.evaluation.baselines.question import Question
 from seal_sdk.generation.forward import GENERATION, STRUCTURE, UNCOND, CurrentForward
 from seal_sdk.generation.settings import structure_for
-from seal_sdk.generation.structure import Anchor, StructureAligner, StructureInput
+from seal_sdk.generation.structure import Anchor, StructureAligner
 from seal_sdk.generation.structure_sources.inject import install_injection
 from seal_sdk.identity import Identity
 from seal_sdk.images import fit
@@ -39,29 +39,22 @@ from seal_sdk.method.delta_bridge import bridge
 from seal_sdk.method.schedules import active
 from seal_sdk.method.token_masks import token_mask
 from seal_sdk.segmentation import SubjectSegmenter
+from seal_sdk.session import IdentitySession
 
 
-@dataclass(frozen=True)
-class Question:
-    """What to draw: the arguments of ``session.generate`` that a baseline heeds. size: (height, width) in pixels."""
+class LoopDrawer:
+    """Draws with a `Baseline`, which begins from the reference in every picture."""
 
-    structure: Any
-    prompt: str
-    identity: Identity
-    structure_prompt: str
-    structure_mask: Any
-    seed: int
-    size: tuple[int, int]
-    steps: int
-    guidance_scale: float
-    alignment: Alignment = Alignment()
-    control: Structure = Structure()
-    negative_prompt: str | None = None
+    def __init__(self, session: IdentitySession, baseline: Baseline) -> None:
+        self._session, self._baseline = session, baseline
 
-    @property
-    def structure_input(self) -> StructureInput:
-        """The structure image with its subject, if that is known."""
-        return StructureInput(self.structure, mask=self.structure_mask)
+    def prepare(self, identity: Identity) -> int:
+        """Nothing; the reference is kept."""
+        return picture_bytes(identity)
+
+    def draw(self, question: Question) -> NDArray[np.uint8]:
+        """The picture of `draw`."""
+        return draw(self._session.backbone, self._baseline, question, lambda: self._session.segmenter)
 
 
 @torch.no_grad()

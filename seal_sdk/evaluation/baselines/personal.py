@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from seal_sdk.backbone.conditioning import Conditioning, stack
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.evaluation.baselines.baseline import Baseline
-from seal_sdk.evaluation.baselines.loop import Question, draw
+from seal_sdk.evaluation.baselines.loop import draw
+from seal_sdk.evaluation.baselines.question import Question
 from seal_sdk.identity import Identity
 from seal_sdk.images import fit
 from seal_sdk.session import IdentitySession
@@ -109,7 +110,7 @@ def denoising_loss(
     timesteps = torch.randint(0, backbone.train_timesteps, (len(latents),), generator=generator)
     epsilon = torch.randn(latents.shape, generator=generator).to(latents)
     levels = [backbone.noise_level(float(timestep)) for timestep in timesteps]
-    rows = list(zip(levels, latents.split(1), epsilon.split(1), strict=True))
+    rows = list(zip(levels, torch.split(latents, 1), torch.split(epsilon, 1), strict=True))
     noisy = torch.cat([level.add_noise(clean, noise) for level, clean, noise in rows])
     target = torch.cat([level.target(clean, noise) for level, clean, noise in rows])
     predicted = backbone.predict(noisy, timesteps.to(latents.device), stack(conditioning))

@@ -28,7 +28,8 @@ from transformers import (
 )
 
 from seal_sdk.backbone.loading import quiet_unless_terminal
-from seal_sdk.evaluation.baselines.ip_adapter import ENCODER, FILE, FOLDER, Adapter
+from seal_sdk.evaluation.baselines.adapter_weights import ENCODER, FILE, FOLDER
+from seal_sdk.evaluation.baselines.controlnet_ip_adapter import Adapter
 from seal_sdk.pocket import PIPELINE_FOLDER
 
 Model = TypeVar("Model", bound=nn.Module)

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property, partial
 from typing import Any
 
-from seal_sdk.evaluation.baselines import BASELINES, draw
-from seal_sdk.evaluation.baselines.ip_adapter import IpAdapter
+from seal_sdk.evaluation.baselines import BASELINES
+from seal_sdk.evaluation.baselines.controlnet_ip_adapter import ControlNetPipeline
 from seal_sdk.evaluation.cost.phases import loop_target, sam_target, store_targets
 from seal_sdk.evaluation.cost.plain_forwards import PlainForwards
 from seal_sdk.evaluation.cost.random_models import save_random_adapter
@@ -51,14 +51,10 @@ class Bench(ExitStack):
         return identity
 
     @cached_property
-    def adapter(self) -> IpAdapter:
+    def adapter(self) -> ControlNetPipeline:
         """ControlNet and IP-Adapter with random weights, loaded."""
-        session = self.baseline_session
-        adapter = IpAdapter(
-            session.backbone,
-            lambda: session.segmenter,
-            save_random_adapter(self.place.folder / "adapter", self.place.pipe),
-        )
+        weights = save_random_adapter(self.place.folder / "adapter", self.place.pipe)
+        adapter = ControlNetPipeline(self.baseline_session, weights)
         adapter.draw(self.place.question(self.baseline_identity))
         return adapter
 
@@ -127,8 +123,8 @@ def _stateless(bench: Bench) -> Iterator[Run]:
 
 @contextmanager
 def _baseline(name: str, bench: Bench) -> Iterator[Run]:
-    session, asked = bench.baseline_session, bench.place.question(bench.baseline_identity)
-    yield lambda watch: draw(session.backbone, BASELINES[name], asked, lambda: session.segmenter)  # type: ignore[misc]  # the picture is not looked at
+    drawer, asked = BASELINES[name](bench.baseline_session), bench.place.question(bench.baseline_identity)
+    yield lambda watch: drawer.draw(asked)  # type: ignore[misc]  # the picture is not looked at
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The weights of the IP-Adapter baseline.
+"""The weights of the baseline of ControlNet and IP-Adapter.
 
 They are given on the command line, because the ControlNet has to fit the structure images of the dataset.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from seal_sdk.errors import ConfigError
-from seal_sdk.evaluation.baselines.ip_adapter import ENCODER, FILE, FOLDER, NAME, Adapter, find_adapter
+from seal_sdk.evaluation.baselines.adapter_weights import ENCODER, FILE, FOLDER, find_adapter
+from seal_sdk.evaluation.baselines.adapter_weights import NAME as IP_ADAPTER
+from seal_sdk.evaluation.baselines.controlnet_ip_adapter import NAME, Adapter
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.paper.weights import here, hub_files
 
 CONTROLNET = "controlnet"
-NAMES = (CONTROLNET, NAME)  # as --weights calls them
+NAMES = (CONTROLNET, IP_ADAPTER)  # as --weights calls them
 _FILES = (f"{FOLDER}/{FILE}", f"{FOLDER}/{ENCODER}/config.json", f"{FOLDER}/{ENCODER}/model.safetensors")
 
 
@@ -35,8 +37,9 @@ def locate_adapter(methods: Sequence[Method], weights: Mapping[str, str], scale:
         if name not in weights:
             raise ConfigError(
                 f"{NAME} needs a ControlNet for this kind of structure images, and an IP-Adapter for SDXL: "
-                f"--weights {CONTROLNET}=PATH --weights {NAME}=PATH, folders or hub ids such as h94/IP-Adapter."
+                f"--weights {CONTROLNET}=PATH --weights {IP_ADAPTER}=PATH, folders or hub ids such as h94/IP-Adapter."
             )
     here(CONTROLNET, weights[CONTROLNET])
-    path = here(NAME, weights[NAME]) or hub_files(NAME, weights[NAME], _FILES)
+    given = weights[IP_ADAPTER]
+    path = here(IP_ADAPTER, given) or hub_files(IP_ADAPTER, given, _FILES)
     return Adapter(weights[CONTROLNET], find_adapter(path), scale)

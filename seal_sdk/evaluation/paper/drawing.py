@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from seal_sdk.errors import SubjectNotFound
-from seal_sdk.evaluation.baselines.ip_adapter import NAME, Adapter, IpAdapter
+from seal_sdk.evaluation.baselines.controlnet_ip_adapter import NAME, Adapter, ControlNetPipeline
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.painter import Drawing, Painter
 from seal_sdk.evaluation.paper.dataset import Case, Dataset, read_mask
@@ -57,7 +57,7 @@ def draw_datasets(
         methods: What is compared.
         gallery: Where the images are stored.
         setup: Settings that all methods share.
-        adapter: Weights of the IP-Adapter baseline, if it is among the methods.
+        adapter: Weights of ControlNet and IP-Adapter, if that baseline is among the methods.
 
     Raises:
         SubjectNotFound: If a case has no mask and its subject is not found. The message names the case.
@@ -86,9 +86,9 @@ class _GalleryPainter:
             "guidance_scale": session.sampling_defaults.guidance_scale if setup.guidance is None else setup.guidance,
         }
         self._weights = session.backbone.fingerprint()
-        baseline = IpAdapter(session.backbone, lambda: session.segmenter, adapter) if adapter else None
+        baseline = ControlNetPipeline(session, adapter) if adapter else None
         self._adapter = baseline.facts() if baseline else None
-        self._painter = Painter(session, self._sampling, {NAME: baseline.draw} if baseline else {})
+        self._painter = Painter(session, self._sampling, {NAME: baseline} if baseline else {})
 
     def draw(self, dataset: Dataset, case: Case, method: Method) -> None:
         """Generate the image of a case with a method."""

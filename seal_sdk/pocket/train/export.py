@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
+import torch
 from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
 from safetensors.torch import save_file
 
@@ -37,19 +39,23 @@ def export_controlnet(folder: Path, target: Path) -> None:
     """Write the averaged weights of ``controlnet.pt`` as a diffusers folder."""
     controlnet = build_controlnet()
     controlnet.load_state_dict(load_ema(folder / "controlnet.pt"))
-    controlnet.half().save_pretrained(target, safe_serialization=True)
+    _in_half(controlnet).save_pretrained(target, safe_serialization=True)
 
 
 def export_ip_adapter(folder: Path, target: Path) -> None:
-    """Write the averaged weights of ``ip-adapter.pt`` as `diffusers.load_ip_adapter` takes them: a file, with ``image_encoder/`` beside it."""
+    """Write the averaged weights of ``ip-adapter.pt`` for diffusers' ``load_ip_adapter``: a file, with ``image_encoder/`` beside it."""
     denoiser, _ = new_denoiser(folder)
     model = ImagePrompt(denoiser.unet)
     model.load_state_dict(load_ema(folder / "ip-adapter.pt"))
-    model.encoder.half().save_pretrained(target / "image_encoder", safe_serialization=True)
+    _in_half(model.encoder).save_pretrained(target / "image_encoder", safe_serialization=True)
     save_file(
         {name: tensor.half().contiguous() for name, tensor in model.adapter_weights().items()},
         target / IP_ADAPTER_FILE,
     )
+
+
+def _in_half(model: Any) -> Any:
+    return model.to(torch.float16)
 
 
 def export_sam(folder: Path, target: Path) -> None:

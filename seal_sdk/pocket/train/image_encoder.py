@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
-from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 from seal_sdk.pocket import IMAGE_SIZE, world
 from seal_sdk.pocket.train.data import HELD_OUT_IMAGES, TrainingSet
@@ -23,6 +22,7 @@ from seal_sdk.pocket.train.loop import Training, TrainingConfig
 EMBEDDING = 256  # channels of an image's embedding
 CHECKPOINT = "image-encoder.pt"
 COLORS = ("main", "second", "accent", "skin", "hair")
+_MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # of CLIP's images
 _CHOICES = len(world.SPECIES), len(world.PATTERNS)
 _COLOR_WEIGHT = 20.0  # so that squared errors of colours in [0, 1] weigh about as much as the two choices
 
@@ -94,7 +94,7 @@ class Looks:
 def normalized(images: np.ndarray) -> Tensor:
     """Images (B, H, W, 3) uint8 as (B, 3, H, W), normalised as CLIP's."""
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-    mean, std = (torch.tensor(values)[:, None, None] for values in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD))
+    mean, std = (torch.tensor(values)[:, None, None] for values in (_MEAN, _STD))
     return (pixels - mean) / std
 
 

@@ -36,8 +36,8 @@ class ImagePrompt(nn.Module):
         super().__init__()
         load_random_adapter(unet)
         self.encoder = build_image_encoder()
-        self.projection = unet.encoder_hid_proj
-        numbered = enumerate(unet.attn_processors.items())
+        self.projection: Any = unet.encoder_hid_proj
+        numbered: Any = enumerate(unet.attn_processors.items())
         self.attention = nn.ModuleDict(
             {str(number): processor for number, (name, processor) in numbered if name.endswith("attn2.processor")}
         )

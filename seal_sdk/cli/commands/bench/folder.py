@@ -19,7 +19,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     "--methods",
     default="prompt,structure,seal",
     show_default=True,
-    help="As of bench quality, without exact; also ip-adapter, which needs --weights controlnet= and ip-adapter=.",
+    help="As of bench quality, without exact; also controlnet+ip-adapter, which needs --weights controlnet= and ip-adapter=.",
 )
 @click.option(
     "--metrics",
@@ -43,7 +43,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     type=click.FloatRange(0, 1),
     default=0.6,
     show_default=True,
-    help="How much the reference counts for ip-adapter.",
+    help="How much the reference counts for controlnet+ip-adapter.",
 )
 @click.option(
     "--output",

@@ -21,6 +21,8 @@ from seal_sdk.evaluation.baselines.ctrlx import normalized, transferred, transfe
 from seal_sdk.evaluation.baselines.style_aligned import StyleAligned
 from seal_sdk.generation.forward import CurrentForward, Forward
 
+READING = ("ctrlx", "cross-image", "concat", "style-aligned", "drf")  # in the denoising loop that they share
+
 
 def random(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
@@ -69,7 +71,7 @@ def test_a_baseline_that_reads_nothing_draws_what_the_session_draws(session, que
 
 def test_every_baseline_reads_the_reference_and_leaves_no_hook(session, question):
     nothing = draw(session.backbone, Baseline(), question, nobody)
-    pictures = [nothing, *(draw(session.backbone, each, question, nobody) for each in BASELINES.values())]
+    pictures = [nothing, *(BASELINES[name](session).draw(question) for name in READING)]
     assert all(not np.array_equal(a, b) for index, a in enumerate(pictures) for b in pictures[index + 1 :])
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in session.pipe.unet.modules())
 
@@ -160,14 +162,20 @@ def test_hooks_act_in_forwards_with_reference_rows_alone(tiny_pipeline):
 
 
 def test_baselines_have_names_and_settings_on_the_command_line():
-    assert [each.baseline for each in parse_methods("ctrlx,cross-image,concat,style-aligned,drf")] == list(BASELINES)
+    assert [each.baseline for each in parse_methods(",".join(BASELINES))] == list(BASELINES)
     assert set(BASELINES) < set(METHODS)
+    assert {name for name in BASELINES if METHODS[name].structure.control == "controlnet"} == {
+        "controlnet",
+        "controlnet+ip-adapter",
+    }
     variant = parse_method("ctrlx:structure.end=0.5,enabled=false,steps=4")
     assert variant.structure.end == 0.5 and not variant.alignment.enabled and variant.baseline == "ctrlx"
     for text, message in (
         ("ctrlx:delta=1", "no setting 'delta'"),
         ("concat:timesteps=2", "knows no 'timesteps'"),
         ("concat:control=controlnet", "by injection"),
+        ("controlnet:control=inject", "has a ControlNet"),
+        ("controlnet+ip-adapter:structure.end=0", "above 0"),
     ):
         with pytest.raises(ConfigError, match=message):
             parse_method(text)

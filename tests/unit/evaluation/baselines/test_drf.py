@@ -73,7 +73,7 @@ class Back(Baseline):
 
 
 def test_without_recurrences_it_is_ctrlx(session, question):
-    ctrlx = draw(session.backbone, BASELINES["ctrlx"], question, nobody)
+    ctrlx = BASELINES["ctrlx"](session).draw(question)
     assert np.array_equal(draw(session.backbone, Drf(times=0), question, nobody), ctrlx)
     assert not np.array_equal(draw(session.backbone, Drf(), question, nobody), ctrlx)
 

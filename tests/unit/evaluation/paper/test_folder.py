@@ -196,13 +196,23 @@ def test_what_is_wrong_is_told_before_a_model_is_loaded(sessions, weights, tmp_p
         ([folder, twin, *good], 2, "Two folders hold a dataset 'animal-pose'"),
         ([folder, *good, "--metrics", "clip,magic"], 2, "no metric 'magic'"),
         ([folder, *good, "--methods", "exact"], 2, "no method 'exact'"),
-        ([folder, *good, "--methods", "ip-adapter"], 2, "--weights controlnet=PATH --weights ip-adapter=PATH"),
-        ([folder, *good, "--methods", "seal:control=controlnet"], 2, "only ip-adapter"),
+        (
+            [folder, *good, "--methods", "controlnet+ip-adapter"],
+            2,
+            "--weights controlnet=PATH --weights ip-adapter=PATH",
+        ),
+        ([folder, *good, "--methods", "seal:control=controlnet"], 2, "only controlnet+ip-adapter"),
         ([folder, *good, "--weights", "magic=x"], 2, "expected NAME=PATH with a name of clip"),
         ([folder, "--metrics", "hps", "--output", output], 1, "hps: found no weights at the hub's xswu/HPSv2"),
         ([folder, "--metrics", "clip", "--weights=clip=none.pt", "--output", output], 1, "clip: found no weights at"),
         (
-            [folder, *good, "--methods=ip-adapter", "--weights=controlnet=./no", "--weights=ip-adapter=./no"],
+            [
+                folder,
+                *good,
+                "--methods=controlnet+ip-adapter",
+                "--weights=controlnet=./no",
+                "--weights=ip-adapter=./no",
+            ],
             1,
             "controlnet: found no weights at ./no",
         ),
@@ -236,13 +246,13 @@ def test_the_trained_baseline_is_drawn_beside_the_others(sessions, weights, tmp_
     net = tiny_adapter.controlnet(tmp_path / "controlnet", unet)
     adapter = tiny_adapter.adapter(tmp_path / "adapter", unet)
     folder = write_dataset(tmp_path / "set")
-    asked = [folder, *options(weights, tmp_path / "out", "clip", "structure,ip-adapter")]
+    asked = [folder, *options(weights, tmp_path / "out", "clip", "structure,controlnet+ip-adapter")]
     asked += ["--weights", f"controlnet={net}", "--weights", f"ip-adapter={adapter}"]
     result = invoke(*asked)
     assert result.exit_code == 0, result.output
     ours, theirs = (
         np.asarray(Image.open(tmp_path / "out" / "animal-pose" / method / "002-subject 1-s1.png"))
-        for method in ("structure", "ip-adapter")
+        for method in ("structure", "controlnet+ip-adapter")
     )
     assert ours.shape == theirs.shape == (64, 64, 3) and not np.array_equal(ours, theirs)
     alone = invoke(folder, *options(weights, tmp_path / "alone", "clip", "structure"))
@@ -283,15 +293,16 @@ def test_means_and_intervals_are_over_cases():
 
 def test_methods_are_the_benchmarks_and_the_adapter():
     names = [
-        method.name for method in parse_paper_methods("prompt structure seal ctrlx ip-adapter:structure.scale=0.5")
+        method.name
+        for method in parse_paper_methods("prompt structure seal ctrlx controlnet+ip-adapter:structure.scale=0.5")
     ]
-    assert names[-1] == "ip-adapter:structure.scale=0.5" and len(names) == 5
-    assert parse_paper_methods("ip-adapter:structure.scale=0.5,steps=3")[0].structure.scale == 0.5
+    assert names[-1] == "controlnet+ip-adapter:structure.scale=0.5" and len(names) == 5
+    assert parse_paper_methods("controlnet+ip-adapter:structure.scale=0.5,steps=3")[0].structure.scale == 0.5
     for text, message in (
-        ("ip-adapter:structure.control=none", "leave structure.control"),
-        ("ip-adapter:structure.end=0", "above 0"),
-        ("ip-adapter:delta=1", "no setting 'delta'"),
-        ("structure:control=controlnet", "only ip-adapter"),
+        ("controlnet+ip-adapter:structure.control=none", "leave structure.control"),
+        ("controlnet+ip-adapter:structure.end=0", "above 0"),
+        ("controlnet+ip-adapter:delta=1", "no setting 'delta'"),
+        ("structure:control=controlnet", "only controlnet+ip-adapter"),
     ):
         with pytest.raises(ConfigError, match=message):
             parse_paper_methods(text)

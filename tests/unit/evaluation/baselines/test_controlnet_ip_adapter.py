@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from seal_sdk import Alignment, IdentitySession, Structure
 from seal_sdk.errors import ConfigError, WeightsNotFound
 from seal_sdk.evaluation.baselines import Question
-from seal_sdk.evaluation.baselines.ip_adapter import Adapter, IpAdapter, find_adapter
+from seal_sdk.evaluation.baselines.adapter_weights import find_adapter
+from seal_sdk.evaluation.baselines.controlnet_ip_adapter import Adapter, ControlNetPipeline
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def nobody():
 
 
 def test_it_draws_what_diffusers_draws_with_both(session, question, weights):
-    drawn = IpAdapter(session.backbone, nobody, weights).draw(question)
+    drawn = ControlNetPipeline(session, weights).draw(question)
     own = copy.deepcopy(session.pipe)
     parts = {name: part for name, part in own.components.items() if part is not None}
     net = ControlNetModel.from_pretrained(weights.controlnet)
@@ -84,10 +85,10 @@ def test_it_draws_what_diffusers_draws_with_both(session, question, weights):
 
 
 def test_reference_structure_and_scales_all_count(session, question, weights, structure_image):
-    draw = IpAdapter(session.backbone, nobody, weights).draw
+    draw = ControlNetPipeline(session, weights).draw
     whole = draw(question)
     others = [
-        IpAdapter(session.backbone, nobody, replace(weights, scale=0.0)).draw(question),
+        ControlNetPipeline(session, replace(weights, scale=0.0)).draw(question),
         draw(replace(question, structure=structure_image.rotate(90))),
         draw(replace(question, control=Structure(control="controlnet", scale=0.1))),
         draw(replace(question, seed=6)),
@@ -101,7 +102,7 @@ def test_the_unet_is_afterwards_as_it_was_and_the_adapter_is_loaded_once(session
     processors, config = dict(unet.attn_processors), (dict(unet.config), unet.config.encoder_hid_dim_type)
     state = {name: weight.clone() for name, weight in unet.state_dict().items()}
     before = session.generate(None, "a horse", seed=1, num_inference_steps=1)
-    baseline = IpAdapter(session.backbone, nobody, weights)
+    baseline = ControlNetPipeline(session, weights)
     loads = []
     real = StableDiffusionXLControlNetPipeline.load_ip_adapter
     monkeypatch.setattr(
@@ -123,7 +124,7 @@ def test_the_unet_is_afterwards_as_it_was_and_the_adapter_is_loaded_once(session
 def test_the_unet_is_as_it_was_after_a_failure_too(session, question, weights, monkeypatch):
     unet = session.pipe.unet
     processors = dict(unet.attn_processors)
-    baseline = IpAdapter(session.backbone, nobody, weights)
+    baseline = ControlNetPipeline(session, weights)
     monkeypatch.setattr(
         StableDiffusionXLControlNetPipeline, "__call__", lambda *a, **k: (_ for _ in ()).throw(RuntimeError("full"))
     )
@@ -154,7 +155,7 @@ def test_what_is_missing_or_no_adapter_is_told(session, question, weights, tmp_p
     with pytest.raises(WeightsNotFound, match="cannot be read"):
         find_adapter(alone)
     with pytest.raises(WeightsNotFound, match="controlnet="):
-        IpAdapter(session.backbone, nobody, replace(weights, controlnet=str(tmp_path / "nothing")))
+        ControlNetPipeline(session, replace(weights, controlnet=str(tmp_path / "nothing")))
     with pytest.raises(ConfigError, match="0 to 1"):
         replace(weights, scale=1.5)
 
@@ -165,5 +166,5 @@ def test_an_adapter_of_another_model_is_told_and_leaves_nothing(session, questio
     save_file(kept, weights.weights)
     processors = dict(session.pipe.unet.attn_processors)
     with pytest.raises(ConfigError, match="does not fit this model"):
-        IpAdapter(session.backbone, nobody, weights).draw(question)
+        ControlNetPipeline(session, weights).draw(question)
     assert all(session.pipe.unet.attn_processors[name] is each for name, each in processors.items())
