@@ -15,10 +15,8 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from seal_sdk.pocket import IMAGE_SIZE
+from seal_sdk.pocket.design import SHIPPED, Design
 
-VAE_FACTOR = 4  # pixels per latent
-LATENT_CHANNELS = 8
 TEXT_WIDTH = 64  # channels of each text encoder
 TIME_WIDTH = 32  # channels per added time id
 
@@ -37,15 +35,15 @@ def channels_first(model: Model) -> Model:
     return model
 
 
-def build_vae() -> AutoencoderKL:
-    """Build the VAE: 128 px RGB images to latents (8, 32, 32)."""
+def build_vae(design: Design = SHIPPED) -> AutoencoderKL:
+    """Build the VAE: RGB images to latents, as shipped 128 px to (8, 32, 32)."""
     vae: AutoencoderKL = AutoencoderKL(
-        block_out_channels=(16, 32, 32),
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
-        latent_channels=LATENT_CHANNELS,
+        block_out_channels=design.vae_widths,
+        down_block_types=("DownEncoderBlock2D",) * len(design.vae_widths),
+        up_block_types=("UpDecoderBlock2D",) * len(design.vae_widths),
+        latent_channels=design.latent_channels,
         norm_num_groups=8,
-        sample_size=IMAGE_SIZE,
+        sample_size=design.image_size,
         layers_per_block=1,
         mid_block_add_attention=False,
         force_upcast=False,
@@ -61,13 +59,13 @@ def load_vae(folder: Path, device: torch.device | str = "cpu") -> AutoencoderKL:
     return vae
 
 
-def build_unet() -> UNet2DConditionModel:
+def build_unet(design: Design = SHIPPED) -> UNet2DConditionModel:
     """Build the UNet: self-attention at 16x16 and 8x8 tokens, two transformer layers in the inner blocks."""
     unet: UNet2DConditionModel = UNet2DConditionModel(
-        sample_size=IMAGE_SIZE // VAE_FACTOR,
-        in_channels=LATENT_CHANNELS,
-        out_channels=LATENT_CHANNELS,
-        block_out_channels=(48, 96, 192),
+        sample_size=design.latent_size,
+        in_channels=design.latent_channels,
+        out_channels=design.latent_channels,
+        block_out_channels=design.unet_widths,
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
@@ -125,11 +123,12 @@ def build_scheduler() -> DDIMScheduler:
 
 
 class Denoiser(nn.Module):
-    """The UNet and both text encoders, which are trained together. The arguments are those of `text_config`."""
+    """The UNet and both text encoders, which are trained together. vocabulary, bos, eos: of `text_config`."""
 
-    def __init__(self, vocabulary: int, bos: int, eos: int) -> None:
+    def __init__(self, vocabulary: int, bos: int, eos: int, design: Design = SHIPPED) -> None:
         super().__init__()
-        self.unet = channels_last(build_unet())
+        self.design = design
+        self.unet = channels_last(build_unet(design))
         self.text_encoder = CLIPTextModel(text_config(vocabulary, bos, eos))
         self.text_encoder_2 = CLIPTextModelWithProjection(text_config(vocabulary, bos, eos))
         for encoder in (self.text_encoder, self.text_encoder_2):
@@ -146,15 +145,19 @@ class Denoiser(nn.Module):
         return torch.cat([first, second.hidden_states[-2]], dim=-1), second.text_embeds
 
     def forward(self, latents: Tensor, timesteps: Tensor, embeds: Tensor, pooled: Tensor) -> Tensor:
-        """Predict v (B, 8, 32, 32).
+        """Predict v, of the latents' shape.
 
         Args:
-            latents: (B, 8, 32, 32), noisy.
+            latents: (B, C, 32, 32), noisy.
             timesteps: (B,) in [0, 1000).
             embeds: (B, 77, 128) of the prompts.
             pooled: (B, 64) of the prompts.
         """
-        ids = latents.new_tensor([[IMAGE_SIZE, IMAGE_SIZE, 0, 0, IMAGE_SIZE, IMAGE_SIZE]]).expand(len(latents), 6)
-        added = {"text_embeds": pooled, "time_ids": ids}
+        added = {"text_embeds": pooled, "time_ids": self.time_ids(latents)}
         velocity: Tensor = self.unet(latents, timesteps, encoder_hidden_states=embeds, added_cond_kwargs=added).sample
         return velocity
+
+    def time_ids(self, latents: Tensor) -> Tensor:
+        """SDXL's size ids (B, 6) of B whole images."""
+        side = self.design.image_size
+        return latents.new_tensor([[side, side, 0, 0, side, side]]).expand(len(latents), 6)

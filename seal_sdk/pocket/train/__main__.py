@@ -4,6 +4,9 @@ From nothing, the stages are ``render|tokenizer|vae|sam|latents|unet|export``, i
 they are ``render|shipped|latents|unet|export``; ``widen`` after ``shipped`` lets the UNet start half as wide again, once
 `models.build_unet` has the new widths.
 
+``render --size 256`` begins a model of larger pictures: ``render|shipped|vae|latents|unet|export``. Its VAE learns the shipped one's
+latents beside its own, and its UNet starts as the shipped one.
+
 ``render --rich-captions`` adds captions in the words that people use (`world.rich_caption`). Their words become tokens by ``tokenizer``,
 or, where the shipped UNet is trained further, by ``vocabulary`` after ``shipped``.
 
@@ -29,6 +32,7 @@ import click
 import torch
 
 from seal_sdk.pocket import ASSETS
+from seal_sdk.pocket.design import DESIGNS
 from seal_sdk.pocket.train.controlnet import train_controlnet
 from seal_sdk.pocket.train.data import render_set
 from seal_sdk.pocket.train.export import export, export_controls
@@ -56,6 +60,7 @@ class Options(TypedDict):
     learning_rate: float | None
     images: int
     rich_captions: bool
+    size: str
     processes: int
     threads: int | None
     assets: Path
@@ -93,7 +98,11 @@ IP_ADAPTER = TrainingConfig(learning_rate=4e-4, batch=16, minutes=90, flat=0.5)
 UNET = TrainingConfig(learning_rate=1.2e-3, batch=16, minutes=90, flat=0.5)
 STAGES: dict[str, Callable[[Run], object]] = {
     "render": lambda run: render_set(
-        run.folder, run.options["images"], run.options["processes"], run.options["rich_captions"]
+        run.folder,
+        run.options["images"],
+        run.options["processes"],
+        run.options["rich_captions"],
+        DESIGNS[run.options["size"]],
     ),
     "shipped": lambda run: start_from_shipped(run.folder),
     "vocabulary": lambda run: grow_vocabulary(run.folder),
@@ -123,6 +132,9 @@ STAGES: dict[str, Callable[[Run], object]] = {
 @click.option("--learning-rate", type=float)
 @click.option("--images", type=int, default=28_000, show_default=True, help="Size of the rendered set.")
 @click.option("--rich-captions", is_flag=True, help="Render also captions in many more words.")
+@click.option(
+    "--size", type=click.Choice(list(DESIGNS)), default="128", show_default=True, help="Of the rendered images."
+)
 @click.option("--processes", type=int, default=2, show_default=True, help="For rendering.")
 @click.option("--threads", type=int, help="CPU threads of torch.")
 @click.option("--assets", type=click.Path(path_type=Path), default=ASSETS, help="Where export writes.")

@@ -13,8 +13,9 @@ import torch
 from diffusers.models.controlnets.controlnet import ControlNetModel
 from torch import Tensor
 
-from seal_sdk.pocket import IMAGE_SIZE, world
-from seal_sdk.pocket.models import LATENT_CHANNELS, TEXT_WIDTH, TIME_WIDTH, Denoiser, build_scheduler
+from seal_sdk.pocket import world
+from seal_sdk.pocket.design import SHIPPED
+from seal_sdk.pocket.models import TEXT_WIDTH, TIME_WIDTH, Denoiser, build_scheduler
 from seal_sdk.pocket.train.data import CAPTIONS, HELD_OUT_IMAGES
 from seal_sdk.pocket.train.loop import Training, TrainingConfig, norms_in_fp32
 from seal_sdk.pocket.train.shipped import load_start
@@ -27,7 +28,7 @@ KINDS = ("mesh", "depth", "pose", "canny")
 def build_controlnet() -> ControlNetModel:
     """Build the ControlNet, 2.6 million weights, for Pocket's UNet and structure images of 128 px in [0, 1]."""
     controlnet: ControlNetModel = ControlNetModel(
-        in_channels=LATENT_CHANNELS,
+        in_channels=SHIPPED.latent_channels,
         block_out_channels=(48, 96, 192),
         layers_per_block=1,
         down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
@@ -103,8 +104,7 @@ def control_loss(
     timesteps, alpha, noise = draw_noise(batch.latents, alphas)
     noisy = alpha.sqrt() * batch.latents + (1 - alpha).sqrt() * noise
     target = alpha.sqrt() * noise - (1 - alpha).sqrt() * batch.latents
-    ids = noisy.new_tensor([[IMAGE_SIZE, IMAGE_SIZE, 0, 0, IMAGE_SIZE, IMAGE_SIZE]]).expand(len(noisy), 6)
-    added = {"text_embeds": prompt[1], "time_ids": ids}
+    added = {"text_embeds": prompt[1], "time_ids": denoiser.time_ids(noisy)}
     down, mid = controlnet(
         noisy, timesteps, prompt[0], controlnet_cond=structure, added_cond_kwargs=added, return_dict=False
     )

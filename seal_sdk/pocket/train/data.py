@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from seal_sdk.pocket import IMAGE_SIZE, world
+from seal_sdk.pocket import world
+from seal_sdk.pocket.design import SHIPPED, Design
 
 CAPTIONS = 4  # per image; as many richer ones again where they are asked for
 TOKENS = 16  # side of the body maps: the tokens of the UNet's finest self-attention
@@ -22,7 +23,7 @@ KIND_SHARES = (0.6, 0.08, 0.10, 0.10, 0.04, 0.04, 0.04)  # in the order of world
 
 @dataclass(frozen=True, eq=False)
 class TrainingImage:
-    """One training image. S = 128 pixels, T = 16 tokens a side.
+    """One training image. S pixels (128 as shipped), T = 16 tokens a side.
 
     Attributes:
         image: (S, S, 3) uint8.
@@ -41,7 +42,7 @@ class TrainingImage:
     places: np.ndarray
 
 
-def render_image(seed: int, rich: bool = False) -> TrainingImage:
+def render_image(seed: int, rich: bool = False, design: Design = SHIPPED) -> TrainingImage:
     """Render the training image of a seed. The kind and the wording of the captions follow from the seed, too.
 
     rich: Whether captions of `world.rich_caption` follow the others, which stay the same.
@@ -49,11 +50,11 @@ def render_image(seed: int, rich: bool = False) -> TrainingImage:
     sample, rng = world.sample(seed), np.random.default_rng([7, seed])
     index = int(rng.choice(len(world.KINDS), p=KIND_SHARES))
     kind = world.KINDS[index]
-    drawn = world.render(sample.identity, sample.pose, sample.scene, kind=kind)
+    drawn = world.render(sample.identity, sample.pose, sample.scene, kind=kind, size=design.image_size)
     captions = [world.caption(sample.identity, sample.pose, sample.scene, kind, rng=rng) for _ in range(CAPTIONS)]
     if rich:
         captions += rich_captions(seed, sample, kind)
-    step = IMAGE_SIZE // TOKENS
+    step = design.image_size // TOKENS
     middle = slice(step // 2, None, step)
     parts, places = drawn.parts[middle, middle], drawn.coordinates[middle, middle].astype(np.float16)
     species = world.SPECIES.index(sample.identity.species)
@@ -67,7 +68,7 @@ def rich_captions(seed: int, sample: world.Sample, kind: str) -> list[str]:
     return [world.rich_caption(sample.identity, sample.pose, sample.scene, kind, rng=rng) for _ in range(CAPTIONS)]
 
 
-def render_set(folder: Path, count: int, processes: int, rich: bool = False) -> None:
+def render_set(folder: Path, count: int, processes: int, rich: bool = False, design: Design = SHIPPED) -> None:
     """Render a training set.
 
     Args:
@@ -75,22 +76,24 @@ def render_set(folder: Path, count: int, processes: int, rich: bool = False) -> 
         count: Number of images, of the seeds from 0 on; more than `HELD_OUT_IMAGES`.
         processes: Number of processes that render.
         rich: As of `render_image`.
+        design: Of the models that will be trained on it. It is left in the folder for the other stages.
 
     Raises:
         ValueError: If there are too few images, or more than there are training seeds.
     """
     if not HELD_OUT_IMAGES < count <= len(world.TRAIN):
         raise ValueError(f"count={count}: expected {HELD_OUT_IMAGES + 1} to {len(world.TRAIN)} images.")
-    folder.mkdir(parents=True, exist_ok=True)
-    shape = (count, IMAGE_SIZE, IMAGE_SIZE, 3)
+    design.write(folder)
+    side = design.image_size
+    shape = (count, side, side, 3)
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
-    masks = np.zeros((count, IMAGE_SIZE * IMAGE_SIZE // 8), np.uint8)
+    masks = np.zeros((count, side * side // 8), np.uint8)
     kinds, captions = np.zeros(count, np.uint8), []
     classes, places = np.zeros((count, TOKENS, TOKENS), np.uint8), np.zeros((count, TOKENS, TOKENS, 2), np.float16)
     with Pool(processes) as pool:
         for number, drawn in enumerate(
             tqdm(
-                pool.imap(partial(render_image, rich=rich), range(count), chunksize=64),
+                pool.imap(partial(render_image, rich=rich, design=design), range(count), chunksize=64),
                 total=count,
                 desc="render",
                 disable=None,
@@ -133,4 +136,4 @@ class TrainingSet:
 
     def mask(self, index: int) -> np.ndarray:
         """Return the subject's mask (S, S) bool in the image of that index."""
-        return np.unpackbits(self.masks[index]).reshape(IMAGE_SIZE, IMAGE_SIZE).astype(bool)
+        return np.unpackbits(self.masks[index]).reshape(self.images.shape[1:3]).astype(bool)

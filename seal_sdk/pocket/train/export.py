@@ -11,6 +11,7 @@ from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import
 from safetensors.torch import save_file
 
 from seal_sdk.pocket import CONTROLNET_FOLDER, IP_ADAPTER_FILE, IP_ADAPTER_FOLDER
+from seal_sdk.pocket.design import Design
 from seal_sdk.pocket.models import build_scheduler, build_vae, channels_first, load_vae
 from seal_sdk.pocket.sam import build_sam
 from seal_sdk.pocket.train.controlnet import build_controlnet
@@ -69,7 +70,7 @@ def export_pipeline(folder: Path, target: Path) -> None:
     """Write a diffusers pipeline folder: UNet and VAE in fp16, text encoders in fp32. Of two trainings, ``text`` is the later one."""
     model, tokenizer = new_denoiser(folder)
     model.load_state_dict(load_ema(folder / ("text.pt" if (folder / "text.pt").is_file() else "unet.pt")))
-    vae = build_vae()  # a loaded VAE would write the folder that it came from into its configuration
+    vae = build_vae(Design.of(folder))  # a loaded VAE would write the folder that it came from into its configuration
     vae.load_state_dict(load_vae(folder / "vae").state_dict())
     pipe = StableDiffusionXLPipeline(
         vae=vae,

@@ -15,7 +15,7 @@ import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 
-from seal_sdk.pocket import IMAGE_SIZE, world
+from seal_sdk.pocket import world
 from seal_sdk.pocket.models import Denoiser, build_scheduler
 from seal_sdk.pocket.train.data import CAPTIONS, HELD_OUT_IMAGES
 from seal_sdk.pocket.train.image_encoder import CHECKPOINT, EMBEDDING, build_image_encoder, normalized
@@ -162,8 +162,7 @@ def image_prompt_loss(
     timesteps, alpha, noise = draw_noise(batch.latents, alphas)
     noisy = alpha.sqrt() * batch.latents + (1 - alpha).sqrt() * noise
     target = alpha.sqrt() * noise - (1 - alpha).sqrt() * batch.latents
-    ids = noisy.new_tensor([[IMAGE_SIZE, IMAGE_SIZE, 0, 0, IMAGE_SIZE, IMAGE_SIZE]]).expand(len(noisy), 6)
-    added = {"text_embeds": prompt[1], "time_ids": ids, "image_embeds": [model.embed(pixels)]}
+    added = {"text_embeds": prompt[1], "time_ids": denoiser.time_ids(noisy), "image_embeds": [model.embed(pixels)]}
     predicted = denoiser.unet(noisy, timesteps, encoder_hidden_states=prompt[0], added_cond_kwargs=added).sample
     weight = batch.emphasis * (SNR_LIMIT * (1 - alpha)).clamp(max=1)
     loss: Tensor = (weight * (predicted - target).square()).mean()

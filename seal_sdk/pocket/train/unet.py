@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 from transformers import CLIPTokenizer
 
-from seal_sdk.pocket.models import LATENT_CHANNELS, VAE_FACTOR, Denoiser, build_scheduler, load_vae
+from seal_sdk.pocket.design import SHIPPED, Design
+from seal_sdk.pocket.models import Denoiser, build_scheduler, load_vae
 from seal_sdk.pocket.train.data import BODY_CLASSES, HELD_OUT_IMAGES, TrainingSet
 from seal_sdk.pocket.train.loop import Training, TrainingConfig, norms_in_fp32
 from seal_sdk.pocket.train.shipped import load_start
@@ -45,7 +46,8 @@ PREVIEW_PROMPTS = (
 def new_denoiser(folder: Path) -> tuple[DenoiserWithBodyHead, CLIPTokenizer]:
     """Build an untrained denoiser for the tokenizer in ``folder``, and load that tokenizer."""
     tokenizer = load_tokenizer(folder / "tokenizer")
-    return DenoiserWithBodyHead(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id), tokenizer
+    bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
+    return DenoiserWithBodyHead(len(tokenizer), bos, eos, Design.of(folder)), tokenizer
 
 
 def condition(model: Denoiser, ids: Tensor, empty: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,8 +76,8 @@ class DenoiserWithBodyHead(Denoiser):
 
     body_map: Tensor
 
-    def __init__(self, vocabulary: int, bos: int, eos: int) -> None:
-        super().__init__(vocabulary, bos, eos)
+    def __init__(self, vocabulary: int, bos: int, eos: int, design: Design = SHIPPED) -> None:
+        super().__init__(vocabulary, bos, eos, design)
         self.body = nn.Conv2d(self.unet.config["block_out_channels"][-1], BODY_CLASSES + 2, 1)
         self.unet.up_blocks[0].register_forward_hook(self._read_body)
         self._prefer_fast_kernels()
@@ -96,7 +98,7 @@ class Batch:
     """A training batch.
 
     Attributes:
-        latents: (B, 8, 32, 32).
+        latents: (B, C, 32, 32).
         ids: (B, 77), one caption per image.
         emphasis: (B, 1, 32, 32), weights of the error, of mean 1.
         classes: (B, T, T), the part at each token.
@@ -113,7 +115,7 @@ class Batch:
     def draw(cls, data: UNetSet, picked: np.ndarray, wording: np.ndarray, device: torch.device) -> Batch:
         """Collect the images of the indices ``picked`` (B,), each with its caption of index ``wording`` (B,)."""
         masks = torch.from_numpy(np.stack([data.images.mask(index) for index in picked])).float()
-        emphasis = 1 + (SUBJECT_WEIGHT - 1) * avg_pool2d(masks[:, None], VAE_FACTOR)
+        emphasis = 1 + (SUBJECT_WEIGHT - 1) * avg_pool2d(masks[:, None], masks.shape[-1] // data.latents.shape[-1])
         return cls(
             torch.from_numpy(data.latents[picked]).float().to(device, memory_format=torch.channels_last),
             torch.from_numpy(data.ids[picked, wording].astype(np.int64)).to(device),
@@ -125,7 +127,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class UNetSet:
-    """The training set of the UNet: N images with latents (N, 8, 32, 32), caption ids (N, 4, 77) and body maps."""
+    """The training set of the UNet: N images with latents (N, C, 32, 32), caption ids (N, 4, 77) and body maps."""
 
     images: TrainingSet
     latents: np.ndarray
@@ -211,14 +213,15 @@ def sample_images(
     steps: int = 15,
     guidance: float = 4.0,
 ) -> Tensor:
-    """Draw images (B, 3, 128, 128) in [-1, 1] of the prompts, with classifier-free guidance."""
+    """Draw images (B, 3, H, W) in [-1, 1] of the prompts, with classifier-free guidance."""
     device = next(model.parameters()).device
     scheduler = build_scheduler()
     scheduler.set_timesteps(steps)
     ids = tokenizer(list(prompts), padding="max_length", max_length=LENGTH, return_tensors="pt").input_ids.to(device)
     embeds, pooled = model.encode(ids)
     embeds, pooled = (torch.cat([torch.zeros_like(t), t]) for t in (embeds, pooled))
-    latents = torch.randn(len(prompts), LATENT_CHANNELS, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
+    shape = len(prompts), model.design.latent_channels, model.design.latent_size, model.design.latent_size
+    latents = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)
     for timestep in scheduler.timesteps:
         rows = model(torch.cat([latents] * 2), timestep.expand(2 * len(latents)), embeds, pooled)
         unconditional, conditional = rows.chunk(2)

@@ -1,7 +1,12 @@
-"""Training of the VAE on random crops, and encoding of the training set to latents."""
+"""Training of the VAE on random crops, and encoding of the training set to latents.
+
+A VAE of another design than the shipped one learns the shipped one's latents as its first channels, so that the shipped UNet's inner
+layers know what they see; the other channels hold what the larger pictures show besides (`first_latents`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +16,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from seal_sdk.pocket.models import VAE_FACTOR, build_vae, channels_last, load_vae
+from seal_sdk.pocket import PIPELINE_FOLDER
+from seal_sdk.pocket.design import SHIPPED, Design
+from seal_sdk.pocket.models import build_vae, channels_last, load_vae
 from seal_sdk.pocket.train.data import HELD_OUT_IMAGES, TrainingSet
 from seal_sdk.pocket.train.loop import Training, TrainingConfig, load_ema
 
-CROP = 64  # pixels
+CROP = 16  # latents a side
 KL_WEIGHT = 2e-4
 L1_WEIGHT = 0.02
 LAYOUT_WEIGHT = (
@@ -44,25 +51,27 @@ def reconstruct(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
 
 def train_vae(folder: Path, config: TrainingConfig, device: torch.device) -> None:
     """Train the VAE on the set in ``folder``. Checkpoint: ``vae.pt``; reconstructions to look at: ``vae.png``."""
-    data = TrainingSet.open(folder)
+    data, design = TrainingSet.open(folder), Design.of(folder)
+    torch.manual_seed(config.seed)
+    wanted = first_latents(design, device)
 
     def loss(vae: AutoencoderKL, seed: int) -> Tensor:
         rng = np.random.default_rng([config.seed, seed])
-        side = data.images.shape[1] - CROP + 1
-        top, left = rng.integers(0, side, 2)
+        crop = CROP * design.vae_factor
+        top, left = rng.integers(0, design.image_size - crop + 1, 2)
         picked = sorted(rng.integers(0, len(data), config.batch))
-        pixels = to_pixels(np.stack([data.images[i, top : top + CROP, left : left + CROP] for i in picked])).to(device)
+        pixels = to_pixels(np.stack([data.images[i, top : top + crop, left : left + crop] for i in picked])).to(device)
         posterior = vae.encode(pixels).latent_dist
         rebuilt = vae.decode(posterior.mean + posterior.std * torch.randn_like(posterior.mean)).sample
         kl = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
-        difference = rebuilt - pixels
-        layout = (posterior.mean[:, :3] - avg_pool2d(pixels, VAE_FACTOR)).square().mean()
+        difference, target = rebuilt - pixels, wanted(pixels)
+        layout = (posterior.mean[:, : target.shape[1]] - target).square().mean()
         fidelity = difference.square().mean() + L1_WEIGHT * difference.abs().mean()
         total: Tensor = fidelity + LAYOUT_WEIGHT * layout + KL_WEIGHT * kl
         return total
 
     def report(training: Training[AutoencoderKL]) -> None:
-        vae = build_vae()
+        vae = build_vae(design)
         vae.load_state_dict({name: tensor.cpu() for name, tensor in training.ema.items()})
         pixels = to_pixels(data.images[-HELD_OUT_IMAGES:][:32])
         rebuilt = reconstruct(vae, pixels)
@@ -71,8 +80,24 @@ def train_vae(folder: Path, config: TrainingConfig, device: torch.device) -> Non
         )
         save_contact_sheet(torch.cat([pixels[:8], rebuilt[:8]]), 8, folder / "vae.png")
 
-    model = channels_last(build_vae())
-    Training(model, config, folder / "vae.pt", device).run(loss, report, every=300)
+    Training(channels_last(build_vae(design)), config, folder / "vae.pt", device).run(loss, report, every=300)
+
+
+def first_latents(design: Design, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """What the first channels of the latents are pulled to, by pixels (B, 3, H, W).
+
+    For the shipped design these are three: the pixels at the latents' size. For others they are those of the shipped VAE.
+    """
+    if design == SHIPPED:
+        return lambda pixels: avg_pool2d(pixels, design.vae_factor)
+    vae, shrink = channels_last(load_vae(PIPELINE_FOLDER / "vae", device)), design.vae_factor // SHIPPED.vae_factor
+
+    @torch.no_grad()
+    def encoded(pixels: Tensor) -> Tensor:
+        latents: Tensor = vae.encode(avg_pool2d(pixels, shrink)).latent_dist.mode()
+        return latents
+
+    return encoded
 
 
 def save_contact_sheet(pixels: Tensor, columns: int, path: Path) -> None:
@@ -83,17 +108,21 @@ def save_contact_sheet(pixels: Tensor, columns: int, path: Path) -> None:
 
 
 @torch.no_grad()
-def normalise_latents(vae: AutoencoderKL, pixels: Tensor) -> None:
+def normalise_latents(vae: AutoencoderKL, pixels: Tensor, design: Design = SHIPPED) -> None:
     """Rescale the VAE's inner convolutions so that latents have mean 0 and standard deviation `LATENT_STD` per channel.
 
-    Reconstructions stay the same.
+    Channels that were learned from the shipped VAE have them already. Reconstructions stay the same.
 
     Args:
         vae: Changed in place.
         pixels: (B, 3, H, W) in [-1, 1], over which mean and deviation are taken.
+        design: Of the VAE.
     """
     latents = vae.encode(pixels).latent_dist.mode()
-    mean, std = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3)) / torch.tensor(LATENT_STD)
+    learned = 0 if design == SHIPPED else SHIPPED.latent_channels
+    targets = torch.tensor(LATENT_STD + LATENT_STD[-1:] * (design.latent_channels - SHIPPED.latent_channels))
+    mean, std = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3)) / targets
+    mean[:learned], std[:learned] = 0.0, 1.0
     into, out, channels = vae.quant_conv, vae.post_quant_conv, len(mean)
     assert into is not None and out is not None and into.bias is not None and out.bias is not None
     out.bias += (out.weight * mean[None, :, None, None]).sum(dim=(1, 2, 3))
@@ -105,15 +134,16 @@ def normalise_latents(vae: AutoencoderKL, pixels: Tensor) -> None:
 
 @torch.no_grad()
 def write_latents(folder: Path, device: torch.device) -> None:
-    """Write the latents of the training set, ``latents.npy`` (N, 8, 32, 32) fp16.
+    """Write the latents of the training set, ``latents.npy`` (N, C, 32, 32) fp16.
 
     If a VAE was trained in ``folder``, it is normalised and saved as ``vae/`` first; else ``vae/`` has to exist.
     """
     images = TrainingSet.open(folder).images
     if (folder / "vae.pt").is_file():
-        trained = build_vae()
+        design = Design.of(folder)
+        trained = build_vae(design)
         trained.load_state_dict(load_ema(folder / "vae.pt"))
-        normalise_latents(trained, to_pixels(images[:512]))
+        normalise_latents(trained, to_pixels(images[:512]), design)
         trained.save_pretrained(folder / "vae")
     vae = channels_last(load_vae(folder / "vae", device))
     batches = [

@@ -15,6 +15,7 @@ from diffusers.models.embeddings import get_timestep_embedding
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from seal_sdk.pocket.design import Design
 from seal_sdk.pocket.models import build_unet
 from seal_sdk.pocket.train.shipped import START
 
@@ -115,5 +116,5 @@ def widen_start(folder: Path) -> None:
     start = load_file(folder / START)
     narrow = {name.removeprefix("unet."): tensor for name, tensor in start.items() if name.startswith("unet.")}
     others = {name: tensor for name, tensor in start.items() if not name.startswith("unet.")}
-    grown = widen(narrow, build_unet())
+    grown = widen(narrow, build_unet(Design.of(folder)))
     save_file(others | {f"unet.{name}": tensor.contiguous() for name, tensor in grown.items()}, folder / START)

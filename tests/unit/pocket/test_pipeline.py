@@ -11,7 +11,7 @@ from diffusers import StableDiffusionXLPipeline
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession
 from seal_sdk.pocket import ASSETS, PIPELINE_FOLDER, world
-from seal_sdk.pocket.models import VAE_FACTOR
+from seal_sdk.pocket.design import SHIPPED
 from seal_sdk.pocket.train.vae import LATENT_STD, psnr, reconstruct
 
 
@@ -75,7 +75,7 @@ def test_the_first_latents_are_a_small_picture(pipe, held_out_pixels):
     pixels = held_out_pixels(8)
     with torch.no_grad():
         latents = pipe.vae.encode(pixels).latent_dist.mode()
-    small = torch.nn.functional.avg_pool2d(pixels, VAE_FACTOR)
+    small = torch.nn.functional.avg_pool2d(pixels, SHIPPED.vae_factor)
     for channel in range(3):
         pair = torch.stack([latents[:, channel].flatten(), small[:, channel].flatten()])
         assert torch.corrcoef(pair)[0, 1] > 0.95

@@ -10,14 +10,17 @@ import torch
 from click.testing import CliRunner
 from diffusers import StableDiffusionXLPipeline
 
-from seal_sdk.pocket.models import LATENT_CHANNELS
+from seal_sdk.pocket import PIPELINE_FOLDER
+from seal_sdk.pocket.design import DESIGNS, SHIPPED, Design
 from seal_sdk.pocket.train import __main__ as command
+from seal_sdk.pocket.train import data, unet, vae
 from seal_sdk.pocket.train.data import TrainingSet, render_set
 from seal_sdk.pocket.train.export import export
 from seal_sdk.pocket.train.loop import TrainingConfig, load_ema
 from seal_sdk.pocket.train.sam import train_sam
+from seal_sdk.pocket.train.shipped import load_start, start_from_shipped
 from seal_sdk.pocket.train.tokenizer import build_tokenizer
-from seal_sdk.pocket.train.unet import train_unet
+from seal_sdk.pocket.train.unet import new_denoiser, train_unet
 from seal_sdk.pocket.train.vae import train_vae, write_latents
 
 CPU = torch.device("cpu")
@@ -43,13 +46,39 @@ def test_every_stage_runs_and_exports_a_pipeline(run_folder, tmp_path):
     assert len(TrainingSet.open(run_folder)) == 20
 
 
+def test_a_larger_design_starts_from_the_shipped_model(tmp_path, monkeypatch):
+    for stage in (data, vae, unet):
+        monkeypatch.setattr(stage, "HELD_OUT_IMAGES", 4)
+    design = DESIGNS["256"]
+    render_set(tmp_path, 6, 1, design=design)
+    assert TrainingSet.open(tmp_path).images.shape == (6, 256, 256, 3) and Design.of(tmp_path) == design
+    start_from_shipped(tmp_path)
+    tiny = TrainingConfig(learning_rate=1e-3, batch=2, steps=1)
+    train_vae(tmp_path, tiny, CPU)
+    write_latents(tmp_path, CPU)
+    latents = torch.from_numpy(np.load(tmp_path / "latents.npy")[:2]).float()
+    assert latents.shape == (2, 16, 32, 32)
+    larger, _ = new_denoiser(tmp_path)
+    load_start(larger, tmp_path)
+    shipped = StableDiffusionXLPipeline.from_pretrained(PIPELINE_FOLDER, dtype=torch.float32).unet
+    given = {"text_embeds": torch.randn(2, 64), "time_ids": torch.zeros(2, 6)}
+    embeds = torch.randn(2, 77, 128)
+    ours = larger.unet(latents, 500, embeds, added_cond_kwargs=given).sample
+    theirs = shipped(latents[:, :8], 500, embeds, added_cond_kwargs=given).sample
+    assert torch.allclose(ours[:, :8], theirs, atol=1e-4) and not ours[:, 8:].any()
+    train_unet(tmp_path, tiny, CPU)
+    export(tmp_path, tmp_path / "assets")
+    pipe = StableDiffusionXLPipeline.from_pretrained(tmp_path / "assets" / "pipeline")
+    assert pipe("a photo of a cat", num_inference_steps=1, output_type="np").images.shape == (1, 256, 256, 3)
+
+
 def test_the_unets_training_resumes_bit_equally(run_folder, tmp_path):
     """The latents need not be the VAE's for this."""
     averages = []
     for name, lengths in (("whole", (2,)), ("broken", (1, 2))):
         folder = tmp_path / name
         shutil.copytree(run_folder, folder, ignore=shutil.ignore_patterns("*.pt", "vae"))
-        latents = np.random.default_rng(0).standard_normal((520, LATENT_CHANNELS, 32, 32)).astype(np.float16)
+        latents = np.random.default_rng(0).standard_normal((520, SHIPPED.latent_channels, 32, 32)).astype(np.float16)
         np.save(folder / "latents.npy", latents)
         for steps in lengths:
             train_unet(folder, TrainingConfig(learning_rate=1e-3, batch=2, steps=steps, flat=0.99), CPU)

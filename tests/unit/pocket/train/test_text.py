@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from seal_sdk.pocket.models import LATENT_CHANNELS, build_scheduler
+from seal_sdk.pocket.design import SHIPPED
+from seal_sdk.pocket.models import build_scheduler
 from seal_sdk.pocket.train.data import render_set
 from seal_sdk.pocket.train.loop import TrainingConfig, load_ema
 from seal_sdk.pocket.train.shipped import START, load_start, start_from_shipped
@@ -22,7 +23,7 @@ def run_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     render_set(folder, 520, 1)
     start_from_shipped(folder)
-    latents = np.random.default_rng(0).standard_normal((520, LATENT_CHANNELS, 32, 32)).astype(np.float16)
+    latents = np.random.default_rng(0).standard_normal((520, SHIPPED.latent_channels, 32, 32)).astype(np.float16)
     np.save(folder / "latents.npy", latents)
     return folder
 
@@ -37,7 +38,7 @@ def test_only_the_text_encoders_learn(run_folder):
 def test_the_loss_is_zero_for_the_same_words_and_not_for_others(run_folder):
     (model, tokenizer), rng = new_denoiser(run_folder), torch.Generator().manual_seed(0)
     load_start(model, run_folder)
-    latents = torch.randn(2, LATENT_CHANNELS, 32, 32, generator=rng)
+    latents = torch.randn(2, SHIPPED.latent_channels, 32, 32, generator=rng)
     batch = Batch(latents, *(torch.ones(2, 1, 32, 32) for _ in range(4)))
     texts = ["a photo of a blue cat on snow", "a photo of a red dog"], ["a photo of a cat on snow", "a photo of a dog"]
     plain, other = (

@@ -13,6 +13,7 @@ from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file
 
 from seal_sdk.pocket import PIPELINE_FOLDER, world
+from seal_sdk.pocket.design import SHIPPED
 from seal_sdk.pocket.train import __main__ as command
 from seal_sdk.pocket.train import data, unet
 from seal_sdk.pocket.train.data import CAPTIONS, render_image, render_set
@@ -167,4 +168,4 @@ def test_the_command_line_asks_for_richer_captions(monkeypatch, tmp_path):
     for arguments in ([], ["--rich-captions"]):
         done = CliRunner().invoke(command.main, ["render", "--folder", str(tmp_path), "--images", "600", *arguments])
         assert done.exit_code == 0, done.output
-    assert seen == [(600, 2, False), (600, 2, True)]
+    assert seen == [(600, 2, False, SHIPPED), (600, 2, True, SHIPPED)]
