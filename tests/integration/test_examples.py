@@ -6,6 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -45,6 +46,16 @@ def test_another_colour_is_shown_on_one_sheet(monkeypatch, tmp_path):
     arguments = ("--out", tmp_path / "colour.png", "--store", tmp_path / "store", "--steps", 1, "--rows", 2)
     run(monkeypatch, "another_colour.py", *arguments)
     assert Image.open(tmp_path / "colour.png").width > 5 * 256
+
+
+def test_a_controlnet_is_shown_beside_injection(monkeypatch, tmp_path):
+    arguments = ("--out", tmp_path / "sheet.png", "--store", tmp_path / "store", "--steps", 2)
+    run(monkeypatch, "controlnet.py", *arguments)
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+    assert sheet.shape == (256, 9 * 128, 3)
+    injected, controlled = sheet[:128], sheet[128:]
+    assert np.array_equal(injected[:, :256], controlled[:, :256])  # the reference and the mesh
+    assert not np.array_equal(injected[:, 256:384], controlled[:, 256:384])
 
 
 def test_an_identity_is_read_with_zarr(monkeypatch, tmp_path, capsys):
