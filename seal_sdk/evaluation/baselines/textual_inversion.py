@@ -61,7 +61,7 @@ class TextualInversion:
         nouns: Words instead of which the subject's word stands.
     """
 
-    fitting: Fitting = field(default_factory=lambda: Fitting(steps=300, learning_rate=5e-3, weight_decay=0.0))
+    fitting: Fitting = field(default_factory=lambda: Fitting(600, learning_rate=5e-3, batch=2, weight_decay=0.0))
     vectors: int = 1
     nouns: Sequence[str] = world.SPECIES
 
