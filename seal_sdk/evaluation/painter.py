@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -63,13 +63,15 @@ class Painter:
     Args:
         session: Generates the images of all methods but the baselines.
         sampling: Arguments of ``session.generate`` for methods that do not set them themselves.
-        drawers: Opened baselines, by name, instead of those of `BASELINES` or besides them.
+        drawers: Opened baselines, by name, instead of those of `BASELINES` or besides them. Those that are opened are added, so that
+            painters may share what their baselines have learned.
     """
 
     def __init__(
-        self, session: IdentitySession, sampling: Mapping[str, Any], drawers: Mapping[str, Drawer] | None = None
+        self, session: IdentitySession, sampling: Mapping[str, Any], drawers: MutableMapping[str, Drawer] | None = None
     ) -> None:
-        self._session, self._sampling, self._drawers = session, sampling, dict(drawers or {})
+        self._session, self._sampling = session, sampling
+        self._drawers: MutableMapping[str, Drawer] = {} if drawers is None else drawers
         self._shared: tuple[Any, ...] | None = None
         self._images: dict[str, tuple[np.ndarray, bool]] = {}
         self._identities: dict[Hashable, tuple[Identity, bool]] = {}

@@ -28,6 +28,8 @@ NAMES = (  # each is the name of its module, with underscores for dashes and plu
     "controlnet",
     "ip-adapter",
     "controlnet+ip-adapter",
+    "dreambooth-lora",
+    "textual-inversion",
 )
 
 

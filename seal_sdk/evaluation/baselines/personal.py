@@ -6,35 +6,41 @@ subject costs once, they say themselves (`LearnedSubject`).
 
 from __future__ import annotations
 
+import hashlib
 import re
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from seal_sdk.backbone.conditioning import Conditioning, stack
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.evaluation.baselines.baseline import Baseline
+from seal_sdk.evaluation.baselines.fitting import Fitting
 from seal_sdk.evaluation.baselines.loop import draw
 from seal_sdk.evaluation.baselines.question import Question
 from seal_sdk.identity import Identity
-from seal_sdk.images import fit
 from seal_sdk.session import IdentitySession
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedSubject:
-    """What a training made of a subject. tensors: its weights. seconds, rows: what it cost, in UNet rows with gradients or without."""
+    """What a training made of a subject.
+
+    Attributes:
+        tensors: What was learned.
+        seconds: How long it took.
+        trained_rows: Rows that the UNet computed forwards and backwards.
+        drawn_rows: Rows that it computed forwards alone, for pictures of the subject's class.
+    """
 
     tensors: dict[str, Tensor]
     seconds: float
-    rows: int
+    trained_rows: int
+    drawn_rows: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -45,97 +51,82 @@ class LearnedSubject:
 class PersonalBaseline(Protocol):
     """A way to learn subjects."""
 
-    def learn(self, session: IdentitySession, identity: Identity) -> LearnedSubject:
-        """Learn a subject from its reference."""
+    @property
+    def fitting(self) -> Fitting:
+        """How it is trained."""
+
+    def check(self, backbone: UNetBackbone) -> None:
+        """Raise ConfigError where it cannot learn with a model."""
+
+    def learn(self, session: IdentitySession, identity: Identity, steps: Sequence[int]) -> list[LearnedSubject]:
+        """Learn a subject from its reference: what is known after each of these numbers of steps, which ascend."""
 
     def applied(self, backbone: UNetBackbone, learned: LearnedSubject) -> AbstractContextManager[None]:
         """A context in which the model knows the subject. Afterwards it is as it was."""
 
-    def ask(self, prompt: str, identity: Identity) -> str:
+    def ask(self, prompt: str) -> str:
         """The prompt with the subject's own word."""
 
 
-class PersonalPainter:
-    """Draws with a `PersonalBaseline`; a subject is learned when it is first asked for, and the last one is kept."""
+class PersonalDrawer:
+    """Draws with a `PersonalBaseline`. What was learned of a subject is kept as long as the drawer.
+
+    Raises:
+        ConfigError: If the baseline cannot learn with the session's model.
+    """
 
     def __init__(self, session: IdentitySession, baseline: PersonalBaseline) -> None:
+        baseline.check(session.backbone)
         self._session, self._baseline = session, baseline
-        self._known: tuple[str, LearnedSubject] | None = None
+        self._known: dict[str, LearnedSubject] = {}
+
+    def prepare(self, identity: Identity) -> int:
+        """Learn the subject, unless it is known. Returns the bytes of what was learned, in half precision."""
+        return self.learned(identity).nbytes
 
     def learned(self, identity: Identity) -> LearnedSubject:
-        """What was learned of the subject."""
-        if self._known is None or self._known[0] != identity.digest:
-            self._known = identity.digest, self._baseline.learn(self._session, identity)
-        return self._known[1]
+        """What was learned of the subject, now or before."""
+        key = _lesson(identity)
+        if key not in self._known:
+            (self._known[key],) = self._baseline.learn(self._session, identity, [self._baseline.fitting.steps])
+        return self._known[key]
 
     def draw(self, question: Question) -> NDArray[np.uint8]:
-        """The image, uint8 (H, W, 3)."""
-        backbone, learned = self._session.backbone, self.learned(question.identity)
-        asked = replace(question, prompt=self._baseline.ask(question.prompt, question.identity))
-        with backbone.lock, self._baseline.applied(backbone, learned):
-            return draw(backbone, Baseline(), asked, lambda: self._session.segmenter)
+        """The image, uint8 (H, W, 3). Raises SubjectNotFound as ``session.generate`` does."""
+        return draw_learned(self._session, self._baseline, question, self.learned(question.identity))
 
 
-@dataclass(frozen=True)
-class Fitting:
-    """Settings of a training of one subject. learning_rate: of AdamW. batch: rows a step."""
-
-    steps: int
-    learning_rate: float
-    batch: int = 4
-    weight_decay: float = 1e-2
-
-
-def fit_parameters(
-    parameters: Sequence[nn.Parameter], settings: Fitting, loss: Callable[[torch.Generator], Tensor]
-) -> float:
-    """Train parameters, and nothing else. loss: of one step, with the generator of its noise. Returns the seconds it took."""
-    started, generator = time.perf_counter(), torch.Generator("cpu").manual_seed(0)
-    optimizer = torch.optim.AdamW(parameters, settings.learning_rate, weight_decay=settings.weight_decay)
-    for _ in range(settings.steps):
-        with torch.enable_grad():
-            gradients = torch.autograd.grad(loss(generator), parameters)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        optimizer.step()
-    for parameter in parameters:
-        parameter.grad = None
-    return time.perf_counter() - started
+def draw_learned(
+    session: IdentitySession, baseline: PersonalBaseline, question: Question, learned: LearnedSubject
+) -> NDArray[np.uint8]:
+    """The image, uint8 (H, W, 3), by the model that knows a subject. Raises SubjectNotFound as ``session.generate`` does."""
+    backbone, asked = session.backbone, replace(question, prompt=baseline.ask(question.prompt))
+    with backbone.lock, baseline.applied(backbone, learned):
+        return draw(backbone, Baseline(), asked, lambda: session.segmenter)
 
 
-def denoising_loss(
-    backbone: UNetBackbone, latents: Tensor, conditioning: Sequence[Conditioning], generator: torch.Generator
-) -> Tensor:
-    """Mean squared error of what the model predicts of noised latents (B, C, h, w), at B random timesteps. conditioning: of each."""
-    timesteps = torch.randint(0, backbone.train_timesteps, (len(latents),), generator=generator)
-    epsilon = torch.randn(latents.shape, generator=generator).to(latents)
-    levels = [backbone.noise_level(float(timestep)) for timestep in timesteps]
-    rows = list(zip(levels, torch.split(latents, 1), torch.split(epsilon, 1), strict=True))
-    noisy = torch.cat([level.add_noise(clean, noise) for level, clean, noise in rows])
-    target = torch.cat([level.target(clean, noise) for level, clean, noise in rows])
-    predicted = backbone.predict(noisy, timesteps.to(latents.device), stack(conditioning))
-    return (predicted - target).square().mean()
+def _lesson(identity: Identity) -> str:
+    """A digest of all that is learned from: reference and prompt, and not the keys and values that were stored beside them."""
+    digest = hashlib.sha256(identity.prompt.encode())
+    digest.update(f"\0{identity.image.size}\0".encode())
+    digest.update(identity.image.tobytes())
+    return digest.hexdigest()
 
 
-def reference_latents(backbone: UNetBackbone, identity: Identity, size: tuple[int, int]) -> Tensor:
-    """(1, C, h, w) of the reference, on a canvas of (height, width) pixels."""
-    return backbone.encode_image(fit(identity.image, size[::-1]))
+def find_noun(prompt: str, nouns: Sequence[str]) -> str | None:
+    """The first of some nouns in a prompt, as the prompt writes it."""
+    found = _any_of(nouns).search(prompt)
+    return found and found.group()
 
 
-def with_word(prompt: str, word: str, nouns: Sequence[str]) -> str:
-    """The prompt with a word before the first of some nouns, else at its beginning: "a photo of a sks cat on snow"."""
-    changed, count = re.subn(rf"\b({'|'.join(map(re.escape, nouns))})\b", rf"{word} \1", prompt, count=1)
+def with_word(prompt: str, word: str, nouns: Sequence[str], instead: bool = False) -> str:
+    """The prompt with a word before the first of some nouns, "a photo of a sks cat on snow", or instead of it.
+
+    Where there is none of them, the word stands at the beginning.
+    """
+    changed, count = _any_of(nouns).subn(lambda noun: word if instead else f"{word} {noun[0]}", prompt, count=1)
     return changed if count else f"{word}, {prompt}"
 
 
-@contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
-    """While inside, none of a module's parameters asks for gradients."""
-    asked: list[Any] = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    for parameter in asked:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in asked:
-            parameter.requires_grad_(True)
+def _any_of(nouns: Sequence[str]) -> re.Pattern[str]:
+    return re.compile(rf"\b({'|'.join(map(re.escape, nouns))})\b", re.IGNORECASE)

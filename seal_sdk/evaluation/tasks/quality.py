@@ -9,6 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from seal_sdk.evaluation.baselines import Drawer
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.networks.joints import WEIGHTS as JOINTS
 from seal_sdk.evaluation.networks.patterns import WEIGHTS as PATTERNS
@@ -143,6 +144,7 @@ def measure_wordings(
         total = len(plain) * (len(methods) + len(asked) * len(conflict_methods)) * len(wordings)
         book = ScoreBook(scores, _facts(setup, session)) if scores else None
         sampling = {"num_inference_steps": setup.steps, "guidance_scale": setup.guidance}
+        drawers: dict[str, Drawer] = {}  # what they learn of a subject serves all kinds of question
         with tqdm(total=total, unit="picture", disable=None) as bar:
 
             def answers(questions: list[Triple], wording: str, chosen: Sequence[Method]) -> Answers:
@@ -155,6 +157,7 @@ def measure_wordings(
                     sampling=sampling,
                     book=book,
                     on_score=lambda triple, score: bar.update(),
+                    drawers=drawers,
                 )
                 return Answers(worded, drawn)
 

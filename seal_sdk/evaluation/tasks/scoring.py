@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from seal_sdk.errors import ConfigError
+from seal_sdk.evaluation.baselines import Drawer
 from seal_sdk.evaluation.methods import Method
 from seal_sdk.evaluation.metrics.measures import measure
 from seal_sdk.evaluation.networks.seeing import Networks
@@ -30,6 +31,7 @@ def run(
     sampling: Mapping[str, Any] | None = None,
     book: ScoreBook | None = None,
     on_score: Callable[[Triple, Score], object] = lambda triple, score: None,
+    drawers: MutableMapping[str, Drawer] | None = None,
 ) -> list[Score]:
     """Score methods on triples. Every method starts from the same noise, seeded by the triple's seed.
 
@@ -43,6 +45,7 @@ def run(
         sampling: Arguments of ``session.generate`` for all methods that do not set them themselves.
         book: Scores that are not computed again, and the place of new ones.
         on_score: Called with each score.
+        drawers: As of `Painter`.
 
     Raises:
         ConfigError: If ``boxes`` is unknown.
@@ -51,7 +54,7 @@ def run(
         raise ConfigError(f"boxes={boxes!r}: expected one of {', '.join(BOXES)}.")
     networks = Networks.load()
     masks_given = boxes == "true"
-    painter = Painter(session, sampling or {})
+    painter = Painter(session, sampling or {}, drawers)
     results = []
     for triple in triples:
         for method in methods:
