@@ -1,4 +1,4 @@
-"""Where the labels of points stand, so that none covers another or a point."""
+"""Where the labels of points stand, so that neither they nor the lines to them cover another label or point."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ HEIGHT = 12
 """Pixels of a line."""
 _LETTER = 6.4  # pixels a letter at most, on average
 _POINT = 5  # half the side of the square that a point keeps free
-_DISTANCES = (8, 18, 30, 44, 60, 80, 105, 135)
-_DIRECTIONS = ((1, 0), (-1, 0), (0.8, -0.8), (0.8, 0.8), (-0.8, -0.8), (-0.8, 0.8), (0, -1), (0, 1))
+_LINE = 1  # the same along a line
+_DISTANCES = (8, 18, 30, 44, 60, 80, 105, 135, 170)
+_DIRECTIONS = (
+    *((1, 0), (-1, 0), (0.8, -0.8), (0.8, 0.8), (-0.8, -0.8), (-0.8, 0.8), (0, -1), (0, 1)),
+    *((0.95, -0.4), (0.95, 0.4), (-0.95, -0.4), (-0.95, 0.4), (0.4, -0.95), (0.4, 0.95), (-0.4, -0.95), (-0.4, 0.95)),
+)
+"""Right and down, the preferred ones first."""
+Place = tuple[float, float]
+"""(x, y) in pixels from the top left."""
 
 
 @dataclass(frozen=True)
@@ -32,33 +39,55 @@ class Box:
         across = area.left <= self.left and self.right <= area.right
         return across and area.top <= self.top and self.bottom <= area.bottom
 
-    def nearest(self, x: float, y: float) -> tuple[float, float]:
-        """The point of the rectangle that is nearest to (x, y)."""
+    def nearest(self, point: Place) -> Place:
+        """The place in the rectangle that is nearest to a point."""
+        x, y = point
         return min(max(x, self.left), self.right), min(max(y, self.top), self.bottom)
 
 
-def place_labels(points: Sequence[tuple[float, float]], labels: Sequence[str], area: Box) -> list[Box]:
+def place_labels(points: Sequence[Place], labels: Sequence[str], area: Box) -> list[Box]:
     """A place for each point's label, the nearest that is free.
 
     Args:
         points: (x, y) of each.
         labels: Their texts.
-        area: Where labels may stand. If no place in it is free, a label stands right of its point, whatever is there.
+        area: Where labels stand; it has room for each beside its point. Where it is too full, a line to a label may cross something, and
+            then a label may.
     """
-    taken = [Box(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in points]
+    squares = [_square(point, _POINT) for point in points]
     placed: list[Box] = []
-    for (x, y), label in zip(points, labels, strict=True):
-        choices = _choices(x, y, _LETTER * len(label))
-        free = (box for box in choices if box.within(area) and not any(map(box.overlaps, taken)))
-        box = next(free, choices[0])
+    lines: list[Box] = []
+    for point, square, label in zip(points, squares, labels, strict=True):
+        others = [each for each in squares if each != square] + placed
+        choices = [box for box in _choices(point, _LETTER * len(label)) if box.within(area)]
+        free = [box for box in choices if not _covers([box], [square, *others, *lines])]
+        clear = (box for box in free if not _covers(_line(point, box), [*others, *lines]))
+        box = next(clear, next(iter(free or choices)))
         placed.append(box)
-        taken.append(box)
+        lines += _line(point, box)
     return placed
 
 
-def _choices(x: float, y: float, width: float) -> list[Box]:
+def _covers(shapes: Sequence[Box], others: Sequence[Box]) -> bool:
+    return any(shape.overlaps(other) for shape in shapes for other in others)
+
+
+def _line(point: Place, box: Box) -> list[Box]:
+    """Squares along the line from a point to its label."""
+    (x, y), (end_x, end_y) = point, box.nearest(point)
+    count = int(max(abs(end_x - x), abs(end_y - y)) / 4)
+    shares = [(index + 1) / (count + 1) for index in range(count)]
+    return [_square((x + share * (end_x - x), y + share * (end_y - y)), _LINE) for share in shares]
+
+
+def _square(middle: Place, half: float) -> Box:
+    x, y = middle
+    return Box(x - half, y - half, x + half, y + half)
+
+
+def _choices(point: Place, width: float) -> list[Box]:
     """Boxes around a point, the nearest first; their nearer side is at one of `_DISTANCES`."""
-    boxes = []
+    boxes, (x, y) = [], point
     for distance in _DISTANCES:
         for right, down in _DIRECTIONS:
             left = x + right * distance - (0 if right > 0 else width if right < 0 else width / 2)

@@ -59,7 +59,7 @@ def _section(summary: Summary, title: str, *, plots: bool = True) -> list[str]:
     head = ("", *(heading(metric) for metric in metrics))
     body = [(name, *(cell(values.get(metric.name)) for metric in metrics)) for name, values in lines]
     told = told_counts(summary)
-    parts = [page.heading(title), page.table(head, body)]
+    parts = [page.heading(title), page.table(head, body, dense=True)]
     if told:
         parts.append(page.paragraph(f"Pictures that needed to be told where the subject is: {told}."))
     if plots:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from html import escape
 
 from seal_sdk.evaluation.reports.charts import round_step
-from seal_sdk.evaluation.reports.label_places import HEIGHT, Box, place_labels
+from seal_sdk.evaluation.reports.label_places import HEIGHT, Box, Place, place_labels
 
 _WIDTH, _HEIGHT = 640, 400
 _AREA = Box(48, 40, _WIDTH - 12, _HEIGHT - 40)
 _STYLE = "font-family:sans-serif;font-size:11px"
+_NEAR = 10  # pixels; labels so near to their point need no line
 _INK, _ACCENT, _GRID = "#31688e", "#c0392b", "#ddd"
 
 
@@ -27,7 +28,7 @@ class Mark:
 
 
 def scatter(title: str, x_title: str, y_title: str, marks: Sequence[Mark]) -> str:
-    """An ``<svg>`` element with a point for each mark; x is logarithmic, y begins at 0. Labels do not cover each other."""
+    """An ``<svg>`` element with a point for each mark; x is logarithmic, and neither axis begins at 0. Labels do not cover each other."""
     across, up = _LogAxis([mark.x for mark in marks]), _Axis([mark.y for mark in marks])
     points = [(across.place(mark.x), up.place(mark.y)) for mark in marks]
     boxes = place_labels(points, [mark.label for mark in marks], _AREA)
@@ -61,17 +62,19 @@ class _LogAxis:
 
 
 class _Axis:
-    """From values to pixels from the top, from 0 on."""
+    """From values to pixels from the top."""
 
     def __init__(self, values: Sequence[float]) -> None:
-        self._step = round_step(max(values) / 5 or 1.0)
-        self._count = math.floor(max(values) / self._step) + 1
+        self._step = round_step((max(values) - min(values)) / 5 or 1.0)
+        self._first = math.ceil(min(values) / self._step) - 1
+        self._count = math.floor(max(values) / self._step) + 1 - self._first
 
     def place(self, value: float) -> float:
-        return _AREA.bottom - value / (self._count * self._step) * (_AREA.bottom - _AREA.top)
+        share = (value / self._step - self._first) / self._count
+        return _AREA.bottom - share * (_AREA.bottom - _AREA.top)
 
     def lines(self) -> list[str]:
-        ticks = [index * self._step for index in range(self._count + 1)]
+        ticks = [(self._first + index) * self._step for index in range(self._count + 1)]
         return [
             f'<line x1="{_AREA.left}" x2="{_AREA.right}" y1="{self.place(tick):.1f}" y2="{self.place(tick):.1f}" stroke="{_GRID}"/>'
             + _text(_AREA.left - 5, self.place(tick) + 4, f"{tick:g}", "end")
@@ -87,12 +90,14 @@ def _frame(title: str, x_title: str, y_title: str) -> list[str]:
     ]
 
 
-def _leader(point: tuple[float, float], box: Box) -> str:
-    x, y = box.nearest(*point)
+def _leader(point: Place, box: Box) -> str:
+    x, y = box.nearest(point)
+    if math.dist(point, (x, y)) <= _NEAR:
+        return ""
     return f'<line x1="{point[0]:.1f}" y1="{point[1]:.1f}" x2="{x:.1f}" y2="{y:.1f}" stroke="#999"/>'
 
 
-def _mark(mark: Mark, point: tuple[float, float], box: Box) -> str:
+def _mark(mark: Mark, point: Place, box: Box) -> str:
     ink = _ACCENT if mark.accent else _INK
     circle = f'<circle cx="{point[0]:.1f}" cy="{point[1]:.1f}" r="4" fill="{ink}">'
     told = f"<title>{escape(mark.label)}: {mark.x:.4g}, {mark.y:.4g}</title></circle>"

@@ -13,9 +13,8 @@ from seal_sdk.evaluation.questions.triples import COLOR
 from seal_sdk.evaluation.reports import page
 from seal_sdk.evaluation.reports.quality import quality_parts
 from seal_sdk.evaluation.reports.scatter import Mark, scatter
-from seal_sdk.evaluation.reports.successes import percent
 from seal_sdk.evaluation.reports.table import cell, heading
-from seal_sdk.evaluation.statistics import Summary
+from seal_sdk.evaluation.statistics import Interval, Summary
 from seal_sdk.evaluation.tasks.systems import Costs, SystemResults
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
@@ -29,7 +28,7 @@ _SHOWN = (
     "scene_error",
     "leakage",
 )
-_COSTS = ("once, s", "once, rows", "picture, s", "picture, rows", "kept", "peak memory")
+_COSTS = ("once, s", "once, rows", "picture, s", "picture, rows", "kept", "peak")
 
 
 def overview_table(summary: Summary, costs: Costs) -> Table:
@@ -40,7 +39,7 @@ def overview_table(summary: Summary, costs: Costs) -> Table:
         (
             name,
             *(cell(values[metric.name]) for metric in metrics),
-            percent(conflicts[name][COLOR_SUCCESS.name]),
+            _share(conflicts[name][COLOR_SUCCESS.name]),
             *_cost_cells(costs["systems"].get(name)),
         )
         for name, values in summary["methods"].items()
@@ -80,14 +79,20 @@ def systems_report(results: SystemResults, settings: Mapping[str, object], *, sh
     """
     summary, costs = results.quality.summary(), results.costs
     parts = [page.facts({**settings, **costs["machine"], "cost subjects": ", ".join(map(str, costs["subjects"]))})]
-    parts += [page.heading("Quality and costs"), page.paragraph(_HOW), page.table(*overview_table(summary, costs))]
+    parts += [
+        page.heading("Quality and costs"),
+        page.paragraph(_HOW),
+        page.table(*overview_table(summary, costs), dense=True),
+    ]
     parts += [page.heading("Quality against the cost of a picture"), page.paragraph(_PLOTS)]
     parts += [_plot(summary, costs["systems"], count) for count in PICTURES]
     parts += [page.heading("Seconds of each picture"), page.paragraph(_AMORTISED), page.table(*cost_table(costs))]
     if costs["break_even"]:
         parts += [page.heading("Break-even"), page.paragraph(BREAK_EVEN), page.table(*break_even_table(costs))]
         parts += [page.paragraph(sentence) for sentence in break_even_words(costs)]
-    return page.page("SeAl: systems", [*parts, *quality_parts({"short": results.quality}, sheet_rows)])
+    return page.page(
+        "SeAl: systems", [*parts, page.heading("Quality"), *quality_parts({"short": results.quality}, sheet_rows)]
+    )
 
 
 def _plot(summary: Summary, systems: Mapping[str, SystemCosts], count: int) -> str:
@@ -119,6 +124,12 @@ def _cost_cells(costs: SystemCosts | None) -> tuple[str, ...]:
     )
 
 
+def _share(value: Interval) -> str:
+    """A share and half the width of its interval, such as "75 ±25 %"."""
+    low, high = value["ci95"]
+    return f"{100 * value['mean']:.0f} ±{50 * (high - low):.0f} %"
+
+
 def _seconds(value: float) -> str:
     return "0" if value == 0 else f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
@@ -131,8 +142,8 @@ def _sentence(name: str, others: Mapping[str, int | None]) -> str:
     never = [other for other, count in others.items() if count is None]
     paying = [f"{other} from {count}" for other, count in others.items() if count is not None]
     ends = [
-        *([f"it takes no more seconds than {', '.join(paying)} pictures of a subject on"] if paying else []),
-        *([f"never as few as {', '.join(never)}"] if never else []),
+        *([f"as fast as {', '.join(paying)} pictures of a subject on"] if paying else []),
+        *([f"never as fast as {', '.join(never)}"] if never else []),
     ]
     return f"{name}: {'; '.join(ends)}."
 
@@ -144,7 +155,8 @@ BREAK_EVEN = (
 _HOW = (
     "Means with half the width of their 95 % intervals; colour success is of the prompts that name another colour. A subject's costs "
     "come once, before its first picture, and a picture's with each. Rows are forwards of the UNet alone; one that is also run "
-    "backwards counts once. What is loaded, trained or made for all subjects of a class is not in the costs."
+    "backwards counts once. Peak is the most memory beyond what was in use before. What is loaded, trained or made for all subjects of "
+    "a class is not in the costs."
 )
 _PLOTS = (
     "Lower is nearer to the true picture, left is faster. Each picture has its share of what the subject costs once."
