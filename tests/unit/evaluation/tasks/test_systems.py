@@ -52,7 +52,7 @@ def test_costs_are_those_of_each_system(results):
     costs = results.costs["systems"]
     assert list(costs) == ["structure", "concat", "seal"]  # the truth costs nothing
     assert {name: each["once"]["rows"] for name, each in costs.items()} == {"structure": 0, "concat": 0, "seal": 4}
-    # the last step has no structure row; concat has two rows of the reference in each
+    # without a prompt, with it, and the structure image; concat also has two rows of the reference
     assert costs["structure"]["picture"]["rows"] == 3 * STEPS
     assert costs["concat"]["picture"]["rows"] == 5 * STEPS
     assert costs["structure"]["once"]["seconds"] == 0 and costs["structure"]["kept_bytes"] == 0
