@@ -44,6 +44,13 @@ class Method:
     exact: bool = False
     baseline: str | None = None
 
+    @property
+    def sees_reference(self) -> bool:
+        """Whether a picture takes more of the reference than where its subject is."""
+        if self.baseline is not None:
+            return self.baseline != "controlnet"
+        return not self.exact and (self.appearance.delta > 0 or self.delta_bridge.strength > 0)
+
 
 def _structure_of(baseline: str) -> Structure:
     """How a baseline takes the structure image."""

@@ -82,18 +82,39 @@ class Painter:
         Raises:
             SubjectNotFound: If it found none and no mask is known.
         """
-        if drawing.shared != self._shared:
-            self._shared, self._images, self._identities = drawing.shared, {}, {}
+        self._begin(drawing)
         if method.uses_structure:
             return self._draw(drawing, method)
         if method.name not in self._images:
             self._images[method.name] = self._draw(drawing, method)
         return self._images[method.name]
 
-    def prepare(self, drawing: Drawing, method: Method) -> int:
-        """Do what the subject needs once: register it, and what a baseline does of its own. Returns the bytes that are kept of it."""
+    def register(self, drawing: Drawing, method: Method) -> Identity:
+        """Register the subject, unless that is done. Every method needs it: it says where the subject is.
+
+        Raises:
+            SubjectNotFound: As of `draw`.
+        """
+        self._begin(drawing)
         identity, _ = self._register(drawing, method)
-        return self._drawer(method.baseline).prepare(identity) if method.baseline else identity.nbytes
+        return identity
+
+    def prepare(self, drawing: Drawing, method: Method) -> int:
+        """Do what the subject needs once: `register`, and what a baseline does of its own.
+
+        Returns:
+            The bytes that are kept of the subject: what a baseline keeps, or all of the identity in the store; 0 for a method that does
+            not see the reference.
+        """
+        identity = self.register(drawing, method)
+        if method.baseline:
+            return self._drawer(method.baseline).prepare(identity)
+        return _stored_bytes(identity) if method.sees_reference else 0
+
+    def _begin(self, drawing: Drawing) -> None:
+        """Forget what another drawing does not share."""
+        if drawing.shared != self._shared:
+            self._shared, self._images, self._identities = drawing.shared, {}, {}
 
     def _draw(self, drawing: Drawing, method: Method) -> tuple[np.ndarray, bool]:
         identity, reference_told = self._register(drawing, method)
@@ -169,6 +190,12 @@ class Painter:
         if key not in self._identities:
             self._identities[key] = _with_mask(register, drawing.reference_mask, drawing.masks_given)
         return self._identities[key]
+
+
+def _stored_bytes(identity: Identity) -> int:
+    """Keys and values, latents, reference and mask."""
+    stored = identity.stored
+    return identity.nbytes + sum(len(stored.attachment(name)) for name in stored.attachments)
 
 
 def _with_mask(

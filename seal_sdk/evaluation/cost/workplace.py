@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from seal_sdk.backbone.loading import choose_device, choose_dtype, load_backbone
 from seal_sdk.config import Structure
 from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation.baselines import Question
+from seal_sdk.evaluation.cost.machine import machine_facts
 from seal_sdk.evaluation.cost.random_models import random_pipeline
 from seal_sdk.evaluation.cost.rows import counted_rows
 from seal_sdk.evaluation.questions.triples import Triple, triples
@@ -193,13 +192,7 @@ class Workplace:
         return {
             "model": self.setup.model if isinstance(self.setup.model, str) else type(self.setup.model).__name__,
             **given,
-            "device": str(self.device),
-            "device_name": _device_name(self.device),
-            "precision": str(self.pipe.unet.dtype).removeprefix("torch."),
-            "unet_parameters": sum(each.numel() for each in self.pipe.unet.parameters()),
-            "threads": torch.get_num_threads(),
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "diffusers", "seal-sdk")},
+            **machine_facts(self.pipe),
         }
 
 
@@ -246,10 +239,3 @@ def _full_size_dtype(precision: str, device: torch.device) -> torch.dtype:
     if precision == "auto" and device.type == "cpu":
         return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
     return choose_dtype(precision, device, 0)
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -63,7 +63,7 @@ class _Axis:
         low, high = min(point.low for point in points), max(point.high for point in points)
         if from_zero:
             low, high = min(low, 0.0), max(high, 0.0)
-        self.step = _round_step((high - low) / 4 or abs(high) / 4 or 1.0)
+        self.step = round_step((high - low) / 4 or abs(high) / 4 or 1.0)
         self.low = math.floor(low / self.step + 1e-9) * self.step
         self.high = max(math.ceil(high / self.step - 1e-9) * self.step, self.low + self.step)
         self.bottom = _TOP + _PLOT
@@ -77,7 +77,7 @@ class _Axis:
         return [self.low + index * self.step for index in range(round((self.high - self.low) / self.step) + 1)]
 
 
-def _round_step(step: float) -> float:
+def round_step(step: float) -> float:
     """The smallest of 1, 2, 5 and 10 times a power of ten that is not below ``step``."""
     power = 10.0 ** math.floor(math.log10(step))
     return next(each * power for each in (1, 2, 5, 10) if each * power >= step * (1 - 1e-9))

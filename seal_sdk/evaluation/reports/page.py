@@ -13,7 +13,8 @@ _CSS = """
 body { font-family: sans-serif; margin: 2em; color: #222; max-width: 1400px }
 table { border-collapse: collapse; margin: 1em 0 } th, td { padding: .3em .8em; text-align: right; border-bottom: 1px solid #ddd }
 th.name, td.name, td.text { text-align: left } td.text { white-space: normal } td.name { font-family: monospace } td { white-space: nowrap }
-tr.group td { border-top: 2px solid #bbb } .wide { overflow-x: auto } svg { margin: 0 1em 1em 0 } img { max-width: 100% }
+table.dense { font-size: 13px } .dense th, .dense td { padding: .3em .45em }
+tr.group td { border-top: 2px solid #bbb } .wide { overflow-x: auto } svg { margin: 0 1em 1em 0 }
 """
 
 
@@ -35,11 +36,12 @@ def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def table(head: Sequence[str], lines: Sequence[Sequence[str]], names: int = 1) -> str:
+def table(head: Sequence[str], lines: Sequence[Sequence[str]], names: int = 1, dense: bool = False) -> str:
     """A table. The cells are escaped.
 
     names: How many columns on the left hold names instead of figures. If there are several, a filled first cell begins
     a new group of lines.
+    dense: Whether columns stand close together, as in a table with many.
     """
 
     def row(cells: Sequence[str], tag: str) -> str:
@@ -49,7 +51,8 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]], names: int = 1) -
         return f"<tr{begins}>" + "".join(filled) + "</tr>"
 
     body = "".join(row(line, "td") for line in lines)
-    return f'<div class="wide"><table>{row(head, "th")}{body}</table></div>'
+    kind = ' class="dense"' if dense else ""
+    return f'<div class="wide"><table{kind}>{row(head, "th")}{body}</table></div>'
 
 
 def _unbroken(text: str) -> str:
@@ -79,4 +82,4 @@ def picture(image: Image.Image, alt: str) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<p><img alt="{escape(alt)}" src="data:image/png;base64,{data}"></p>'
+    return f'<p class="wide"><img alt="{escape(alt)}" src="data:image/png;base64,{data}"></p>'

@@ -23,10 +23,18 @@ def report(measured: Mapping[str, Results], settings: Mapping[str, object], *, s
         settings: Names and values that reproduce the images.
         sheet_rows: Questions on each contact sheet.
     """
+    return page.page("SeAl: exact benchmark", [page.facts(settings), *quality_parts(measured, sheet_rows)])
+
+
+def quality_parts(measured: Mapping[str, Results], sheet_rows: int) -> list[str]:
+    """The elements of `report` below its settings."""
     summaries = {wording: results.summary() for wording, results in measured.items()}
     first, summary = next(iter(measured.items()))[1], next(iter(summaries.values()))
-    parts = [page.facts(settings), page.paragraph(_HOW)]
-    parts += [page.heading("How often each does what was asked, and nothing else"), page.paragraph(_SUCCESS)]
+    parts = [
+        page.paragraph(_HOW),
+        page.heading("How often each does what was asked, and nothing else"),
+        page.paragraph(_SUCCESS),
+    ]
     parts.append(page.table(*successes(summaries), names=2))
     if set(first.conflicts) & set(FOLLOWED):
         parts += [page.heading("How often each shows what the prompt says"), page.paragraph(_FOLLOWED)]
@@ -42,7 +50,7 @@ def report(measured: Mapping[str, Results], settings: Mapping[str, object], *, s
     for kind, each in first.kinds().items():
         sheet = contact_sheet(each.triples[:sheet_rows], each.scores)
         parts += [page.heading(f"Asked for: {TITLES[kind]}"), page.picture(sheet, f"contact sheet: {kind}")]
-    return page.page("SeAl: exact benchmark", parts)
+    return parts
 
 
 def _section(summary: Summary, title: str, *, plots: bool = True) -> list[str]:
@@ -51,7 +59,7 @@ def _section(summary: Summary, title: str, *, plots: bool = True) -> list[str]:
     head = ("", *(heading(metric) for metric in metrics))
     body = [(name, *(cell(values.get(metric.name)) for metric in metrics)) for name, values in lines]
     told = told_counts(summary)
-    parts = [page.heading(title), page.table(head, body)]
+    parts = [page.heading(title), page.table(head, body, dense=True)]
     if told:
         parts.append(page.paragraph(f"Pictures that needed to be told where the subject is: {told}."))
     if plots:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,9 +136,7 @@ def measure_wordings(
         SizeError: If the model cannot draw the size.
     """
     check_kinds(kinds)
-    with benchmark_session(setup.model, setup.subject) as session:
-        if setup.scheduler is not None:
-            session.pipe.scheduler = scheduler_like(session.pipe.scheduler, setup.scheduler)
+    with open_session(setup) as session:
         side, _ = session.backbone.geometry.check_size(setup.size, setup.size)
         plain = list(triples(seeds, tuple(kinds), side))
         asked = {kind: list(conflicting(plain, kind)) for kind in conflicts} if conflict_methods else {}
@@ -168,6 +167,15 @@ def measure_wordings(
                 )
 
             return {wording: results(wording) for wording in wordings}
+
+
+@contextmanager
+def open_session(setup: Setup) -> Iterator[IdentitySession]:
+    """A session as a setup asks for it, on an empty store, which is gone afterwards."""
+    with benchmark_session(setup.model, setup.subject) as session:
+        if setup.scheduler is not None:
+            session.pipe.scheduler = scheduler_like(session.pipe.scheduler, setup.scheduler)
+        yield session
 
 
 def _facts(setup: Setup, session: IdentitySession) -> dict[str, Any]:

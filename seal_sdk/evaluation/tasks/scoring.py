@@ -77,10 +77,11 @@ def _score(triple: Triple, method: Method, networks: Networks, image: np.ndarray
 
 def draw(painter: Painter, triple: Triple, method: Method, masks_given: bool) -> tuple[np.ndarray, bool]:
     """A triple's picture by a method, uint8 (H, W, 3), and whether the session had to be given a mask."""
-    return (render_exact(triple), False) if method.exact else painter.draw(_drawing(triple, masks_given), method)
+    return (render_exact(triple), False) if method.exact else painter.draw(drawing_of(triple, masks_given), method)
 
 
-def _drawing(triple: Triple, masks_given: bool) -> Drawing:
+def drawing_of(triple: Triple, masks_given: bool) -> Drawing:
+    """What a triple asks a painter for."""
     height, width = triple.truth.mask.shape
     return Drawing(
         name=f"seed-{triple.seed}",

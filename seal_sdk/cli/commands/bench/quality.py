@@ -90,10 +90,10 @@ def command(
         summary = by_wording[names[0]]
         print_json({**summary, "wordings": by_wording} if wordings else summary)
         return
-    _print(by_wording)
+    print_quality(by_wording)
 
 
-def _print(by_wording: Mapping[str, Summary]) -> None:
+def print_quality(by_wording: Mapping[str, Summary]) -> None:
     """Print a table for each wording and kind of question, and how often each method does what was asked."""
     from seal_sdk.evaluation import table
     from seal_sdk.evaluation.metrics.measures import FOLLOWED
