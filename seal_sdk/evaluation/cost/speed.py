@@ -32,6 +32,7 @@ class Sample(TypedDict):
     parts: dict[str, float]
     rows: list[int]
     peak_bytes: int | None
+    weight_bytes: int
 
 
 class SystemSummary(TypedDict):
@@ -42,18 +43,22 @@ class SystemSummary(TypedDict):
         quartiles: Seconds, [25 %, 75 %].
         seconds: Of each repeat.
         parts: Part -> median seconds, for "register", "generate", "denoising loop" and "sam".
+        parts_each: Part -> seconds of each repeat.
         rows: UNet rows of a run, of all forwards together.
         forwards: UNet forwards of a run.
         peak_bytes: The most memory beyond what was in use before, over the repeats; None where nobody can tell.
+        weight_bytes: Of all weights that it draws with, which are in use before.
     """
 
     median: float
     quartiles: list[float]
     seconds: list[float]
     parts: dict[str, float]
+    parts_each: dict[str, list[float]]
     rows: int
     forwards: int
     peak_bytes: int | None
+    weight_bytes: int
 
 
 class SpeedSummary(TypedDict):
@@ -195,6 +200,7 @@ def _run(bench: Bench, name: str) -> Sample:
         "parts": parts,
         "rows": rows,
         "peak_bytes": peak.nbytes,
+        "weight_bytes": bench.weight_bytes(name),
     }
 
 
@@ -202,14 +208,17 @@ def _summary(samples: Sequence[Sample]) -> SystemSummary:
     seconds = [sample["seconds"] for sample in samples]
     peaks = [sample["peak_bytes"] for sample in samples if sample["peak_bytes"] is not None]
     low, high = np.quantile(seconds, (0.25, 0.75))
+    parts = {part: [sample["parts"][part] for sample in samples] for part in samples[0]["parts"]}
     return {
         "median": median(seconds),
         "quartiles": [float(low), float(high)],
         "seconds": seconds,
-        "parts": {part: median([sample["parts"][part] for sample in samples]) for part in samples[0]["parts"]},
+        "parts": {part: median(each) for part, each in parts.items()},
+        "parts_each": parts,
         "rows": sum(samples[-1]["rows"]),
         "forwards": len(samples[-1]["rows"]),
         "peak_bytes": max(peaks, default=None),
+        "weight_bytes": samples[-1]["weight_bytes"],
     }
 
 
