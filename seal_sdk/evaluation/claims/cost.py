@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,11 @@ from seal_sdk.evaluation.claims.ablation import AblationSummary
 from seal_sdk.evaluation.claims.claim import Claim, ClaimSummary, described, summarize_claim, verdict
 from seal_sdk.evaluation.cost.speed import GENERATE, SpeedSummary
 from seal_sdk.evaluation.metrics.metric import Metric
-from seal_sdk.evaluation.statistics import Interval, interval, resampled
+from seal_sdk.evaluation.statistics import interval, resampled
 
 METRICS = (Metric("seconds", "seconds a picture"), Metric("memory", "memory, MB"))
 TOLERANCE = 0.1
-"""Memory that differs by a smaller share than this is undecided: its peak is measured once, and on a CPU includes the allocator's spare."""
+"""Memory that differs by a smaller share than this is undecided: a peak has no interval, and on a CPU it is that of the whole process."""
 
 OTHERS = {"Ctrl-X": "ctrlx", "ControlNet+IP-Adapter": "controlnet+ip-adapter", "DRF": "drf"}
 OURS = {"seal": ("cold", "hot"), "seal:preset=paper": ("stateless", "stateless")}
@@ -24,11 +23,9 @@ OURS = {"seal": ("cold", "hot"), "seal:preset=paper": ("stateless", "stateless")
 SYSTEMS = (*dict.fromkeys(system for pair in OURS.values() for system in pair), *OTHERS.values())
 
 ONE, AMORTISED = "SeAl, one picture", "SeAl, amortised"
-_MEMORY = Claim(
-    "Memory is less than with ControlNet and IP-Adapter, and that less than DRF's.",
-    "memory",
-    (ONE, "ControlNet+IP-Adapter", "DRF"),
-    True,
+_MEMORY = (
+    Claim("Memory is less than with ControlNet and IP-Adapter.", "memory", (ONE, "ControlNet+IP-Adapter"), True),
+    Claim("That is less than DRF's.", "memory", ("ControlNet+IP-Adapter", "DRF"), True),
 )
 _TIME = tuple(
     claim
@@ -41,9 +38,10 @@ _TIME = tuple(
 
 
 def summarize_cost(summary: SpeedSummary, base: str) -> AblationSummary | None:
-    """The claims about cost in the form of an ablation, whose variants have "seconds" and "memory"; None for a base that is not of `OURS`.
+    """The claims about cost in the form of an ablation; None for a base that is not of `OURS`.
 
-    Seconds are those of each repeat. Memory is that of all weights and of a run's peak beyond them, in MB; without it, where nobody can tell.
+    Its variants have "seconds", over repeats, and "memory": all weights and the highest peak of a run beyond them, in MB. Where nobody can
+    tell the memory, there is none, and no claim about it.
 
     Args:
         summary: Of `SYSTEMS`.
@@ -58,7 +56,7 @@ def summarize_cost(summary: SpeedSummary, base: str) -> AblationSummary | None:
         label: np.array(systems[name]["seconds"]) for label, name in OTHERS.items()
     }
     names = {ONE: one, AMORTISED: f"{amortised}, generate" if one == amortised else amortised, **OTHERS}
-    memory = _memory(summary, {label: name for label, name in names.items() if label != AMORTISED})
+    memory = _memory(summary, {label: name for label, name in names.items() if name in systems})
     variants: dict[str, dict[str, Any]] = {
         label: {"method": names[label], "seconds": interval(float(each.mean()), resampled(each[:, None]))}
         for label, each in seconds.items()
@@ -71,7 +69,10 @@ def summarize_cost(summary: SpeedSummary, base: str) -> AblationSummary | None:
         "curves": [metric.name for metric in METRICS if metric.name == "seconds" or memory],
         "ordered": False,
         "variants": variants,
-        "claims": [*([_judge_memory(memory)] if memory else []), *(summarize_claim(each, seconds) for each in _TIME)],
+        "claims": [
+            *(_judge_memory(each, memory) for each in _MEMORY if memory),
+            *(summarize_claim(each, seconds) for each in _TIME),
+        ],
     }
 
 
@@ -86,15 +87,9 @@ def _memory(summary: SpeedSummary, names: Mapping[str, str]) -> dict[str, float]
     return found
 
 
-def _judge_memory(memory: Mapping[str, float]) -> ClaimSummary:
+def _judge_memory(claim: Claim, memory: Mapping[str, float]) -> ClaimSummary:
     """The verdict by `TOLERANCE` instead of an interval over seeds."""
-    along = [memory[label] for label in _MEMORY.along]
-    total = _tolerated(along[0], along[-1])
-    low, high = total["ci95"]
-    steps = [_tolerated(*step)["ci95"] for step in pairwise(along)]
-    return described(_MEMORY, total, verdict((low, high), [(step[0], step[1]) for step in steps]))
-
-
-def _tolerated(before: float, after: float) -> Interval:
+    before, after = (memory[label] for label in claim.along)
     give = TOLERANCE * max(before, after)
-    return {"mean": after - before, "ci95": [after - before - give, after - before + give]}
+    low, high = after - before - give, after - before + give
+    return described(claim, {"mean": after - before, "ci95": [low, high]}, verdict((low, high)))

@@ -75,10 +75,10 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType(
             "the authors' own programs. Both methods are written anew from their papers",
         ),
         COST: Sentence(
-            "SeAl takes less memory than ControlNet with IP-Adapter, and that less than DRF. A single picture takes longer than with Ctrl-X "
-            "or IP-Adapter, by AnchorAlign and caching; where these are amortised, less.",
+            "SeAl takes less memory than ControlNet with IP-Adapter, and that less than DRF. A single picture takes longer than with "
+            "Ctrl-X or IP-Adapter, by AnchorAlign and caching; where these are amortised, less.",
             "Key Findings, Limitations",
-            unseen="the time of Segment Anything, in whose place the embedded finder is",
+            unseen="Segment Anything, in whose place the embedded finder is, and SDXL's size without --full-size",
         ),
     }
 )

@@ -85,7 +85,10 @@ def measure(image: np.ndarray, triple: Triple, seen: Seen, *, aligned: bool = Tr
     """
     truth, pose = triple.truth_where(aligned), triple.pose if aligned else triple.structure_pose
     distance = keypoint_distance(seen.joints, truth.keypoints, triple.identity.species, len(truth.mask))
-    values = scores(image, truth, seen.mask) | {SHARPNESS.name: sharpness(image, truth), KEYPOINT_DISTANCE.name: distance}
+    values = scores(image, truth, seen.mask) | {
+        SHARPNESS.name: sharpness(image, truth),
+        KEYPOINT_DISTANCE.name: distance,
+    }
 
     def rendered(identity: world.Identity, scene: world.Scene) -> world.Rendering:
         return world.render(identity, pose, scene, size=len(truth.mask))

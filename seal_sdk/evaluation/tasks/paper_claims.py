@@ -79,9 +79,7 @@ def summarize_claims(
     """
     methods = methods_of(bases, names)
     sentences = {
-        name: _sentence(
-            SENTENCES[name], {base: _found(name, results, speed, base, methods) for base in bases}
-        )
+        name: _sentence(SENTENCES[name], {base: _found(name, results, speed, base, methods) for base in bases})
         for name in names
     }
     seeds = len({triple.seed for answers in results.kinds().values() for triple in answers.triples}) if results else 0
