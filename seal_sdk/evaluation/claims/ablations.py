@@ -101,6 +101,7 @@ ABLATIONS: Mapping[str, Ablation] = MappingProxyType(
                 Claim("Careful early steps secure the outline.", "structure_iou", ("constant", "dynamic"), True),
                 Claim("Careful early steps secure the pose.", "keypoint_distance", ("constant", "dynamic"), False),
             ),
+            curves=("keypoint_distance", *PLAIN_CURVES),
         ),
         "layers": Ablation(
             "Blocks whose self-attention is infused",
@@ -109,6 +110,7 @@ ABLATIONS: Mapping[str, Ablation] = MappingProxyType(
                 Claim("Down blocks disturb the outline.", "structure_iou", ("mid+up", "down+mid+up"), False),
                 Claim("Down blocks disturb the pose.", "keypoint_distance", ("mid+up", "down+mid+up"), True),
             ),
+            curves=("keypoint_distance", *PLAIN_CURVES),
         ),
         "rows": Ablation(
             "Rows of the guided batch that are infused (the paper leaves it open)", _values("rows", "all", "cond")

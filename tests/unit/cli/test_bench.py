@@ -106,7 +106,7 @@ def test_bench_ablations_prints_the_claims(small, tmp_path):
     result = invoke("ablations", *arguments, "--report", str(page))
     assert result.exit_code == 0, result.output
     assert "Careful early steps secure the outline." in result.stdout and "undecided" in result.stdout
-    assert page.read_text().count("<svg") == 5 + 4
+    assert page.read_text().count("<svg") == 6 + 4
 
 
 def test_bench_paper_claims_replays_sentences_and_goes_on(small, tmp_path):
@@ -123,7 +123,7 @@ def test_bench_paper_claims_replays_sentences_and_goes_on(small, tmp_path):
     assert [claim["metric"] for claim in claims[0]] == ["structure_iou", "keypoint_distance"]
     assert len(scores.read_text().splitlines()) == 2 * 2 * 2 and "8 pictures" in first.stderr
     again = invoke(*arguments, "--report", str(page))
-    assert len(scores.read_text().splitlines()) == 8 and page.read_text().count("<svg") == 2 * 5
+    assert len(scores.read_text().splitlines()) == 8 and page.read_text().count("<svg") == 2 * 6
     assert again.stdout.splitlines()[-2].split() == ["claim", "seal", "seal:preset=paper"]
     assert again.stdout.startswith("1. A conservative early and aggressive late schedule")
 

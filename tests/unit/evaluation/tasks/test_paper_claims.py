@@ -79,7 +79,7 @@ def test_verdicts_stand_side_by_side(asked):
     assert "seal: HOLDS" in text and "Not seen here: the paper's own schedule" in text
     assert max(map(len, text.splitlines())) <= 60
     page = claims_report(summary, {"seeds": "0:4"})
-    assert page.count("<svg") == 2 * (4 + 5) and page.count("<h3>") == 4
+    assert page.count("<svg") == 2 * (4 + 6) and page.count("<h3>") == 4
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
 
 
