@@ -35,7 +35,7 @@ def claims_text(summary: ClaimsSummary, width: int = 100) -> str:
     """All sentences as text: each with its verdicts and the figures behind them, no line longer than ``width`` characters."""
     lines: list[str] = []
     for number, sentence in enumerate(summary["sentences"].values(), 1):
-        lines += textwrap.wrap(f"{number}. {sentence['sentence']}", width, subsequent_indent="   ")
+        lines += _indented(f"{number}. {sentence['sentence']}", width, 0, 3)
         if sentence["unseen"]:
             lines += _indented(f"Not seen here: {sentence['unseen']}.", width, 3)
         for base, found in sentence["bases"].items():
@@ -108,7 +108,11 @@ def _bases(summary: ClaimsSummary) -> list[str]:
 
 def _indented(text: str, width: int, indent: int, further: int | None = None) -> list[str]:
     return textwrap.wrap(
-        text, width, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2 if further is None else further)
+        text,
+        width,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 2 if further is None else further),
+        break_on_hyphens=False,
     )
 
 
