@@ -67,7 +67,8 @@ def _section(sentence: SentenceSummary) -> Iterator[str]:
     yield page.paragraph(f"“{sentence['sentence']}” (paper, {sentence['section']})")
     if sentence["unseen"]:
         yield page.paragraph(f"Not seen here: {sentence['unseen']}.")
-    yield page.table(*_claim_table(sentence), texts=(0, 1))
+    head, lines = _claim_table(sentence)
+    yield page.table(head, lines, texts=range(len(head)))
     for base, found in sentence["bases"].items():
         for ablation in found["ablations"].values():
             yield page.heading(f"{base}: {ablation['title']}", level=3)
