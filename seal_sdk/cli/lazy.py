@@ -13,8 +13,8 @@ import click
 class LazyGroup(click.Group):
     """A group whose commands are modules of a package.
 
-    The module is called as the command; a Python keyword gets an underscore appended. The command is its attribute
-    `command`.
+    The module is called as the command, with underscores for dashes; a Python keyword gets an underscore appended. The command is its
+    attribute `command`.
 
     Args:
         package: Dotted name of the package.
@@ -34,7 +34,8 @@ class LazyGroup(click.Group):
         """The command of a name, None if there is none."""
         if cmd_name not in self._modules:
             return None
-        module = import_module(f"{self._package}.{cmd_name}{'_' if iskeyword(cmd_name) else ''}")
+        name = cmd_name.replace("-", "_")
+        module = import_module(f"{self._package}.{name}{'_' if iskeyword(name) else ''}")
         command = module.command
         if not isinstance(command, click.Command):
             raise TypeError(f"{module.__name__}.command is no click command")

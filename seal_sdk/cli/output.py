@@ -37,6 +37,11 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]], right: 
     click.echo("\n".join(lines))
 
 
+def text_width() -> int:
+    """Characters of a line of running text: at most 100, as more is hard to read."""
+    return max(min(shutil.get_terminal_size((100, 24)).columns, 100), 40)
+
+
 def _cut(line: str, most: int | None) -> str:
     """At most so many characters of a line; None: all."""
     return line[: most - 1] + "…" if most is not None and len(line) > most else line

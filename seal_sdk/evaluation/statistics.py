@@ -85,13 +85,13 @@ def seed_means(rows: Iterable[tuple[int, Sequence[float]]]) -> np.ndarray:
     return np.array([np.mean(values, axis=0) for _, values in sorted(grouped.items())])
 
 
-def resampled(samples: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray:
+def resampled(samples: np.ndarray, resamples: int = RESAMPLES, stream: int = 0) -> np.ndarray:
     """(seeds, metrics) -> (resamples, metrics): bootstrapped means.
 
-    The same seeds are drawn for every method with as many seeds.
+    The same seeds are drawn for every method with as many seeds. Samples of other seeds take another ``stream``.
     """
     count = len(samples)
-    means: np.ndarray = samples[np.random.default_rng(0).integers(count, size=(resamples, count))].mean(1)
+    means: np.ndarray = samples[np.random.default_rng(stream).integers(count, size=(resamples, count))].mean(1)
     return means
 
 

@@ -85,6 +85,11 @@ class ControlNetPipeline:
             "scale": self._adapter.scale,
         }
 
+    def weight_bytes(self) -> int:
+        """Bytes of all weights that it draws with: the shared modules, ControlNet, image encoder and adapter."""
+        file = self._adapter.weights
+        return weight_bytes(self._pipeline) + (file.stat().st_size if file else 0)
+
     def prepare(self, identity: Identity) -> int:
         """Nothing; the reference is kept, if it is used."""
         return picture_bytes(identity) if self._adapted else 0
@@ -115,3 +120,9 @@ class ControlNetPipeline:
 def BASELINE(session: IdentitySession) -> ControlNetPipeline:  # each baseline's module has this name
     """With the weights that the embedded model comes with."""
     return ControlNetPipeline(session, Adapter(str(CONTROLNET_FOLDER), IP_ADAPTER_FOLDER / IP_ADAPTER_FILE))
+
+
+def weight_bytes(pipeline: Any) -> int:
+    """Bytes of all weights of a pipeline's modules."""
+    modules = [each for each in pipeline.components.values() if isinstance(each, torch.nn.Module)]
+    return sum(each.numel() * each.element_size() for module in modules for each in module.parameters())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +25,8 @@ class Peak:
 def peak_memory(device: torch.device) -> Iterator[Peak]:
     """Bytes at the block's peak beyond those before it: what PyTorch allocated on a CUDA device, resident memory on a CPU (Linux only).
 
-    A CPU's allocator keeps freed memory for what comes next, so a block may find there what it needs: read small figures as small.
+    A CPU's allocator keeps freed memory for what comes next, so a block may find there what it needs: read small figures as small,
+    or `release_freed` before.
     """
     peak = Peak()
     if device.type == "cuda":
@@ -37,6 +40,14 @@ def peak_memory(device: torch.device) -> Iterator[Peak]:
     yield peak
     if resets:
         peak.nbytes = max(_resident("VmHWM") - before_resident, 0)
+
+
+def release_freed() -> None:
+    """Give freed memory back to the system, so that what follows has to ask for what it needs. With glibc alone; else nothing is done."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _reset_resident_peak() -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from seal_sdk.errors import ConfigError
-from seal_sdk.evaluation.cost.peak_memory import peak_memory
+from seal_sdk.evaluation.cost.peak_memory import peak_memory, release_freed
 from seal_sdk.evaluation.cost.phases import LOOP
 from seal_sdk.evaluation.cost.profile import Phases, StoreReads, profile_phases, profile_syncs
 from seal_sdk.evaluation.cost.rows import counted_rows
@@ -32,6 +32,7 @@ class Sample(TypedDict):
     parts: dict[str, float]
     rows: list[int]
     peak_bytes: int | None
+    weight_bytes: int
 
 
 class SystemSummary(TypedDict):
@@ -42,18 +43,22 @@ class SystemSummary(TypedDict):
         quartiles: Seconds, [25 %, 75 %].
         seconds: Of each repeat.
         parts: Part -> median seconds, for "register", "generate", "denoising loop" and "sam".
+        parts_each: Part -> seconds of each repeat.
         rows: UNet rows of a run, of all forwards together.
         forwards: UNet forwards of a run.
         peak_bytes: The most memory beyond what was in use before, over the repeats; None where nobody can tell.
+        weight_bytes: Of all weights that it draws with, which are in use before.
     """
 
     median: float
     quartiles: list[float]
     seconds: list[float]
     parts: dict[str, float]
+    parts_each: dict[str, list[float]]
     rows: int
     forwards: int
     peak_bytes: int | None
+    weight_bytes: int
 
 
 class SpeedSummary(TypedDict):
@@ -127,12 +132,14 @@ RATIOS: Mapping[str, tuple[tuple[str, ...], Callable[[Repeat], float]]] = {
 """Name -> the systems that it needs, and the quotient of one repeat."""
 
 
-def measure_speed(setup: CostSetup, names: Collection[str] = tuple(SYSTEMS)) -> SpeedSummary:
+def measure_speed(setup: CostSetup, names: Collection[str] = tuple(SYSTEMS), *, release: bool = False) -> SpeedSummary:
     """Time the systems. Shows progress on a terminal.
 
     Args:
         setup: What is measured, and how often.
         names: Of `SYSTEMS`.
+        release: Whether freed memory goes back to the system before each run. On a CPU the peaks of systems are comparable only then;
+            each run then also has to ask for all its memory anew, which takes a little time.
 
     Raises:
         ConfigError: If a name is unknown, or the device or precision is not to be had.
@@ -141,7 +148,7 @@ def measure_speed(setup: CostSetup, names: Collection[str] = tuple(SYSTEMS)) -> 
     check_systems(names)
     chosen = [name for name in SYSTEMS if name in names]  # each repeat in this order
     with open_workplace(setup) as place:
-        repeats = _measure(place, chosen)
+        repeats = _measure(place, chosen, release)
         each = {
             name: [quotient(repeat) for repeat in repeats]
             for name, (needed, quotient) in RATIOS.items()
@@ -167,7 +174,7 @@ def check_systems(names: Collection[str]) -> None:
         raise ConfigError(f"There is no system {unknown[0]!r}; choose from {', '.join(SYSTEMS)}.")
 
 
-def _measure(place: Workplace, names: Sequence[str]) -> list[dict[str, Sample]]:
+def _measure(place: Workplace, names: Sequence[str], release: bool) -> list[dict[str, Sample]]:
     """All systems in turn, as often as the setup says; what the first run of one prepares for the others is not timed."""
     total = place.setup.repeats
     with Bench(place) as bench, tqdm(total=total * len(names), unit="run", disable=None) as bar:
@@ -176,17 +183,19 @@ def _measure(place: Workplace, names: Sequence[str]) -> list[dict[str, Sample]]:
             repeat: dict[str, Sample] = {}
             for name in names:
                 bar.set_description(f"repeat {number} of {total}: {name}")
-                repeat[name] = _run(bench, name)
+                repeat[name] = _run(bench, name, release)
                 bar.update()
             repeats.append(repeat)
     return repeats
 
 
-def _run(bench: Bench, name: str) -> Sample:
+def _run(bench: Bench, name: str, release: bool) -> Sample:
     place = bench.place
-    with SYSTEMS[name](bench) as run, counted_rows(place.pipe.unet) as rows, peak_memory(place.device) as peak:
+    with SYSTEMS[name](bench) as run, counted_rows(place.pipe.unet) as rows:
+        if release:
+            release_freed()
         watch = Stopwatch(place.device)
-        with watch.part(_ALL):
+        with peak_memory(place.device) as peak, watch.part(_ALL):
             run(watch)
     not_counted = watch.own["store"]
     parts = {part: float(watch.whole[part]) for part in (REGISTER, GENERATE, LOOP, "sam") if part in watch.whole}
@@ -195,6 +204,7 @@ def _run(bench: Bench, name: str) -> Sample:
         "parts": parts,
         "rows": rows,
         "peak_bytes": peak.nbytes,
+        "weight_bytes": bench.weight_bytes(name),
     }
 
 
@@ -202,14 +212,17 @@ def _summary(samples: Sequence[Sample]) -> SystemSummary:
     seconds = [sample["seconds"] for sample in samples]
     peaks = [sample["peak_bytes"] for sample in samples if sample["peak_bytes"] is not None]
     low, high = np.quantile(seconds, (0.25, 0.75))
+    parts = {part: [sample["parts"][part] for sample in samples] for part in samples[0]["parts"]}
     return {
         "median": median(seconds),
         "quartiles": [float(low), float(high)],
         "seconds": seconds,
-        "parts": {part: median([sample["parts"][part] for sample in samples]) for part in samples[0]["parts"]},
+        "parts": {part: median(each) for part, each in parts.items()},
+        "parts_each": parts,
         "rows": sum(samples[-1]["rows"]),
         "forwards": len(samples[-1]["rows"]),
         "peak_bytes": max(peaks, default=None),
+        "weight_bytes": samples[-1]["weight_bytes"],
     }
 
 

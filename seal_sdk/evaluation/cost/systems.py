@@ -8,7 +8,8 @@ from functools import cached_property, partial
 from typing import Any
 
 from seal_sdk.evaluation.baselines import BASELINES
-from seal_sdk.evaluation.baselines.controlnet_ip_adapter import ControlNetPipeline
+from seal_sdk.evaluation.baselines.controlnet_ip_adapter import NAME as ADAPTER
+from seal_sdk.evaluation.baselines.controlnet_ip_adapter import ControlNetPipeline, weight_bytes
 from seal_sdk.evaluation.cost.phases import loop_target, sam_target, store_targets
 from seal_sdk.evaluation.cost.plain_forwards import PlainForwards
 from seal_sdk.evaluation.cost.random_models import save_random_adapter
@@ -67,6 +68,10 @@ class Bench(ExitStack):
     def capture_forwards(self) -> PlainForwards:
         """As many rows as a registration has."""
         return PlainForwards(self.place, self.place.capture_rows)
+
+    def weight_bytes(self, name: str) -> int:
+        """Bytes of all weights that a system draws with, without a subject finder's."""
+        return self.adapter.weight_bytes() if name == ADAPTER else weight_bytes(self.place.pipe)
 
 
 @contextmanager
@@ -154,7 +159,7 @@ SYSTEMS: Mapping[str, System] = {
     "stateless": _stateless,
     "ctrlx": partial(_baseline, "ctrlx"),
     "drf": partial(_baseline, "drf"),
-    "controlnet+ip-adapter": _adapter,
+    ADAPTER: _adapter,
 }
 WHAT: Mapping[str, Any] = {
     "plain": "the prompt alone, by diffusers' own pipeline with classifier-free guidance: the limit",
@@ -166,5 +171,5 @@ WHAT: Mapping[str, Any] = {
     "stateless": "the paper's procedure, everything anew for each picture, without the time of a store",
     "ctrlx": "Ctrl-X: the reference runs along in each step",
     "drf": "DRF: Ctrl-X with feedback through the UNet; its backward passes are no rows",
-    "controlnet+ip-adapter": "a ControlNet and an IP-Adapter, by diffusers' own pipeline, with random weights",
+    ADAPTER: "a ControlNet and an IP-Adapter, by diffusers' own pipeline, with random weights",
 }

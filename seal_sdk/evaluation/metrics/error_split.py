@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from seal_sdk.evaluation.metrics.sharpness import neighbour_difference
 from seal_sdk.evaluation.metrics.truth import box_sums
 from seal_sdk.pocket.world import Rendering
 
@@ -114,26 +115,18 @@ def _shifted(picture: np.ndarray, part: np.ndarray) -> Iterator[np.ndarray]:
 
 def _as_sharp_as(wanted: np.ndarray, drawn: np.ndarray, part: np.ndarray) -> np.ndarray:
     """The truth, blurred within the part until it is no sharper than what was drawn: a mean of the two nearest blurs."""
-    sharpness, blurred, own = _sharpness(drawn, part), wanted, _sharpness(wanted, part)
+    sharpness, blurred, own = neighbour_difference(drawn, part), wanted, neighbour_difference(wanted, part)
     weight = np.maximum(box_sums(part.astype(np.float64), 1), 1.0)[..., None]
     for _ in range(MAX_BLURS):
         if own <= sharpness:
             break
         before, was = blurred, own
         blurred = box_sums(blurred * part[..., None], 1) / weight
-        own = _sharpness(blurred, part)
+        own = neighbour_difference(blurred, part)
         if own <= sharpness:
             between: np.ndarray = before + (was - sharpness) / (was - own) * (blurred - before)
             return between
     return blurred
-
-
-def _sharpness(picture: np.ndarray, part: np.ndarray) -> float:
-    """Mean absolute difference of neighbouring pixels that are both the part's; 0 without any."""
-    across = np.abs(np.diff(picture, axis=1))[part[:, 1:] & part[:, :-1]]
-    down = np.abs(np.diff(picture, axis=0))[part[1:] & part[:-1]]
-    both = np.concatenate([across, down])
-    return float(both.mean()) if both.size else 0.0
 
 
 def _error(picture: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ from seal_sdk.evaluation.metrics.prompt_following import (
     pattern_scores,
     scene_success,
 )
+from seal_sdk.evaluation.metrics.sharpness import SHARPNESS, sharpness
 from seal_sdk.evaluation.metrics.truth import METRICS, scores
 from seal_sdk.evaluation.networks.seeing import Seen
 from seal_sdk.evaluation.questions.triples import AGREE, COLOR, PART, PATTERN, PLAIN, REMOVAL, TWO, Triple
@@ -32,6 +33,7 @@ from seal_sdk.pocket import world
 
 MEASURES = (
     *METRICS,
+    SHARPNESS,
     KEYPOINT_DISTANCE,
     LEAKAGE,
     SCENE_SUCCESS,
@@ -83,7 +85,10 @@ def measure(image: np.ndarray, triple: Triple, seen: Seen, *, aligned: bool = Tr
     """
     truth, pose = triple.truth_where(aligned), triple.pose if aligned else triple.structure_pose
     distance = keypoint_distance(seen.joints, truth.keypoints, triple.identity.species, len(truth.mask))
-    values = scores(image, truth, seen.mask) | {KEYPOINT_DISTANCE.name: distance}
+    values = scores(image, truth, seen.mask) | {
+        SHARPNESS.name: sharpness(image, truth),
+        KEYPOINT_DISTANCE.name: distance,
+    }
 
     def rendered(identity: world.Identity, scene: world.Scene) -> world.Rendering:
         return world.render(identity, pose, scene, size=len(truth.mask))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
 from PIL import Image
@@ -12,7 +12,8 @@ from PIL import Image
 _CSS = """
 body { font-family: sans-serif; margin: 2em; color: #222; max-width: 1400px }
 table { border-collapse: collapse; margin: 1em 0 } th, td { padding: .3em .8em; text-align: right; border-bottom: 1px solid #ddd }
-th.name, td.name, td.text { text-align: left } td.text { white-space: normal } td.name { font-family: monospace } td { white-space: nowrap }
+th.name, th.text, td.name, td.text { text-align: left } td.name { font-family: monospace }
+td { white-space: nowrap } td.text { white-space: normal }
 table.dense { font-size: 13px } .dense th, .dense td { padding: .3em .45em }
 tr.group td { border-top: 2px solid #bbb } .wide { overflow-x: auto } svg { margin: 0 1em 1em 0 }
 """
@@ -26,9 +27,9 @@ def page(title: str, parts: Sequence[str]) -> str:
     )
 
 
-def heading(text: str) -> str:
-    """A section's heading. The text is escaped."""
-    return f"<h2>{escape(text)}</h2>"
+def heading(text: str, level: int = 2) -> str:
+    """A heading, of a section by default. The text is escaped."""
+    return f"<h{level}>{escape(text)}</h{level}>"
 
 
 def paragraph(text: str) -> str:
@@ -36,18 +37,27 @@ def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def table(head: Sequence[str], lines: Sequence[Sequence[str]], names: int = 1, dense: bool = False) -> str:
+def table(
+    head: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    names: int = 1,
+    texts: Collection[int] = (),
+    dense: bool = False,
+) -> str:
     """A table. The cells are escaped.
 
     names: How many columns on the left hold names instead of figures. If there are several, a filled first cell begins
-    a new group of lines.
-    dense: Whether columns stand close together, as in a table with many.
+    a new group of lines. texts: Which columns hold running text, whose lines are broken. dense: Whether columns stand close
+    together, as in a table with many.
     """
 
+    def kind(column: int) -> str:
+        return ' class="text"' if column in texts else ' class="name"' if column < names else ""
+
     def row(cells: Sequence[str], tag: str) -> str:
-        kinds = [' class="name"' if column < names else "" for column in range(len(cells))]
+        kinds = [kind(column) for column in range(len(cells))]
         begins = ' class="group"' if tag == "td" and names > 1 and cells[0] else ""
-        filled = (f"<{tag}{kind}>{_unbroken(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
+        filled = (f"<{tag}{marked}>{_unbroken(cell)}</{tag}>" for marked, cell in zip(kinds, cells, strict=True))
         return f"<tr{begins}>" + "".join(filled) + "</tr>"
 
     body = "".join(row(line, "td") for line in lines)

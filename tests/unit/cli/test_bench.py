@@ -11,9 +11,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from seal_sdk import IdentitySession
+from seal_sdk.cli.commands.bench import paper_claims
 from seal_sdk.cli.main import seal
 from seal_sdk.evaluation import METHODS
-from seal_sdk.evaluation.tasks.ablations import ABLATIONS
+from seal_sdk.evaluation.claims.ablations import ABLATIONS
+from seal_sdk.evaluation.claims.sentences import SENTENCES
 
 
 @pytest.fixture
@@ -103,8 +105,42 @@ def test_bench_ablations_prints_the_claims(small, tmp_path):
     ]
     result = invoke("ablations", *arguments, "--report", str(page))
     assert result.exit_code == 0, result.output
-    assert "Careful early steps secure the structure." in result.stdout and "undecided" in result.stdout
-    assert page.read_text().count("<svg") == 5 + 4
+    assert "Careful early steps secure the outline." in result.stdout and "undecided" in result.stdout
+    assert page.read_text().count("<svg") == 6 + 4
+
+
+def test_bench_paper_claims_replays_sentences_and_goes_on(small, tmp_path):
+    scores, page = tmp_path / "s.jsonl", tmp_path / "c.html"
+    arguments = ["paper-claims", "--seeds", "400000:400002", "--steps", "1", "--boxes", "true", "--scores", str(scores)]
+    arguments += ["--base", "seal", "--base", "seal:preset=paper", "--only", "schedule"]
+    first = invoke(*arguments, "--json")
+    assert first.exit_code == 0, first.output
+    summary = json.loads(first.stdout)
+    assert list(summary["sentences"]) == ["schedule"] and summary["seeds"] == 2 and summary["speed"] is None
+    bases = summary["sentences"]["schedule"]["bases"]
+    assert list(bases) == ["seal", "seal:preset=paper"]
+    claims = [each["ablations"]["schedule"]["claims"] for each in bases.values()]
+    assert [claim["metric"] for claim in claims[0]] == ["structure_iou", "keypoint_distance"]
+    assert len(scores.read_text().splitlines()) == 2 * 2 * 2 and "8 pictures" in first.stderr
+    again = invoke(*arguments, "--report", str(page))
+    assert len(scores.read_text().splitlines()) == 8 and page.read_text().count("<svg") == 2 * 6
+    assert again.stdout.splitlines()[-2].split() == ["claim", "seal", "seal:preset=paper"]
+    assert again.stdout.startswith("1. A conservative early and aggressive late schedule")
+
+
+def test_bench_paper_claims_names_mistakes_before_it_loads_a_model(monkeypatch):
+    monkeypatch.setattr("seal_sdk.evaluation.session.IdentitySession", None)  # opening one would be another error
+    for arguments, message in (
+        (["--only", "taus"], "no claim 'taus'"),
+        (["--base", "seal", "--base", "magic"], "no method 'magic'"),
+        (["--base", "seal:thau=1"], "no setting 'thau'"),
+        (["--only", "cost", "--guidance", "1"], "guidance=1.0"),
+        (["--kinds", "photo"], "no structure kind"),
+        (["--report", "/none/such/r.html"], "does not exist"),
+    ):
+        result = invoke("paper-claims", *arguments)
+        assert result.exit_code == 2 and message in result.output, result.output
+    assert tuple(SENTENCES) == paper_claims.NAMES
 
 
 def test_bench_quality_draws_at_another_size(small, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from seal_sdk.config import Alignment, Appearance, DeltaBridge, Structure
 from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation import METHODS, parse_method, parse_methods
-from seal_sdk.evaluation.tasks.ablations import variant
+from seal_sdk.evaluation.claims.ablation import variant
 from seal_sdk.presets import PAPER
 
 

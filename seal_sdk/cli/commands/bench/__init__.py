@@ -11,7 +11,18 @@ from seal_sdk.cli.lazy import LazyGroup
     "bench",
     cls=LazyGroup,
     package=__name__,
-    commands=("ablations", "folder", "growth", "pairs", "quality", "references", "speed", "split", "systems"),
+    commands=(
+        "ablations",
+        "folder",
+        "growth",
+        "pairs",
+        "paper-claims",
+        "quality",
+        "references",
+        "speed",
+        "split",
+        "systems",
+    ),
 )
 def command() -> None:
     """Measure the method against the true pictures of the embedded model's world, by the paper's metrics (folder), or its costs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -64,7 +64,14 @@ seeds_option = click.option(
     show_default=True,
     help="400000:500000 are for choosing settings, 500000 and on for reporting.",
 )
-kinds_option = click.option("--kinds", default="mesh,depth,pose", show_default=True, help="Structure kinds.")
+
+
+def kinds_of(default: str) -> Callable[[Any], Any]:
+    """``--kinds`` with this default."""
+    return click.option("--kinds", default=default, show_default=True, help="Structure kinds.")
+
+
+kinds_option = kinds_of("mesh,depth,pose")
 model_option = click.option(
     "--model", default="pocket", show_default=True, help="What the session opens: it must know the world."
 )
@@ -74,11 +81,11 @@ report_option = click.option(
 )
 
 
-def run_options(command: Command) -> Command:
-    """Add the options for questions, model, sampling and results of quality and ablations."""
+def run_options(command: Command, kinds: Callable[[Any], Any] = kinds_option) -> Command:
+    """Add the options for questions, model, sampling and results of quality, ablations and paper-claims."""
     options = (
         seeds_option,
-        kinds_option,
+        kinds,
         click.option(
             "--boxes",
             type=click.Choice(("sam", "true")),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 
 import pytest
 import torch
 
 from seal_sdk.evaluation.cost.host_syncs import host_syncs
-from seal_sdk.evaluation.cost.peak_memory import peak_memory
+from seal_sdk.evaluation.cost.peak_memory import peak_memory, release_freed
 from seal_sdk.evaluation.cost.rows import counted_rows
 
 CPU = torch.device("cpu")
@@ -49,3 +50,19 @@ def test_a_peak_is_what_the_block_took():
     with peak_memory(CPU) as small:
         torch.ones(2**10, dtype=torch.uint8)
     assert 60 * 2**20 < peak.nbytes < 100 * 2**20 and small.nbytes < 30 * 2**20
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="elsewhere freed memory stays where it is")
+def test_freed_memory_has_to_be_asked_for_again_once_it_is_released():
+    def take():
+        return [torch.ones(2**16, dtype=torch.uint8) for _ in range(1000)]  # small ones, which the allocator keeps
+
+    kept = take()
+    keep = torch.ones(2**16, dtype=torch.uint8)  # after them, so that they do not go back by themselves
+    del kept
+    with peak_memory(CPU) as again:
+        take()
+    release_freed()
+    with peak_memory(CPU) as anew:
+        take()
+    assert again.nbytes < 20 * 2**20 < 50 * 2**20 < anew.nbytes and len(keep)

@@ -29,6 +29,14 @@ def test_every_system_was_run_as_often_as_asked(summary):
         assert len(each["seconds"]) == 1 and each["seconds"] == [each["median"]] and each["median"] > 0
 
 
+def test_parts_are_told_of_each_repeat_and_weights_of_each_system(summary):
+    systems = summary["systems"]
+    for each in systems.values():
+        assert {part: median(seconds) for part, seconds in each["parts_each"].items()} == each["parts"]
+    shared = {each["weight_bytes"] for name, each in systems.items() if name != "controlnet+ip-adapter"}
+    assert len(shared) == 1 and systems["controlnet+ip-adapter"]["weight_bytes"] > shared.pop() > 0
+
+
 def test_each_system_computes_its_rows(summary):
     rows = {name: each["rows"] for name, each in summary["systems"].items()}
     assert summary["rows"]["register"] == [1, 1, 1, 1]  # four timesteps

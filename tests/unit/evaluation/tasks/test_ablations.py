@@ -9,8 +9,11 @@ import pytest
 
 from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation import Results, Score
+from seal_sdk.evaluation.claims.ablation import variant
+from seal_sdk.evaluation.claims.ablations import ABLATIONS
+from seal_sdk.evaluation.claims.claim import judge
 from seal_sdk.evaluation.reports.ablations import ablation_report
-from seal_sdk.evaluation.tasks.ablations import ABLATIONS, choose, judge, methods, summarize_ablations, variant
+from seal_sdk.evaluation.tasks.ablations import choose, methods, summarize_ablations
 from seal_sdk.evaluation.tasks.quality import Answers
 
 
@@ -41,19 +44,19 @@ def test_ablations_are_summed_up_and_shown():
         ("top_k",),
         {"seal:top_k=1": 10.0, "seal:top_k=4": 12.0, "seal:top_k=16": 14.0, "seal:top_k=0": 15.0},
     )
-    kept = ("part_color_error", "pattern_error", "structure_iou", "scene_error", "leakage")
+    kept = ("sharpness", "part_color_error", "pattern_error", "structure_iou", "scene_error", "leakage")
     scores = [
         Score(seed, "mesh", method, image, dict.fromkeys(kept, value + seed))
         for seed in range(6)
         for method, value in values.items()
     ]
     summary = summarize_ablations(Results(Answers([], scores)), "seal", names)
-    assert [claim["verdict"] for claim in summary["top_k"]["claims"]] == ["holds", "holds"]
-    assert summary["top_k"]["claims"][0]["change"]["mean"] == pytest.approx(5)
+    assert [claim["verdict"] for claim in summary["top_k"]["claims"]] == ["does not hold", "holds", "holds"]
+    assert summary["top_k"]["claims"][1]["change"]["mean"] == pytest.approx(5)
     assert summary["top_k"]["variants"]["4"]["pattern_error"]["mean"] == pytest.approx(14.5)
     text = ablation_report(json.loads(json.dumps(summary)), {"seeds": "0:6"})
     assert (
-        text.count("<svg") == 5
+        text.count("<svg") == 6
         and "k = 1 is sharp" in text
         and "http://" not in text.replace("http://www.w3.org/2000/svg", "")
     )
