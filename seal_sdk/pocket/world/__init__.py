@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from .body import PARTS
 from .captions import caption, place, subject, vocabulary, words
-from .identity import COLORS, PATTERNS, SPECIES, Identity, color_name, sample_identity
+from .colors import COLORS, color_name
+from .identity import PATTERNS, SPECIES, Identity, sample_identity
 from .kinds import KINDS
 from .paraphrases import paraphrase
 from .pose import Pose, sample_pose

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .identity import COLORS, PATTERNS, SPECIES, Identity, color_name
+from .colors import COLORS, color_name
+from .identity import PATTERNS, SPECIES, Identity
 from .kinds import KINDS
 from .pose import Pose
 from .scene import SCENES, Scene

@@ -13,7 +13,8 @@ from typing import TypeVar
 import numpy as np
 
 from .captions import caption, place, with_article
-from .identity import Identity, color_name
+from .colors import color_name
+from .identity import Identity
 from .pose import Pose
 from .scene import Scene
 
