@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .colors import Color, jitter, sample_color
+from .details import AnimalDetails, PersonDetails
 
 SPECIES = ("cat", "dog", "horse", "bird", "person")
 PATTERNS = ("plain", "striped", "spotted", "patched", "two-tone")
@@ -31,9 +32,11 @@ class Identity:
         phase: Of the pattern, in cycles.
         skin: Colour of a person's skin.
         hair: Colour of a person's hair.
+        details: What else the subject is recognised by, or None to draw it without: a person's `PersonDetails`, or
+            another species' `AnimalDetails`.
 
     Raises:
-        ValueError: For an unknown species or pattern.
+        ValueError: For an unknown species or pattern, or details that do not suit the species.
     """
 
     species: str
@@ -46,12 +49,17 @@ class Identity:
     phase: float = 0.0
     skin: Color = _SKINS[0]
     hair: Color = _HAIRS[0]
+    details: PersonDetails | AnimalDetails | None = None
 
     def __post_init__(self) -> None:
         if self.species not in SPECIES:
             raise ValueError(f"unknown species {self.species!r}; choose one of {', '.join(SPECIES)}")
         if self.pattern not in PATTERNS:
             raise ValueError(f"unknown pattern {self.pattern!r}; choose one of {', '.join(PATTERNS)}")
+        if self.details is not None and isinstance(self.details, PersonDetails) != (self.species == "person"):
+            raise ValueError(
+                f"a {self.species} has no {type(self.details).__name__}; use details=None, or draw its own"
+            )
 
 
 def sample_identity(rng: np.random.Generator, species: str | None = None) -> Identity:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .details.painting import paint_details
 from .identity import Identity
 from .raster import Raster
 
@@ -43,6 +44,7 @@ def paint_body(identity: Identity, raster: Raster, at: np.ndarray) -> np.ndarray
     painted = table[owner]
     marked = coat[owner] & pattern(identity, raster.u.ravel()[at], raster.v.ravel()[at])
     painted[marked] = identity.second
+    paint_details(identity, raster, at, painted)
     light = (0.72 + 0.34 * shade(raster, at)) * far[owner]
     colored: np.ndarray = np.clip(painted * light[:, None], 0.0, 1.0)
     return colored

@@ -1,0 +1,34 @@
+"""Painting a subject's details on its body."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..identity import Identity
+from ..raster import Raster
+from .canvas import Canvas
+from .clothes import paint_clothes
+from .coat import paint_coat
+from .face import Head, paint_beard, paint_brows, paint_face, paint_glasses
+from .hair import paint_hair, paint_hat
+from .person import PersonDetails
+
+
+def paint_details(identity: Identity, raster: Raster, at: np.ndarray, colors: np.ndarray) -> None:
+    """Paint the identity's details over the unlit colours (n, 3) of the points at the flat indices ``at``, in place."""
+    details = identity.details
+    if details is None:
+        return
+    canvas = Canvas.of(identity.species, raster, at, colors)
+    if not isinstance(details, PersonDetails):
+        paint_coat(canvas, identity, details)
+        return
+    head = Head.of(canvas)
+    paint_clothes(canvas, identity, details)
+    paint_face(canvas, head, identity, details)
+    paint_hair(canvas, head, identity, details)
+    paint_beard(canvas, head, identity, details)
+    if details.hat:
+        paint_hat(canvas, head, details.hat)
+    paint_brows(canvas, head, identity)
+    paint_glasses(canvas, head, details)
