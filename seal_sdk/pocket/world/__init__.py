@@ -6,8 +6,11 @@ The embedded model is trained on its images, and generated images are measured a
 from __future__ import annotations
 
 from .body import PARTS
-from .captions import caption, place, subject, vocabulary, words
+from .captions import caption, detail_vocabulary, place, subject, vocabulary, words
 from .colors import COLORS, color_name
+from .details import AnimalDetails, Hat, Logo, PersonDetails
+from .details.sampling import sample_details
+from .details.traits import Trait, traits
 from .identity import PATTERNS, SPECIES, Identity, sample_identity
 from .kinds import KINDS
 from .paraphrases import paraphrase
@@ -26,22 +29,30 @@ __all__ = [
     "SPECIES",
     "TRAIN",
     "VALIDATION",
+    "AnimalDetails",
+    "Hat",
     "Identity",
+    "Logo",
+    "PersonDetails",
     "Pose",
     "Rendering",
     "Sample",
     "Scene",
+    "Trait",
     "caption",
     "color_name",
+    "detail_vocabulary",
     "paraphrase",
     "place",
     "render",
     "rich_caption",
     "sample",
+    "sample_details",
     "sample_identity",
     "sample_pose",
     "sample_scene",
     "subject",
+    "traits",
     "vocabulary",
     "words",
 ]

@@ -13,7 +13,7 @@ SPECIES = ("cat", "dog", "horse", "bird", "person")
 PATTERNS = ("plain", "striped", "spotted", "patched", "two-tone")
 
 _SKINS = ((0.98, 0.82, 0.70), (0.88, 0.66, 0.50), (0.66, 0.44, 0.30), (0.42, 0.27, 0.18))
-_HAIRS = ((0.12, 0.09, 0.08), (0.36, 0.20, 0.10), (0.86, 0.66, 0.28), (0.70, 0.28, 0.12), (0.62, 0.62, 0.64))
+HAIRS = ((0.12, 0.09, 0.08), (0.36, 0.20, 0.10), (0.86, 0.66, 0.28), (0.70, 0.28, 0.12), (0.62, 0.62, 0.64))
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Identity:
     angle: float = 0.0
     phase: float = 0.0
     skin: Color = _SKINS[0]
-    hair: Color = _HAIRS[0]
+    hair: Color = HAIRS[0]
     details: PersonDetails | AnimalDetails | None = None
 
     def __post_init__(self) -> None:
@@ -78,5 +78,5 @@ def sample_identity(rng: np.random.Generator, species: str | None = None) -> Ide
         angle=float(rng.uniform(-0.6, 0.6)),
         phase=float(rng.uniform(0.0, 1.0)),
         skin=jitter(rng, _SKINS[int(rng.integers(len(_SKINS)))]),
-        hair=jitter(rng, _HAIRS[int(rng.integers(len(_HAIRS)))]),
+        hair=jitter(rng, HAIRS[int(rng.integers(len(HAIRS)))]),
     )

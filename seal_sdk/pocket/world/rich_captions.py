@@ -12,8 +12,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from .captions import caption, place, with_article
+from .captions import caption, place
 from .colors import color_name
+from .grammar import with_article
 from .identity import Identity
 from .pose import Pose
 from .scene import Scene

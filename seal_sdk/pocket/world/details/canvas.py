@@ -23,38 +23,40 @@ class Canvas:
 
     Attributes:
         parts: The body's parts.
+        still: The same at rest.
         owner: (n,) index of each point's part.
         u: (n,) x of the point on the body at rest, in body units.
         v: (n,) y of the point on the body at rest, in body units.
         x: (n,) as ``u``, but with all parts of the head turned together, as eyes and glasses need it.
         y: (n,) as ``v``, likewise.
-        colors: (n, 3) float32 in [0, 1].
+        colors: (n, 3) float32 in [0, 1], unlit.
+        light: (n,) float32 in [0, 1].
+        facing: 1 (right) or -1 (left).
     """
 
     parts: Sequence[Part]
+    still: Sequence[Part]
     owner: np.ndarray
     u: np.ndarray
     v: np.ndarray
     x: np.ndarray
     y: np.ndarray
     colors: np.ndarray
+    light: np.ndarray
+    facing: int
 
     @classmethod
-    def of(cls, species: str, raster: Raster, at: np.ndarray, colors: np.ndarray) -> Canvas:
+    def of(cls, species: str, raster: Raster, at: np.ndarray, colors: np.ndarray, light: np.ndarray) -> Canvas:
         """The canvas of the raster's points at the flat indices ``at``."""
+        still = rest(species).parts
         owner, u, v = (array.ravel()[at] for array in (raster.owner, raster.u, raster.v))
-        x, y = _head_coordinates(raster.body.parts, rest(species).parts, owner, (u, v))
-        return cls(raster.body.parts, owner, u, v, x, y, colors)
+        x, y = _head_coordinates(raster.body.parts, still, owner, (u, v))
+        return cls(raster.body.parts, still, owner, u, v, x, y, colors, light, raster.facing)
 
     def on(self, *names: str, material: str | None = None) -> np.ndarray:
         """(n,), whether a point is on a part of these names, of that material if one is given."""
         chosen = [part.name in names and material in (None, part.material) for part in self.parts]
         found: np.ndarray = np.array(chosen)[self.owner]
-        return found
-
-    def on_part(self, index: int) -> np.ndarray:
-        """(n,), whether a point is on the part of that index."""
-        found: np.ndarray = self.owner == index
         return found
 
     def paint(self, where: np.ndarray, color: Color) -> None:

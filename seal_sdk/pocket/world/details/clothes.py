@@ -88,5 +88,5 @@ def _shoes(canvas: Canvas, details: PersonDetails) -> None:
     shoes = canvas.on(*_LEGS, material="shoe")
     canvas.paint(shoes, details.shoes)
     canvas.paint(shoes & (canvas.v < 0.005), details.soles)
-    toe = np.abs(np.abs(canvas.u - np.sign(canvas.u) * 0.0) - 0.105)
-    canvas.paint(shoes & (toe < 0.022) & (np.abs(canvas.v - 0.075) < 0.006), details.soles)
+    laces = (np.abs(canvas.u - np.sign(canvas.u) * 0.075 - 0.03) < 0.022) & (np.abs(canvas.v - 0.075) < 0.006)
+    canvas.paint(shoes & laces, details.soles)

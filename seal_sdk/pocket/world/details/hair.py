@@ -6,6 +6,7 @@ import numpy as np
 
 from ..colors import Color
 from ..identity import Identity
+from ..light import lambert
 from .canvas import Canvas
 from .face import Head, darker
 from .marks import ellipse
@@ -19,6 +20,8 @@ def paint_hair(canvas: Canvas, head: Head, identity: Identity, details: PersonDe
     canvas.tint(head.hair & (head.y < -0.06), (0.0, 0.0, 0.0), 0.14)  # the nape lies in shadow
     hair = surface & _covered(details.hair_style, head)
     canvas.paint(hair, identity.hair)
+    if details.hair_style in ("bald", "mohawk"):
+        _smooth(canvas, head, head.hair & ~hair & (head.y > 0.0))
     _strands(canvas, head, hair, details.hair_style, identity.hair)
     _ear(canvas, head, identity, details)
 
@@ -26,8 +29,11 @@ def paint_hair(canvas: Canvas, head: Head, identity: Identity, details: PersonDe
 def _covered(style: str, head: Head) -> np.ndarray:
     """(n,), where a hair style has hair."""
     x, y, back = head.x, head.y, head.hair
-    crown = y > 0.083 + 0.9 * np.maximum(x - 0.02, 0.0) ** 1.5
+    if style in ("bald", "mohawk"):
+        rim = (x < -0.118) & (np.abs(y + 0.02) < 0.065)
+        return rim if style == "bald" else (np.abs(x + 0.005) < 0.042) & (y > 0.080)
     if style == "long":
+        crown = y > 0.083 + 0.9 * np.maximum(x - 0.02, 0.0) ** 1.5
         return crown | (back & (y < 0.1)) | (x < -0.075 + 0.25 * np.maximum(-y, 0.0)) | (x > 0.125)
     if style == "fringe":
         return (y > 0.060) | (back & (y > -0.12)) | ((x < -0.085) & (y > -0.08)) | (x > 0.130)
@@ -36,23 +42,29 @@ def _covered(style: str, head: Head) -> np.ndarray:
         return (y + wave > 0.078) | (back & (y > -0.15)) | (x + 0.012 * np.sin(95.0 * y) < -0.092)
     if style == "parted":
         return (y > 0.068 + 0.55 * np.abs(x - 0.055)) | (back & (y > -0.04)) | ((x < -0.10) & (y > -0.01))
-    if style == "bald":
-        return (x < -0.118) & (np.abs(y + 0.02) < 0.065)
-    if style == "mohawk":
-        return (np.abs(x + 0.005) < 0.042) & (y > 0.080)
     return (y > 0.088 + 0.25 * np.abs(x)) | (back & (y > -0.02)) | ((x < -0.108) & (y > 0.0))
+
+
+def _smooth(canvas: Canvas, head: Head, where: np.ndarray) -> None:
+    """Light the points as if the face went on there, so that no cap of hair shows on a bare head."""
+    nx, ny = (head.x[where] - 0.015) / 0.135, head.y[where] / 0.15
+    length = np.maximum(np.hypot(nx, ny) / 0.97, 1.0)
+    canvas.light[where] = lambert(canvas.facing * nx / length, ny / length)
 
 
 def _strands(canvas: Canvas, head: Head, hair: np.ndarray, style: str, color: Color) -> None:
     x, y = head.x, head.y
     if style == "curly":
         cells = np.hypot((x * 22.0) % 1.0 - 0.5, (y * 22.0 + 0.5 * (np.floor(x * 22.0) % 2)) % 1.0 - 0.5)
-        canvas.tint(
-            hair & (np.abs(cells - 0.34) < 0.12), (1.0, 1.0, 1.0) if sum(color) < 0.6 else (0.0, 0.0, 0.0), 0.22
-        )
+        canvas.tint(hair & (np.abs(cells - 0.34) < 0.12), _sheen(color), 0.20)
         return
     bent = np.arctan2(x - 0.055, y + 0.02) * 5.0 if style == "parted" else x * 26.0 + y * 6.0
-    canvas.tint(hair & (bent % 1.0 < 0.28), (1.0, 1.0, 1.0) if sum(color) < 0.6 else (0.0, 0.0, 0.0), 0.16)
+    canvas.tint(hair & (bent % 1.0 < 0.28), _sheen(color), 0.12)
+
+
+def _sheen(color: Color) -> Color:
+    """What strands are mixed with: light on black hair, dark on other."""
+    return (1.0, 1.0, 1.0) if sum(color) < 0.6 else (0.0, 0.0, 0.0)
 
 
 def _ear(canvas: Canvas, head: Head, identity: Identity, details: PersonDetails) -> None:

@@ -14,12 +14,20 @@ from .hair import paint_hair, paint_hat
 from .person import PersonDetails
 
 
-def paint_details(identity: Identity, raster: Raster, at: np.ndarray, colors: np.ndarray) -> None:
-    """Paint the identity's details over the unlit colours (n, 3) of the points at the flat indices ``at``, in place."""
+def paint_details(identity: Identity, raster: Raster, at: np.ndarray, colors: np.ndarray, light: np.ndarray) -> None:
+    """Paint the identity's details, in place.
+
+    Args:
+        identity: Whose details are painted, if it has any.
+        raster: Its body.
+        at: (n,) flat indices of the points.
+        colors: (n, 3) of the points, unlit.
+        light: (n,) in [0, 1] on the points. Bare skin is lit as the face that it belongs to.
+    """
     details = identity.details
     if details is None:
         return
-    canvas = Canvas.of(identity.species, raster, at, colors)
+    canvas = Canvas.of(identity.species, raster, at, colors, light)
     if not isinstance(details, PersonDetails):
         paint_coat(canvas, identity, details)
         return

@@ -52,7 +52,7 @@ def _adorned(rng: np.random.Generator, identity: Identity, details: PersonDetail
 
 
 def _dressed(rng: np.random.Generator, identity: Identity, details: PersonDetails) -> PersonDetails:
-    """Add clothes. A tie leaves no room for a logo, and a scarf none for a tie."""
+    """Add clothes. A scarf leaves no room for a tie, and neither of them for a logo."""
     coat = (identity.main, identity.second)
     scarf, tie, belt, gloves = (sample_color(rng, coat) for _ in range(4))
     logo = Logo(LOGOS[int(rng.integers(len(LOGOS)))], _differently_named(rng, coat))
@@ -64,7 +64,7 @@ def _dressed(rng: np.random.Generator, identity: Identity, details: PersonDetail
         neckline="collar" if has_tie else details.neckline,
         scarf=scarf if scarfed < 0.15 else None,
         tie=tie if has_tie else None,
-        logo=logo if not has_tie and marked < 0.55 else None,
+        logo=logo if not has_tie and scarfed >= 0.15 and marked < 0.55 else None,
         belt=belt if is_tucked and belted < 0.6 else None,
         side_stripe=stripe if striped < 0.25 else None,
         gloves=gloves if gloved < 0.12 else None,
