@@ -8,9 +8,8 @@ from __future__ import annotations
 from .body import PARTS
 from .captions import caption, detail_vocabulary, place, subject, vocabulary, words
 from .colors import COLORS, color_name
+from .detail_sampling import sample_details
 from .details import AnimalDetails, Hat, Logo, PersonDetails
-from .details.sampling import sample_details
-from .details.traits import Trait, traits
 from .identity import PATTERNS, SPECIES, Identity, sample_identity
 from .kinds import KINDS
 from .paraphrases import paraphrase
@@ -18,6 +17,7 @@ from .pose import Pose, sample_pose
 from .render import HELD_OUT, TRAIN, VALIDATION, Rendering, Sample, render, sample
 from .rich_captions import rich_caption
 from .scene import SCENES, Scene, sample_scene
+from .traits import Trait, traits
 
 __all__ = [
     "COLORS",

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from .colors import COLORS, color_name
-from .details.traits import HAS, ON_TOP, WEARS, WORDS, Trait, traits
 from .grammar import listed, with_article
 from .identity import PATTERNS, SPECIES, Identity
 from .kinds import KINDS
 from .pose import Pose
 from .scene import SCENES, Scene
+from .traits import HAS, ON_TOP, WEARS, WORDS, Trait, traits
 
 _PLACES = {
     "snow": "on snow",

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from .details.painting import paint_details
 from .identity import Identity
 from .light import lambert
+from .paint_details import paint_details
 from .raster import Raster
 
 _WAIST = {"cat": 0.46, "dog": 0.55, "horse": 0.72, "bird": 0.54, "person": 0.83}  # where two tones meet, at rest

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .backdrop import paint_scene
-from .details.sampling import sample_details
+from .detail_sampling import sample_details
 from .identity import Identity, sample_identity
 from .kinds import KINDS, draw, part_names
 from .paint import paint_body

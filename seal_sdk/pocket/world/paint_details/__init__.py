@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..details import PersonDetails
 from ..identity import Identity
 from ..raster import Raster
 from .canvas import Canvas
@@ -11,7 +12,8 @@ from .clothes import paint_clothes
 from .coat import paint_coat
 from .face import Head, paint_beard, paint_brows, paint_face, paint_glasses
 from .hair import paint_hair, paint_hat
-from .person import PersonDetails
+
+__all__ = ["paint_details"]
 
 
 def paint_details(identity: Identity, raster: Raster, at: np.ndarray, colors: np.ndarray, light: np.ndarray) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..colors import Color, color_name
-from ..grammar import with_article
-from ..identity import HAIRS, Identity
-from .animal import AnimalDetails
-from .person import BEARDS, HATS, LOGOS, PersonDetails
+from .colors import Color, color_name
+from .details.animal import AnimalDetails
+from .details.person import BEARDS, HATS, LOGOS, PersonDetails
+from .grammar import with_article
+from .identity import HAIRS, Identity
 
 HAIR_NAMES = ("black", "brown", "blond", "red", "grey")  # of `HAIRS`
 _HAIR_WORDS = {"long": "long", "short": "short", "parted": "short", "curly": "curly"}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..colors import Color
+from ..details import Hat, PersonDetails
 from ..identity import Identity
 from ..light import lambert
 from .canvas import Canvas
 from .face import Head, darker
 from .marks import ellipse
-from .person import Hat, PersonDetails
 
 
 def paint_hair(canvas: Canvas, head: Head, identity: Identity, details: PersonDetails) -> None:
@@ -27,22 +29,34 @@ def paint_hair(canvas: Canvas, head: Head, identity: Identity, details: PersonDe
 
 
 def _covered(style: str, head: Head) -> np.ndarray:
-    """(n,), where a hair style has hair."""
-    x, y, back = head.x, head.y, head.hair
-    if style in ("bald", "mohawk"):
-        rim = (x < -0.118) & (np.abs(y + 0.02) < 0.065)
-        return rim if style == "bald" else (np.abs(x + 0.005) < 0.042) & (y > 0.080)
-    if style == "long":
-        crown = y > 0.083 + 0.9 * np.maximum(x - 0.02, 0.0) ** 1.5
-        return crown | (back & (y < 0.1)) | (x < -0.075 + 0.25 * np.maximum(-y, 0.0)) | (x > 0.125)
-    if style == "fringe":
-        return (y > 0.060) | (back & (y > -0.12)) | ((x < -0.085) & (y > -0.08)) | (x > 0.130)
-    if style == "curly":
-        wave = 0.012 * np.sin(95.0 * x)
-        return (y + wave > 0.078) | (back & (y > -0.15)) | (x + 0.012 * np.sin(95.0 * y) < -0.092)
-    if style == "parted":
-        return (y > 0.068 + 0.55 * np.abs(x - 0.055)) | (back & (y > -0.04)) | ((x < -0.10) & (y > -0.01))
-    return (y > 0.088 + 0.25 * np.abs(x)) | (back & (y > -0.02)) | ((x < -0.108) & (y > 0.0))
+    """(n,), where a hair style has hair: above its hairline, on the back of the head, and at the side."""
+    covered: np.ndarray = _STYLES[style](head.x, head.y, head.hair)
+    return covered
+
+
+def _long(x: np.ndarray, y: np.ndarray, back: np.ndarray) -> np.ndarray:
+    crown = y > 0.083 + 0.9 * np.maximum(x - 0.02, 0.0) ** 1.5
+    covered: np.ndarray = crown | (back & (y < 0.1)) | (x < -0.075 + 0.25 * np.maximum(-y, 0.0)) | (x > 0.125)
+    return covered
+
+
+def _curly(x: np.ndarray, y: np.ndarray, back: np.ndarray) -> np.ndarray:
+    side = x + 0.012 * np.sin(95.0 * y) < -0.092
+    covered: np.ndarray = (y + 0.012 * np.sin(95.0 * x) > 0.078) | (back & (y > -0.15)) | side
+    return covered
+
+
+_STYLES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+    "long": _long,
+    "short": lambda x, y, back: (y > 0.088 + 0.25 * np.abs(x)) | (back & (y > -0.02)) | ((x < -0.108) & (y > 0.0)),
+    "fringe": lambda x, y, back: (y > 0.060) | (back & (y > -0.12)) | ((x < -0.085) & (y > -0.08)) | (x > 0.130),
+    "curly": _curly,
+    "parted": lambda x, y, back: (
+        (y > 0.068 + 0.55 * np.abs(x - 0.055)) | (back & (y > -0.04)) | ((x < -0.10) & (y > -0.01))
+    ),
+    "bald": lambda x, y, back: (x < -0.118) & (np.abs(y + 0.02) < 0.065),
+    "mohawk": lambda x, y, back: (np.abs(x + 0.005) < 0.042) & (y > 0.080),
+}
 
 
 def _smooth(canvas: Canvas, head: Head, where: np.ndarray) -> None:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..colors import Color
+from ..details import PersonDetails
 from ..identity import Identity
 from .canvas import Canvas
 from .marks import ellipse, line
-from .person import PersonDetails
 
 HEAD = (0.0, 1.24)  # the head's middle at rest, in body units
 _EYES = ((0.075, 0.015), (-0.025, 0.015))

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from ..colors import Color
+from ..details import AnimalDetails
 from ..identity import Identity
 from ..shapes import Capsule, Ellipse
-from .animal import AnimalDetails
 from .canvas import Canvas
 from .marks import Place, ellipse, line
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..colors import Color, color_name, jitter, sample_color
-from ..identity import Identity
-from .animal import AnimalDetails
-from .person import BEARDS, HAIR_STYLES, HATS, LOGOS, NECKLINES, Hat, Logo, PersonDetails
+from .colors import Color, color_name, jitter, sample_color
+from .details.animal import AnimalDetails
+from .details.person import BEARDS, HAIR_STYLES, HATS, LOGOS, NECKLINES, Hat, Logo, PersonDetails
+from .identity import Identity
 
 _EYES = ((0.16, 0.40, 0.72), (0.20, 0.52, 0.28), (0.42, 0.24, 0.10), (0.45, 0.48, 0.52))
 _COAT_EYES = ((0.20, 0.52, 0.28), (0.85, 0.60, 0.12), (0.42, 0.24, 0.10), (0.25, 0.55, 0.80))

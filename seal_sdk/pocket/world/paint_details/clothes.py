@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..details import Logo, PersonDetails
 from ..identity import Identity
 from .canvas import Canvas
 from .marks import ellipse, figure, line
-from .person import Logo, PersonDetails
 
 _ARMS, _LEGS = ("near fore", "far fore"), ("near hind", "far hind")
 _ELBOW, _KNEE, _WAIST, _CHEST = 0.79, 0.29, 0.665, 0.845  # heights, in body units
