@@ -9,7 +9,7 @@ from .body import PARTS
 from .captions import caption, detail_vocabulary, place, subject, vocabulary, words
 from .colors import COLORS, color_name
 from .detail_sampling import sample_details
-from .details import AnimalDetails, Hat, Logo, PersonDetails
+from .details import HAIR_STYLES, HATS, LOGOS, AnimalDetails, Hat, Logo, PersonDetails
 from .identity import PATTERNS, SPECIES, Identity, sample_identity
 from .kinds import KINDS
 from .paraphrases import paraphrase
@@ -21,8 +21,11 @@ from .traits import Trait, traits
 
 __all__ = [
     "COLORS",
+    "HAIR_STYLES",
+    "HATS",
     "HELD_OUT",
     "KINDS",
+    "LOGOS",
     "PARTS",
     "PATTERNS",
     "SCENES",

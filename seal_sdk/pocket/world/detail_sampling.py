@@ -17,6 +17,8 @@ _SOLES = ((0.95, 0.95, 0.93), (0.15, 0.14, 0.14), (0.78, 0.62, 0.42))
 _METALS = ((0.95, 0.80, 0.25), (0.85, 0.87, 0.90))
 _RIMS = ((0.08, 0.08, 0.09), (0.36, 0.19, 0.08), (0.80, 0.12, 0.12), (0.10, 0.25, 0.75))
 
+_LOST_ON = {"circle": ("spotted",), "band": ("striped", "two-tone")}  # patterns that a logo looks like a piece of
+
 
 def sample_details(rng: np.random.Generator, identity: Identity) -> PersonDetails | AnimalDetails:
     """Draw details that stand out from the identity's own colours."""
@@ -55,7 +57,8 @@ def _dressed(rng: np.random.Generator, identity: Identity, details: PersonDetail
     """Add clothes. A scarf leaves no room for a tie, and neither of them for a logo."""
     coat = (identity.main, identity.second)
     scarf, tie, belt, gloves = (sample_color(rng, coat) for _ in range(4))
-    logo = Logo(LOGOS[int(rng.integers(len(LOGOS)))], _differently_named(rng, coat))
+    shapes = [shape for shape in LOGOS if identity.pattern not in _LOST_ON.get(shape, ())]
+    logo = Logo(shapes[int(rng.integers(len(shapes)))], _differently_named(rng, coat))
     stripe = sample_color(rng, (identity.accent,))
     scarfed, tied, marked, belted, striped, gloved, sleeves, shorts, tucked = rng.random(9)
     has_tie, is_tucked = bool(scarfed >= 0.15 and tied < 0.18), bool(tucked < 0.6)
