@@ -7,19 +7,17 @@ import math
 import numpy as np
 
 from .identity import Identity
+from .light import lambert
+from .paint_details import paint_details
 from .raster import Raster
 
-_LIGHT = np.array((-0.45, 0.6, 0.66), np.float32)  # from the upper left, towards the viewer
 _WAIST = {"cat": 0.46, "dog": 0.55, "horse": 0.72, "bird": 0.54, "person": 0.83}  # where two tones meet, at rest
 _WHITE, _DARK = (0.97, 0.97, 0.95), (0.08, 0.07, 0.09)
 
 
 def shade(raster: Raster, at: np.ndarray) -> np.ndarray:
     """Return Lambert shading (n,) in [0, 1] at the flat indices ``at``."""
-    nx, ny = raster.nx.ravel()[at], raster.ny.ravel()[at]
-    nz = np.sqrt(np.maximum(1.0 - nx * nx - ny * ny, 0.0))
-    light: np.ndarray = np.clip(_LIGHT[0] * nx + _LIGHT[1] * ny + _LIGHT[2] * nz, 0.0, 1.0)
-    return light
+    return lambert(raster.nx.ravel()[at], raster.ny.ravel()[at])
 
 
 def paint_body(identity: Identity, raster: Raster, at: np.ndarray) -> np.ndarray:
@@ -43,7 +41,9 @@ def paint_body(identity: Identity, raster: Raster, at: np.ndarray) -> np.ndarray
     painted = table[owner]
     marked = coat[owner] & pattern(identity, raster.u.ravel()[at], raster.v.ravel()[at])
     painted[marked] = identity.second
-    light = (0.72 + 0.34 * shade(raster, at)) * far[owner]
+    light = shade(raster, at)
+    paint_details(identity, raster, at, painted, light)
+    light = (0.72 + 0.34 * light) * far[owner]
     colored: np.ndarray = np.clip(painted * light[:, None], 0.0, 1.0)
     return colored
 

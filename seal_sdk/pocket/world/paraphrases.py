@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .captions import caption, place, with_article
-from .identity import Identity, color_name
+from .captions import caption, place
+from .colors import color_name
+from .grammar import with_article
+from .identity import Identity
 from .pose import Pose
 from .rich_captions import COLOR_WORDS, OPENINGS, PATTERN_WORDS, SYNONYMS, TOPS, one
 from .scene import Scene

@@ -30,6 +30,7 @@ class Raster:
         u: (N, N) float32, x of the same point on the body at rest, facing right, in body units.
         v: (N, N) float32, y of the same point on the body at rest, in body units.
         joints: (K, 2) as (x, y) in sub-pixels.
+        facing: 1 (right) or -1 (left).
     """
 
     body: Body
@@ -40,6 +41,7 @@ class Raster:
     u: NDArray[np.float32]
     v: NDArray[np.float32]
     joints: NDArray[np.float64]
+    facing: int
 
     @property
     def inside(self) -> NDArray[np.bool_]:
@@ -80,7 +82,7 @@ def rasterize(species: str, pose: Pose, size: int) -> Raster:
         np.copyto(v[at], model.shape.origin[1] + sin * px + cos * py, where=here)
     points = np.asarray(body.joints)
     joints = np.stack([view.x0 + view.facing * view.unit * points[:, 0], view.y0 - view.unit * points[:, 1]], 1)
-    return Raster(body, owner, nx, ny, depth, u, v, joints)
+    return Raster(body, owner, nx, ny, depth, u, v, joints, pose.facing)
 
 
 def _body_units(rows: slice, columns: slice, view: _View) -> tuple[np.ndarray, np.ndarray]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .backdrop import paint_scene
+from .detail_sampling import sample_details
 from .identity import Identity, sample_identity
 from .kinds import KINDS, draw, part_names
 from .paint import paint_body
@@ -17,6 +18,7 @@ from .raster import OVERSAMPLING, Raster, rasterize
 from .scene import Scene, sample_scene
 
 TRAIN, VALIDATION, HELD_OUT = range(400_000), range(400_000, 500_000), range(500_000, 2**31)
+_DETAILS_STREAM = 11  # details have a stream of their own, so that seeds keep their draws
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,14 @@ class Rendering:
     coordinates: NDArray[np.float32]
 
 
-def sample(seed: int) -> Sample:
+def sample(seed: int, *, details: bool = False) -> Sample:
     """Draw a sample; equal seeds give equal samples.
 
     Seeds in `TRAIN` are for training, those in `VALIDATION` and `HELD_OUT` for measuring.
+
+    Args:
+        seed: From 0 on.
+        details: Whether the identity has details. All else is the same with and without them.
 
     Raises:
         ValueError: If the seed is negative.
@@ -62,7 +68,11 @@ def sample(seed: int) -> Sample:
         raise ValueError(f"seed is {seed}; seeds start at 0")
     rng = np.random.default_rng(seed)
     identity = sample_identity(rng)
-    return Sample(identity, sample_pose(rng, identity.species), sample_scene(rng))
+    drawn = Sample(identity, sample_pose(rng, identity.species), sample_scene(rng))
+    if not details:
+        return drawn
+    own = np.random.default_rng([_DETAILS_STREAM, seed])
+    return replace(drawn, identity=replace(identity, details=sample_details(own, identity)))
 
 
 def render(identity: Identity, pose: Pose, scene: Scene, kind: str = "photo", size: int = 128) -> Rendering:

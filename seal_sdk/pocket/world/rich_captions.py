@@ -12,10 +12,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from .captions import caption, place, with_article
-from .identity import Identity, color_name
+from .captions import caption, pick, place
+from .colors import color_name
+from .grammar import with_article
+from .identity import Identity
 from .pose import Pose
 from .scene import Scene
+from .trait_wordings import absent, describe_animal, describe_person
+from .traits import ON_TOP, Trait, traits
 
 Value = TypeVar("Value")
 
@@ -88,11 +92,20 @@ def rich_caption(identity: Identity, pose: Pose, scene: Scene, kind: str = "phot
 def _who(identity: Identity, rng: np.random.Generator) -> str:
     """The subject with some of its looks: none, in front ("a striped blue cat") or behind ("a cat with blue stripes")."""
     noun, looks, marks = one(rng, SYNONYMS[identity.species]), _looks(identity, rng), _marks(identity, rng)
+    found = traits(identity)
+    told = pick(found, one(rng, (0, 1, 2, 3, 4)), rng) if found else []  # without details nothing is drawn
     if identity.species != "person":
-        return with_article([*looks, noun]) + marks
+        return describe_animal([*looks, noun], marks, told, rng)
+    if told:
+        top = f"{with_article([*looks, one(rng, TOPS)])}{marks}" if looks or marks or _needs_top(told) else ""
+        return describe_person(noun, top, told, rng)
     if not looks and not marks:
         return f"a {noun}"
     return f"a {noun} {one(rng, ('in', 'wearing'))} {with_article([*looks, one(rng, TOPS)])}{marks}"
+
+
+def _needs_top(told: Sequence[Trait]) -> bool:
+    return any(trait.role == ON_TOP for trait in told)
 
 
 def _looks(identity: Identity, rng: np.random.Generator) -> list[str]:
@@ -118,6 +131,10 @@ def _denied(identity: Identity, rng: np.random.Generator) -> list[str]:
     """What the subject does not have, in words of its own, or nothing."""
     if rng.random() < 0.85:
         return []
+    missing = absent(identity.details) if identity.details else []
+    if missing and rng.random() < 0.5:
+        thing = one(rng, missing)
+        return [one(rng, (f"no {thing.removeprefix('a ')}", f"without {thing}"))]
     pattern = one(rng, [each for each in _MARKS if each != identity.pattern])
     return [one(rng, (f"no {_MARKS[pattern]}", f"without {_MARKS[pattern]}", f"not {pattern}"))]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .identity import Color
+from .colors import Color
 
 # name: (sky, ground, element) typical colours.
 _TYPICAL: dict[str, tuple[Color, Color, Color]] = {
