@@ -61,8 +61,8 @@ def table(
         return f"<tr{begins}>" + "".join(filled) + "</tr>"
 
     body = "".join(row(line, "td") for line in lines)
-    kind = ' class="dense"' if dense else ""
-    return f'<div class="wide"><table{kind}>{row(head, "th")}{body}</table></div>'
+    spacing = ' class="dense"' if dense else ""
+    return f'<div class="wide"><table{spacing}>{row(head, "th")}{body}</table></div>'
 
 
 def _unbroken(text: str) -> str:

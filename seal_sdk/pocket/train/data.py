@@ -47,7 +47,7 @@ def render_image(seed: int, rich: bool = False, design: Design = SHIPPED) -> Tra
 
     rich: Whether captions of `world.rich_caption` follow the others, which stay the same.
     """
-    sample, rng = world.sample(seed), np.random.default_rng([7, seed])
+    sample, rng = world.sample(seed, details=design.details), np.random.default_rng([7, seed])
     index = int(rng.choice(len(world.KINDS), p=KIND_SHARES))
     kind = world.KINDS[index]
     drawn = world.render(sample.identity, sample.pose, sample.scene, kind=kind, size=design.image_size)

