@@ -47,7 +47,8 @@ class Method:
 
 def _structure_of(baseline: str) -> Structure:
     """How a baseline takes the structure image."""
-    return Structure(control="controlnet" if baseline.startswith("controlnet") else "inject")
+    own = {"freecontrol": "none"}  # it has a guidance of its own
+    return Structure(control="controlnet" if baseline.startswith("controlnet") else own.get(baseline, "inject"))
 
 
 _NO_IDENTITY: dict[str, Any] = {"appearance": Appearance(delta=0), "delta_bridge": DeltaBridge(strength=0)}
