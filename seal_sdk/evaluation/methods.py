@@ -47,8 +47,7 @@ class Method:
 
 def _structure_of(baseline: str) -> Structure:
     """How a baseline takes the structure image."""
-    own = {"freecontrol": "none"}  # it has a guidance of its own
-    return Structure(control="controlnet" if baseline.startswith("controlnet") else own.get(baseline, "inject"))
+    return Structure(control="controlnet" if baseline.startswith("controlnet") else "inject")
 
 
 _NO_IDENTITY: dict[str, Any] = {"appearance": Appearance(delta=0), "delta_bridge": DeltaBridge(strength=0)}

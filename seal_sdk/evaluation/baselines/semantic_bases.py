@@ -86,7 +86,7 @@ def semantic_bases(backbone: UNetBackbone, layers: Sequence[UNetSelfAttention], 
         analysed = [index for index in range(asked.steps) if index / asked.steps < asked.end]
         for index in tqdm(analysed, unit="step", desc=f"bases of {asked.prompt!r}", disable=None, leave=False):
             timestep, moments, predictions = sampler.timesteps[index], {layer.name: Moments() for layer in layers}, []
-            for part in sampler.model_input(latents, timestep).split(BATCH):
+            for part in torch.split(sampler.model_input(latents, timestep), BATCH):
                 given = stack([row for row in rows for _ in part])
                 *uncond, own = backbone.predict(torch.cat([part] * len(rows)), timestep, given).chunk(len(rows))
                 predictions.append(_guided(uncond, own, asked.guidance_scale))
