@@ -10,15 +10,15 @@ to the latents passes through the UNet and is added to the predicted noise. Ever
 Where we depart:
 
 - That picture is the reference, instead of the sibling that the same noise gives without control; their code has this as
-  ``appearance_input``. Reference and structure image are noised to each step's level with fixed noise instead of being inverted, as in
-  all baselines.
+  ``appearance_input``. It runs under its own prompt. Reference and structure image are noised to each step's level with fixed noise
+  instead of being inverted, as in all baselines.
 - The subject's mask in the structure image is that of the subject finder, not a threshold of cross-attention.
 - The weights of the means count only where the subject is, in image and reference, and are those of the first 16 components instead of 2:
   with the two alone, over the whole image, backgrounds become alike and parts lose their colours to each other.
 - Strengths are chosen anew, and shared out over the steps: a strength of their code is one at 200 steps.
 - Their block is the one of 16 tokens a side with SD 1.5 and of 32 with SDXL; we take the first one of at least 16, if there is one.
-- The structure injection that the other methods share is on as well. FreeControl's own guidance alone (``structure.control=none``), as in
-  the paper, does give the embedded model's pictures their structure, but less of the subject's appearance (docs/benchmark.md has figures).
+- The structure injection that the other methods share is on as well. FreeControl's own guidance alone, as in the paper
+  (``structure.control=none``), gives the embedded model's pictures their structure, but less of the subject (docs/benchmark.md has figures).
 """
 
 from __future__ import annotations
