@@ -25,6 +25,7 @@ NAMES = (  # each is the name of its module, with underscores for dashes and plu
     "concat",
     "style-aligned",
     "drf",
+    "freecontrol",
     "controlnet",
     "ip-adapter",
     "controlnet+ip-adapter",

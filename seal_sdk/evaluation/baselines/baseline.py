@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.unet import UNetBackbone
-from seal_sdk.generation.forward import CurrentForward, Forward
+from seal_sdk.generation.forward import STRUCTURE, CurrentForward, Forward
 
 REFERENCE, REFERENCE_UNCOND = "reference", "reference uncond"
 
@@ -73,6 +73,26 @@ class Baseline:
 
     def install(self, hooks: Hooks, backbone: UNetBackbone, current: CurrentForward) -> None:
         """Register the hooks. They must act only in a `ReferenceForward`."""
+
+    def reads(self, row: str, done: float) -> bool:
+        """Whether it reads a row of another image, such as `REFERENCE`, after a share ``done`` of the steps.
+
+        Rows that are neither read nor injected are left out.
+        """
+        return row != STRUCTURE
+
+    def guides(self, done: float) -> bool:
+        """Whether `energy` guides the step after a share ``done`` of the steps."""
+        return False
+
+    def energy(self, current: CurrentForward, subjects: Subjects) -> Tensor:
+        """What the image should have little of, a number; its gradient with respect to the image's latents guides the step.
+
+        Args:
+            current: The running forward pass, which the UNet has made, with what the hooks kept. It is a `ReferenceForward`.
+            subjects: Where the subjects are.
+        """
+        raise NotImplementedError
 
     def settle(self, latents: Tensor, reference: Tensor, subjects: Subjects, done: float) -> Tensor | None:
         """Change the latents between steps.

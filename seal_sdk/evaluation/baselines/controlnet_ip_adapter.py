@@ -118,8 +118,8 @@ class ControlNetPipeline:
 
 
 def BASELINE(session: IdentitySession) -> ControlNetPipeline:  # each baseline's module has this name
-    """With the weights that the embedded model comes with."""
-    return ControlNetPipeline(session, Adapter(str(CONTROLNET_FOLDER), IP_ADAPTER_FOLDER / IP_ADAPTER_FILE))
+    """With the weights that the embedded model comes with, and the scale that suits them (docs/benchmark.md)."""
+    return ControlNetPipeline(session, Adapter(str(CONTROLNET_FOLDER), IP_ADAPTER_FOLDER / IP_ADAPTER_FILE, scale=0.8))
 
 
 def weight_bytes(pipeline: Any) -> int:

@@ -119,10 +119,12 @@ class _Loop:
             gamma = index / max(len(timesteps) - 1, 1)
             scaled = self.sampler.model_input(latents, timestep)
             latents, scaled = self._settle(latents, scaled, self._at(REFERENCE, timestep), done)
-            prediction = self._predict(scaled, timestep, gamma, done)
+            prediction, gradient = self._predict(scaled, timestep, gamma, done)
             again = self.baseline.recurrences(done) if index + 1 < len(timesteps) else 0
             before = self.sampler.copy() if again else self.sampler
             latents = self.sampler.step(prediction, timestep, latents)
+            if gradient is not None:
+                latents = latents - self._descent(gradient, index)
             for _ in range(again):
                 latents = self._recur(latents, before, index)
         return self._settle(latents, latents, self.companions[REFERENCE].latents, 1.0)[0]
@@ -143,22 +145,44 @@ class _Loop:
         self.sampler = before.copy()  # as if the step had not been made
         return self.sampler.step(prediction, timestep, noisy / _input_scale(before, timestep))
 
+    def _descent(self, gradient: Tensor, index: int) -> Tensor:
+        """What a gradient takes off the latents after a step, where it is added to the noise that the step predicts and keeps.
+
+        So do DDIM's steps in FreeControl's code: the clean latents that the step predicts stay as they are.
+        """
+        following = self.sampler.timesteps[index + 1 : index + 2]
+        if not len(following):
+            return torch.zeros_like(gradient)
+        now, then = (self.backbone.noise_level(each).noise for each in (self.sampler.timesteps[index], following[0]))
+        return gradient * (now * then / _input_scale(self.sampler, following[0]))
+
     def _settle(self, latents: Tensor, scaled: Tensor, reference: Tensor, done: float) -> tuple[Tensor, Tensor]:
         """Latents as the scheduler and as the UNet takes them; one is a multiple of the other."""
         settled = self.baseline.settle(scaled, reference, self.subjects, done)
         return (latents, scaled) if settled is None else (settled * (latents.norm() / scaled.norm()), settled)
 
-    def _predict(self, scaled: Tensor, timestep: Tensor, gamma: float, done: float) -> Tensor:
-        end = self.question.control.end
-        steered = end is None or active(gamma, end)
-        rows = [row for row in self.conditioning if row != STRUCTURE or steered]
-        sample = torch.cat([self._at(row, timestep) if row in self.companions else scaled for row in rows])
-        inject = self.question.control.scale if STRUCTURE in rows else 0.0
-        pairs = {rows.index(row): rows.index(read) for row, read in self.baseline.readers.items() if row in rows}
-        with self.current.running(ReferenceForward(tuple(rows), inject=inject, pairs=pairs, done=done)):
+    def _predict(self, scaled: Tensor, timestep: Tensor, gamma: float, done: float) -> tuple[Tensor, Tensor | None]:
+        """The guided prediction, and the gradient of the baseline's energy with respect to ``scaled`` where it guides."""
+        control, guides = self.question.control, self.baseline.guides(done)
+        injects = control.control == "inject" and (control.end is None or active(gamma, control.end))
+        rows = [row for row in self.conditioning if self._takes_part(row, injects, done)]
+        readers = {row: read for row, read in self.baseline.readers.items() if row in rows and read in rows}
+        pairs = {rows.index(row): rows.index(read) for row, read in readers.items()}
+        forward = ReferenceForward(tuple(rows), inject=control.scale if injects else 0.0, pairs=pairs, done=done)
+        with self.current.running(forward), torch.set_grad_enabled(guides):
+            own = scaled.detach().requires_grad_(guides)
+            sample = torch.cat([self._at(row, timestep) if row in self.companions else own for row in rows])
             output = self._model(sample.to(scaled.dtype), timestep, stack([self.conditioning[row] for row in rows]))
-        by_row = dict(zip(rows, output.chunk(len(rows)), strict=True))
-        return self._guided(by_row.get(UNCOND), by_row[GENERATION])
+            energy = self.baseline.energy(self.current, self.subjects) if guides else None
+            gradient = None if energy is None else torch.autograd.grad(energy, own)[0]
+        by_row = dict(zip(rows, output.detach().chunk(len(rows)), strict=True))
+        return self._guided(by_row.get(UNCOND), by_row[GENERATION]), gradient
+
+    def _takes_part(self, row: str, injects: bool, done: float) -> bool:
+        """Whether a step needs a row of `conditioning`."""
+        if row == STRUCTURE and injects:
+            return True
+        return row not in self.companions or self.baseline.reads(row, done)
 
     def _guided_prediction(self, row: str, scaled: Tensor, timestep: Tensor) -> Tensor:
         """The guided prediction under a row's prompt; neither the reference nor the structure image is in the batch."""
@@ -213,7 +237,7 @@ class _Loop:
             rows[REFERENCE] = encode(asked.identity.prompt, asked.size)
         if REFERENCE_UNCOND in readers:
             rows[REFERENCE_UNCOND] = rows[UNCOND]
-        if asked.control.control == "inject":
+        if asked.control.control == "inject" or self.baseline.reads(STRUCTURE, 0.0):
             rows[STRUCTURE] = encode(asked.structure_prompt, asked.size)
         return rows
 
