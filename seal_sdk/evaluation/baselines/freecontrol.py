@@ -18,7 +18,7 @@ Where we depart:
 - Strengths are chosen anew, and shared out over the steps: a strength of their code is one at 200 steps.
 - Their block is the one of 16 tokens a side with SD 1.5 and of 32 with SDXL; we take the first one of at least 16, if there is one.
 - The structure injection that the other methods share is on as well. FreeControl's own guidance alone, as in the paper
-  (``structure.control=none``), gives the embedded model's pictures their structure, but less of the subject (docs/benchmark.md has figures).
+  (``structure.control=none``), gives the embedded model's pictures their structure, but less of the subject (docs/benchmark.md).
 """
 
 from __future__ import annotations
