@@ -12,7 +12,7 @@ from seal_sdk import Appearance, DeltaBridge, IdentitySession, Structure
 from seal_sdk.evaluation import triples
 from seal_sdk.evaluation.baselines.adapter_weights import find_adapter
 from seal_sdk.evaluation.baselines.controlnet_ip_adapter import Adapter, ControlNetPipeline
-from seal_sdk.evaluation.baselines.ip_adapter import IpAdapter
+from seal_sdk.evaluation.baselines.ip_adapter import SCALE, IpAdapter
 
 NOBODY = {"appearance": Appearance(delta=0), "delta_bridge": DeltaBridge(strength=0)}
 
@@ -61,7 +61,7 @@ def test_it_draws_what_the_session_draws_with_diffusers_adapter_and_the_referenc
     drawn = IpAdapter(session, weights).draw(question)
     assert np.array_equal(generated(session, question), before)  # the UNet is as it was
     session.pipe.load_ip_adapter(str(weights.parent), subfolder="", weight_name=weights.name)
-    session.pipe.set_ip_adapter_scale(0.6)
+    session.pipe.set_ip_adapter_scale(SCALE)
     theirs = generated(session, question, ip_adapter_image=question.identity.image)
     assert np.array_equal(drawn, theirs) and not np.array_equal(drawn, before)
 

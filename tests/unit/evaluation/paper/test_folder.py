@@ -201,7 +201,7 @@ def test_what_is_wrong_is_told_before_a_model_is_loaded(sessions, weights, tmp_p
             2,
             "--weights controlnet=PATH --weights ip-adapter=PATH",
         ),
-        ([folder, *good, "--methods", "seal:control=controlnet"], 2, "only controlnet.ip-adapter"),
+        ([folder, *good, "--methods", "seal:control=controlnet"], 2, "only controlnet+ip-adapter"),
         ([folder, *good, "--weights", "magic=x"], 2, "expected NAME=PATH with a name of clip"),
         ([folder, "--metrics", "hps", "--output", output], 1, "hps: found no weights at the hub's xswu/HPSv2"),
         ([folder, "--metrics", "clip", "--weights=clip=none.pt", "--output", output], 1, "clip: found no weights at"),
