@@ -254,3 +254,21 @@ def test_a_finished_job_can_be_forgotten_and_no_other(paced):
     engine.forget(done)
     engine.forget(running)
     assert engine.job(done.id) is None and engine.job(running.id) is running
+
+
+def test_a_job_that_is_forgotten_the_moment_it_is_finished_is_not_kept():
+    with Engine(ScriptedSession()) as engine:
+        seen = []
+
+        def forget_at_once():
+            if job.state is JobState.DONE:
+                engine.forget(job)
+                seen.append(engine.job(job.id))
+
+        gate = busy(engine)
+        job = engine.submit(drawing())
+        job.listen(forget_at_once)
+        gate.set()
+        job.result(PATIENCE)
+        assert engine.drain(PATIENCE) and seen == [None] and engine.job(job.id) is None
+        assert not engine._forgotten
