@@ -5,8 +5,9 @@ The imports name the modules that define diffusers' classes: the package itself 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -19,6 +20,15 @@ from seal_sdk.pocket.design import SHIPPED, Design
 
 TEXT_WIDTH = 64  # channels of each text encoder
 TIME_WIDTH = 32  # channels per added time id
+
+CONDITIONING: Mapping[str, Any] = dict(  # how the UNet, and what steers it, reads prompts and sizes
+    use_linear_projection=True,
+    addition_embed_type="text_time",
+    addition_time_embed_dim=TIME_WIDTH,
+    projection_class_embeddings_input_dim=6 * TIME_WIDTH + TEXT_WIDTH,
+    cross_attention_dim=2 * TEXT_WIDTH,
+    norm_num_groups=24,
+)
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -71,12 +81,7 @@ def build_unet(design: Design = SHIPPED) -> UNet2DConditionModel:
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         attention_head_dim=(3, 3, 6),  # diffusers' name for the number of heads
         transformer_layers_per_block=(1, 1, 2),
-        use_linear_projection=True,
-        addition_embed_type="text_time",
-        addition_time_embed_dim=TIME_WIDTH,
-        projection_class_embeddings_input_dim=6 * TIME_WIDTH + TEXT_WIDTH,
-        cross_attention_dim=2 * TEXT_WIDTH,
-        norm_num_groups=24,
+        **CONDITIONING,
     )
     return unet
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.generation.forward import STRUCTURE, CurrentForward, Forward
+from seal_sdk.method.delta_bridge import bridge
 
 REFERENCE, REFERENCE_UNCOND = "reference", "reference uncond"
 
@@ -118,6 +119,11 @@ class Baseline:
     def renoise(self, latents: Tensor, step: Step) -> Tensor:
         """Take latents (1, C, h, w) from ``step.next_level`` back to ``step.level``. Both are variance-preserving."""
         raise NotImplementedError
+
+
+def guided(uncond: Tensor | None, generation: Tensor, scale: float) -> Tensor:
+    """Classifier-free guidance alone. uncond: None without guidance."""
+    return bridge(uncond, generation, None, guidance_scale=scale, strength=0.0, base="gen", low_pass_iterations=0)
 
 
 def reading(current: CurrentForward) -> ReferenceForward | None:

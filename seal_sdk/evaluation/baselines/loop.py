@@ -26,6 +26,7 @@ from seal_sdk.evaluation.baselines.baseline import (
     ReferenceForward,
     Step,
     Subjects,
+    guided,
 )
 from seal_sdk.evaluation.baselines.drawer import picture_bytes
 from seal_sdk.evaluation.baselines.question import Question
@@ -35,7 +36,6 @@ from seal_sdk.generation.structure import Anchor, StructureAligner
 from seal_sdk.generation.structure_sources.inject import install_injection
 from seal_sdk.identity import Identity
 from seal_sdk.images import fit
-from seal_sdk.method.delta_bridge import bridge
 from seal_sdk.method.schedules import active
 from seal_sdk.method.token_masks import token_mask
 from seal_sdk.segmentation import SubjectSegmenter
@@ -192,15 +192,7 @@ class _Loop:
         return self._guided(uncond[0] if uncond else None, prediction)
 
     def _guided(self, uncond: Tensor | None, generation: Tensor) -> Tensor:
-        return bridge(
-            uncond,
-            generation,
-            None,
-            guidance_scale=self.question.guidance_scale,
-            strength=0.0,
-            base="gen",
-            low_pass_iterations=0,
-        )
+        return guided(uncond, generation, self.question.guidance_scale)
 
     def _model(self, sample: Tensor, timestep: Tensor, given: Conditioning) -> Tensor:
         return self.backbone.predict(sample, timestep, given)

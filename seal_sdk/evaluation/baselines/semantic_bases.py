@@ -17,7 +17,7 @@ from tqdm import tqdm
 from seal_sdk.backbone.attention import UNetSelfAttention
 from seal_sdk.backbone.conditioning import Conditioning, stack
 from seal_sdk.backbone.unet import UNetBackbone
-from seal_sdk.method.delta_bridge import bridge
+from seal_sdk.evaluation.baselines.baseline import guided
 
 BATCH = 5  # pictures in a forward, as in their code
 
@@ -89,7 +89,7 @@ def semantic_bases(backbone: UNetBackbone, layers: Sequence[UNetSelfAttention], 
             for part in torch.split(sampler.model_input(latents, timestep), BATCH):
                 given = stack([row for row in rows for _ in part])
                 *uncond, own = backbone.predict(torch.cat([part] * len(rows)), timestep, given).chunk(len(rows))
-                predictions.append(_guided(uncond, own, asked.guidance_scale))
+                predictions.append(guided(uncond[0] if uncond else None, own, asked.guidance_scale))
                 for name, moment in moments.items():
                     moment.add(keys.pop(name)[-len(part) :])
             bases[index / asked.steps] = {name: each.basis(asked.components) for name, each in moments.items()}
@@ -124,8 +124,3 @@ def _conditioning(backbone: UNetBackbone, asked: Analysis) -> list[Conditioning]
     if asked.guidance_scale > 1:
         return list(backbone.encode_prompt_pair(asked.prompt, None, asked.size))
     return [backbone.encode_prompt(asked.prompt, asked.size)]
-
-
-def _guided(uncond: Sequence[Tensor], own: Tensor, scale: float) -> Tensor:
-    given = uncond[0] if uncond else None
-    return bridge(given, own, None, guidance_scale=scale, strength=0.0, base="gen", low_pass_iterations=0)

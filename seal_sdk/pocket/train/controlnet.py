@@ -15,12 +15,11 @@ from torch import Tensor
 
 from seal_sdk.pocket import world
 from seal_sdk.pocket.design import SHIPPED
-from seal_sdk.pocket.models import TEXT_WIDTH, TIME_WIDTH, Denoiser, build_scheduler
-from seal_sdk.pocket.train.data import CAPTIONS, HELD_OUT_IMAGES
+from seal_sdk.pocket.models import CONDITIONING, Denoiser
+from seal_sdk.pocket.train.data import CAPTIONS
+from seal_sdk.pocket.train.frozen import FrozenDenoiser
 from seal_sdk.pocket.train.loop import Training, TrainingConfig, norms_in_fp32
-from seal_sdk.pocket.train.shipped import load_start
-from seal_sdk.pocket.train.tokenizer import LENGTH
-from seal_sdk.pocket.train.unet import SNR_LIMIT, Batch, UNetSet, condition, draw_noise, new_denoiser
+from seal_sdk.pocket.train.unet import Batch, Noised, condition
 
 KINDS = ("mesh", "depth", "pose", "canny")
 
@@ -35,12 +34,7 @@ def build_controlnet() -> ControlNetModel:
         mid_block_type="UNetMidBlock2D",
         attention_head_dim=(3, 3, 6),
         transformer_layers_per_block=1,
-        use_linear_projection=True,
-        addition_embed_type="text_time",
-        addition_time_embed_dim=TIME_WIDTH,
-        projection_class_embeddings_input_dim=6 * TIME_WIDTH + TEXT_WIDTH,
-        cross_attention_dim=2 * TEXT_WIDTH,
-        norm_num_groups=24,
+        **CONDITIONING,
         conditioning_embedding_out_channels=(16, 32, 64),  # two halvings: pixels to latents
     )
     return controlnet
@@ -48,26 +42,21 @@ def build_controlnet() -> ControlNetModel:
 
 def train_controlnet(folder: Path, config: TrainingConfig, device: torch.device) -> None:
     """Train the ControlNet on the photos of the set in ``folder``. Checkpoint: ``controlnet.pt``."""
-    data = UNetSet.open(folder)
-    photos = np.flatnonzero(data.images.kinds[:-HELD_OUT_IMAGES] == world.KINDS.index("photo"))
     torch.manual_seed(config.seed)
-    denoiser, tokenizer = new_denoiser(folder)
-    load_start(denoiser, folder)
-    denoiser.to(device).requires_grad_(False)
-    alphas = build_scheduler().alphas_cumprod.to(device)
-    empty = torch.tensor(tokenizer("", padding="max_length", max_length=LENGTH).input_ids, device=device)
+    shipped = FrozenDenoiser.open(folder, device)
+    photos, empty = shipped.data.images.photos, shipped.ids([""])[0]
     controlnet = build_controlnet()
     norms_in_fp32(controlnet)
 
     def loss(model: ControlNetModel, seed: int) -> Tensor:
         rng = np.random.default_rng([config.seed, seed])
         picked = rng.choice(photos, config.batch)
-        batch = Batch.draw(data, picked, rng.integers(0, CAPTIONS, config.batch), device)
+        batch = Batch.draw(shipped.data, picked, rng.integers(0, CAPTIONS, config.batch), device)
         structure = torch.stack([structure_pixels(int(index), rng) for index in picked]).to(device)
         with torch.autocast(device.type, torch.bfloat16):
             with torch.no_grad():
-                embeds, pooled = condition(denoiser, batch.ids, empty)
-            return control_loss(model, denoiser, batch, structure, (embeds, pooled), alphas)
+                prompt = condition(shipped.denoiser, batch.ids, empty)
+            return control_loss(model, shipped.denoiser, batch, structure, prompt, shipped.alphas)
 
     def report(training: Training[ControlNetModel]) -> None:
         print(f"controlnet {training.step} {training.progress:.3f} loss {training.mean_loss:.4f}", flush=True)
@@ -101,21 +90,22 @@ def control_loss(
         prompt: Embeddings (B, 77, 128) and pooled embeddings (B, 64).
         alphas: (T,), cumulative products of the scheduler's alphas.
     """
-    timesteps, alpha, noise = draw_noise(batch.latents, alphas)
-    noisy = alpha.sqrt() * batch.latents + (1 - alpha).sqrt() * noise
-    target = alpha.sqrt() * noise - (1 - alpha).sqrt() * batch.latents
-    added = {"text_embeds": prompt[1], "time_ids": denoiser.time_ids(noisy)}
+    noised = Noised.draw(batch, alphas)
+    added = {"text_embeds": prompt[1], "time_ids": denoiser.time_ids(noised.latents)}
     down, mid = controlnet(
-        noisy, timesteps, prompt[0], controlnet_cond=structure, added_cond_kwargs=added, return_dict=False
+        noised.latents,
+        noised.timesteps,
+        prompt[0],
+        controlnet_cond=structure,
+        added_cond_kwargs=added,
+        return_dict=False,
     )
     predicted = denoiser.unet(
-        noisy,
-        timesteps,
+        noised.latents,
+        noised.timesteps,
         encoder_hidden_states=prompt[0],
         added_cond_kwargs=added,
         down_block_additional_residuals=down,
         mid_block_additional_residual=mid,
     ).sample
-    weight = batch.emphasis * (SNR_LIMIT * (1 - alpha)).clamp(max=1)
-    loss: Tensor = (weight * (predicted - target).square()).mean()
-    return loss
+    return noised.loss(predicted)

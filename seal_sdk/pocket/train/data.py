@@ -131,6 +131,11 @@ class TrainingSet:
             np.load(folder / "images.npy", mmap_mode="r"), np.load(folder / "masks.npy"), np.load(folder / "kinds.npy")
         )
 
+    @property
+    def photos(self) -> np.ndarray:
+        """Indices of the photos that are trained on."""
+        return np.flatnonzero(self.kinds[: len(self)] == world.KINDS.index("photo"))
+
     def __len__(self) -> int:
         return len(self.images) - HELD_OUT_IMAGES
 

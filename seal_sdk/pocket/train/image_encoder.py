@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from seal_sdk.pocket import IMAGE_SIZE, world
-from seal_sdk.pocket.train.data import HELD_OUT_IMAGES, TrainingSet
+from seal_sdk.pocket.train.data import TrainingSet
 from seal_sdk.pocket.train.loop import Training, TrainingConfig
 
 EMBEDDING = 256  # channels of an image's embedding
@@ -101,7 +101,7 @@ def normalized(images: np.ndarray) -> Tensor:
 def train_image_encoder(folder: Path, config: TrainingConfig, device: torch.device) -> None:
     """Train the image encoder on the photos of the set in ``folder``. Checkpoint: ``image-encoder.pt``."""
     data = TrainingSet.open(folder)
-    photos = np.flatnonzero(data.kinds[:-HELD_OUT_IMAGES] == world.KINDS.index("photo"))
+    photos = data.photos
     torch.manual_seed(config.seed)
 
     def loss(model: LooksReader, seed: int) -> Tensor:

@@ -16,13 +16,12 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 
 from seal_sdk.pocket import world
-from seal_sdk.pocket.models import Denoiser, build_scheduler
-from seal_sdk.pocket.train.data import CAPTIONS, HELD_OUT_IMAGES
+from seal_sdk.pocket.models import Denoiser
+from seal_sdk.pocket.train.data import CAPTIONS
+from seal_sdk.pocket.train.frozen import FrozenDenoiser
 from seal_sdk.pocket.train.image_encoder import CHECKPOINT, EMBEDDING, build_image_encoder, normalized
 from seal_sdk.pocket.train.loop import Training, TrainingConfig, load_ema
-from seal_sdk.pocket.train.shipped import load_start
-from seal_sdk.pocket.train.tokenizer import LENGTH
-from seal_sdk.pocket.train.unet import SNR_LIMIT, Batch, UNetSet, condition, draw_noise, new_denoiser
+from seal_sdk.pocket.train.unet import Batch, Noised, condition
 
 TOKENS = 4  # per image, as in IP-Adapter
 DROPPED = 0.05  # share of images whose embedding becomes zeros, as it is in the unconditional row
@@ -85,39 +84,26 @@ def load_random_adapter(unet: UNet2DConditionModel) -> None:
 
 def train_ip_adapter(folder: Path, config: TrainingConfig, device: torch.device) -> None:
     """Train the IP-Adapter on the photos of the set in ``folder``. Checkpoint: ``ip-adapter.pt``."""
-    data = UNetSet.open(folder)
-    photos = np.flatnonzero(data.images.kinds[:-HELD_OUT_IMAGES] == world.KINDS.index("photo"))
     torch.manual_seed(config.seed)
-    denoiser, tokenizer = new_denoiser(folder)
-    load_start(denoiser, folder)
-    denoiser.to(device).requires_grad_(False)
-    alphas = build_scheduler().alphas_cumprod.to(device)
-    model = ImagePrompt(denoiser.unet).requires_grad_(True)
+    shipped = FrozenDenoiser.open(folder, device)
+    photos, empty = shipped.data.images.photos, shipped.ids([""])[0]
+    model = ImagePrompt(shipped.denoiser.unet).requires_grad_(True)
     if (folder / CHECKPOINT).is_file():
         model.encoder.load_state_dict(_encoder_weights(folder))
-
-    def ids(texts: list[str]) -> Tensor:
-        found: Tensor = tokenizer(
-            texts, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt"
-        ).input_ids
-        return found.to(device)
-
-    empty = ids([""])[0]
 
     def loss(model: ImagePrompt, seed: int) -> Tensor:
         rng = np.random.default_rng([config.seed, seed])
         picked = rng.choice(photos, config.batch)
-        batch = Batch.draw(data, picked, rng.integers(0, CAPTIONS, config.batch), device)
-        unsaid = rng.random(config.batch) < UNSAID
+        batch = Batch.draw(shipped.data, picked, rng.integers(0, CAPTIONS, config.batch), device)
         captions = batch.ids.clone()
-        for row in np.flatnonzero(unsaid):
+        for row in np.flatnonzero(rng.random(config.batch) < UNSAID):
             sample = world.sample(int(picked[row]))
-            captions[row] = ids([world.caption(sample.identity, sample.pose, sample.scene)])[0]
+            captions[row] = shipped.ids([world.caption(sample.identity, sample.pose, sample.scene)])[0]
         pixels = torch.stack([reference_pixels(int(index), rng) for index in picked]).to(device)
         with torch.autocast(device.type, torch.bfloat16):
             with torch.no_grad():
-                prompt = condition(denoiser, captions, empty)
-            return image_prompt_loss(model, denoiser, batch, pixels, prompt, alphas)
+                prompt = condition(shipped.denoiser, captions, empty)
+            return image_prompt_loss(model, shipped.denoiser, batch, pixels, prompt, shipped.alphas)
 
     def report(training: Training[ImagePrompt]) -> None:
         print(f"ip-adapter {training.step} {training.progress:.3f} loss {training.mean_loss:.4f}", flush=True)
@@ -159,11 +145,13 @@ def image_prompt_loss(
         prompt: Embeddings (B, 77, 128) and pooled embeddings (B, 64).
         alphas: (T,), cumulative products of the scheduler's alphas.
     """
-    timesteps, alpha, noise = draw_noise(batch.latents, alphas)
-    noisy = alpha.sqrt() * batch.latents + (1 - alpha).sqrt() * noise
-    target = alpha.sqrt() * noise - (1 - alpha).sqrt() * batch.latents
-    added = {"text_embeds": prompt[1], "time_ids": denoiser.time_ids(noisy), "image_embeds": [model.embed(pixels)]}
-    predicted = denoiser.unet(noisy, timesteps, encoder_hidden_states=prompt[0], added_cond_kwargs=added).sample
-    weight = batch.emphasis * (SNR_LIMIT * (1 - alpha)).clamp(max=1)
-    loss: Tensor = (weight * (predicted - target).square()).mean()
-    return loss
+    noised = Noised.draw(batch, alphas)
+    added = {
+        "text_embeds": prompt[1],
+        "time_ids": denoiser.time_ids(noised.latents),
+        "image_embeds": [model.embed(pixels)],
+    }
+    predicted = denoiser.unet(
+        noised.latents, noised.timesteps, encoder_hidden_states=prompt[0], added_cond_kwargs=added
+    ).sample
+    return noised.loss(predicted)

@@ -20,7 +20,7 @@ from seal_sdk.pocket.models import Denoiser, build_scheduler
 from seal_sdk.pocket.train.data import CAPTIONS, HELD_OUT_IMAGES
 from seal_sdk.pocket.train.loop import Training, TrainingConfig
 from seal_sdk.pocket.train.shipped import load_start
-from seal_sdk.pocket.train.tokenizer import LENGTH
+from seal_sdk.pocket.train.tokenizer import token_ids
 from seal_sdk.pocket.train.unet import Batch, DenoiserWithBodyHead, UNetSet, draw_noise, new_denoiser
 
 REWORDED = 0.75  # share of the photos whose captions are paraphrased; the other captions must keep their meaning
@@ -68,15 +68,8 @@ class Paraphrases:
             if self.kinds[index] == world.KINDS.index("photo") and rng.random() < REWORDED:
                 sample = world.sample(int(index))
                 texts = world.paraphrase(sample.identity, sample.pose, sample.scene, rng=rng)
-                plain[row], other[row] = self._ids(texts).to(ids.device)
+                plain[row], other[row] = token_ids(self.tokenizer, texts).to(ids.device)
         return plain, other
-
-    def _ids(self, texts: tuple[str, str]) -> Tensor:
-        found = self.tokenizer(
-            list(texts), padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt"
-        )
-        ids: Tensor = found.input_ids
-        return ids
 
 
 def wording_loss(

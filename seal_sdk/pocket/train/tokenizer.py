@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from torch import Tensor
 from transformers import CLIPTokenizer
 
 BOS, EOS, END = "<|startoftext|>", "<|endoftext|>", "</w>"
@@ -66,6 +67,13 @@ def load_tokenizer(folder: Path) -> CLIPTokenizer:
     """Load a tokenizer from its folder."""
     tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder, model_max_length=LENGTH)
     return tokenizer
+
+
+def token_ids(tokenizer: CLIPTokenizer, texts: Sequence[str]) -> Tensor:
+    """Token ids (B, 77) of B texts, padded or cut."""
+    found = tokenizer(list(texts), padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt")
+    ids: Tensor = found.input_ids
+    return ids
 
 
 def write_ids(folder: Path, tokenizer: CLIPTokenizer) -> None:

@@ -150,6 +150,39 @@ def draw_noise(latents: Tensor, alphas: Tensor) -> tuple[Tensor, Tensor, Tensor]
     return timesteps, alphas[timesteps][:, None, None, None], torch.randn_like(latents)
 
 
+@dataclass(frozen=True)
+class Noised:
+    """A batch's latents under noise, and what the UNet has to predict of them.
+
+    Attributes:
+        timesteps: (B,), stratified.
+        latents: (B, C, 32, 32), noisy.
+        target: v, likewise.
+        weight: Of the errors, broadcast to them.
+    """
+
+    timesteps: Tensor
+    latents: Tensor
+    target: Tensor
+    weight: Tensor
+
+    @classmethod
+    def draw(cls, batch: Batch, alphas: Tensor) -> Noised:
+        """Noise for a batch. alphas: (T,), cumulative products of the scheduler's alphas."""
+        timesteps, alpha, noise = draw_noise(batch.latents, alphas)
+        return cls(
+            timesteps,
+            alpha.sqrt() * batch.latents + (1 - alpha).sqrt() * noise,
+            alpha.sqrt() * noise - (1 - alpha).sqrt() * batch.latents,
+            batch.emphasis * (SNR_LIMIT * (1 - alpha)).clamp(max=1),
+        )
+
+    def loss(self, predicted: Tensor) -> Tensor:
+        """Weighted mean squared error of what is predicted of v."""
+        error: Tensor = (self.weight * (predicted - self.target).square()).mean()
+        return error
+
+
 def velocity_loss(model: DenoiserWithBodyHead, batch: Batch, embeds: Tensor, pooled: Tensor, alphas: Tensor) -> Tensor:
     """Return the weighted mean squared error of v at stratified timesteps.
 
@@ -160,12 +193,8 @@ def velocity_loss(model: DenoiserWithBodyHead, batch: Batch, embeds: Tensor, poo
         pooled: (B, 64) of the captions.
         alphas: (T,), cumulative products of the scheduler's alphas.
     """
-    timesteps, alpha, noise = draw_noise(batch.latents, alphas)
-    target = alpha.sqrt() * noise - (1 - alpha).sqrt() * batch.latents
-    predicted = model(alpha.sqrt() * batch.latents + (1 - alpha).sqrt() * noise, timesteps, embeds, pooled)
-    weight = batch.emphasis * (SNR_LIMIT * (1 - alpha)).clamp(max=1)
-    loss: Tensor = (weight * (predicted - target).square()).mean()
-    return loss
+    noised = Noised.draw(batch, alphas)
+    return noised.loss(model(noised.latents, noised.timesteps, embeds, pooled))
 
 
 def body_loss(model: DenoiserWithBodyHead, batch: Batch) -> Tensor:

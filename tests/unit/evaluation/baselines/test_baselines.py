@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from fixtures.tiny_question import ask
+from fixtures.tiny_question import ask, nobody, random
 
 from seal_sdk import Appearance, DeltaBridge
 from seal_sdk.backbone.attention import self_attention_layers
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.errors import ConfigError
-from seal_sdk.evaluation import METHODS, parse_method, parse_methods, run, triples
+from seal_sdk.evaluation import METHODS, parse_method, parse_methods, run
 from seal_sdk.evaluation.baselines import BASELINES, Baseline, draw
 from seal_sdk.evaluation.baselines.attention import Projections, adain, install_attention, statistics
 from seal_sdk.evaluation.baselines.baseline import ReferenceForward, Subjects
@@ -24,10 +24,6 @@ from seal_sdk.generation.forward import CurrentForward, Forward
 READING = ("ctrlx", "cross-image", "concat", "style-aligned", "drf")  # in the denoising loop that they share
 
 
-def random(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
 def projections(tokens, seed=0):
     return Projections(*(random(2, tokens, 8, seed=seed + index) for index in range(3)))
 
@@ -37,17 +33,8 @@ def plain(own):
 
 
 @pytest.fixture(scope="module")
-def triple():
-    return next(triples([400_002], ("mesh",)))
-
-
-@pytest.fixture(scope="module")
 def question(session, triple):
     return ask(session, triple, 64)
-
-
-def nobody():
-    raise AssertionError("the segmenter was asked")
 
 
 def test_a_baseline_that_reads_nothing_draws_what_the_session_draws(session, question, triple):

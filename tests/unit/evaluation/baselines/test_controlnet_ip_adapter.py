@@ -11,6 +11,7 @@ import torch
 from diffusers import ControlNetModel, StableDiffusionXLControlNetPipeline
 from diffusers.models.attention_processor import AttnProcessor
 from fixtures import tiny_adapter
+from fixtures.tiny_question import nobody
 from safetensors.torch import load_file, save_file
 
 from seal_sdk import Alignment, IdentitySession, Structure
@@ -21,10 +22,11 @@ from seal_sdk.evaluation.baselines.controlnet_ip_adapter import Adapter, Control
 
 
 @pytest.fixture
-def session(tiny_pipeline, tmp_path):
+def session(tiny_pipeline, tmp_path, monkeypatch):
     pipe = tiny_pipeline()
     pipe.unet.mid_block.attentions[0].transformer_blocks[0].attn1.set_processor(AttnProcessor())  # a user's own
     with IdentitySession(pipe, store=tmp_path / "store", enable_progress_bar=False) as session:
+        monkeypatch.setattr(type(session), "segmenter", property(lambda session: nobody()))
         yield session
 
 
@@ -57,10 +59,6 @@ def question(session, reference_image, structure_image):
         alignment=Alignment(enabled=False),
         control=Structure(control="controlnet"),
     )
-
-
-def nobody():
-    raise AssertionError("the finder was asked")
 
 
 def test_it_draws_what_diffusers_draws_with_both(session, question, weights):

@@ -9,27 +9,13 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
-from fixtures.tiny_question import ask
+from fixtures.tiny_question import ask, nobody, random
 
 from seal_sdk.backbone.conditioning import stack
 from seal_sdk.config import Structure
-from seal_sdk.evaluation import triples
 from seal_sdk.evaluation.baselines import BASELINES, Baseline, draw
 from seal_sdk.evaluation.baselines.baseline import REFERENCE, Step
 from seal_sdk.evaluation.baselines.drf import Drf, generation_weight, taken_back
-
-
-def random(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def nobody():
-    raise AssertionError("the segmenter was asked")
-
-
-@pytest.fixture(scope="module")
-def triple():
-    return next(triples([400_002], ("mesh",)))
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler
-from fixtures.tiny_question import ask
+from fixtures.tiny_question import ask, nobody, random
 
 from seal_sdk.config import Structure
-from seal_sdk.evaluation import triples
 from seal_sdk.evaluation.baselines import BASELINES, Baseline, draw, freecontrol
 from seal_sdk.evaluation.baselines.freecontrol import (
     FreeControl,
@@ -28,19 +27,6 @@ from seal_sdk.evaluation.baselines.semantic_bases import Analysis, Basis, Moment
 
 FEW = Settings(structure=20.0, appearance=20.0, pictures=2, components=8, warm_up=0.0)
 OWN = Structure(control="none")
-
-
-def random(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def nobody():
-    raise AssertionError("the segmenter was asked")
-
-
-@pytest.fixture(scope="module")
-def triple():
-    return next(triples([400_002], ("mesh",)))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import pytest
 from fixtures import tiny_adapter, tiny_question
 
 from seal_sdk import Appearance, DeltaBridge, IdentitySession, Structure
-from seal_sdk.evaluation import triples
 from seal_sdk.evaluation.baselines.adapter_weights import find_adapter
 from seal_sdk.evaluation.baselines.controlnet_ip_adapter import Adapter, ControlNetPipeline
 from seal_sdk.evaluation.baselines.ip_adapter import SCALE, IpAdapter
@@ -21,11 +20,6 @@ NOBODY = {"appearance": Appearance(delta=0), "delta_bridge": DeltaBridge(strengt
 def session(tiny_pipeline, tmp_path):
     with IdentitySession(tiny_pipeline(), store=tmp_path / "store", enable_progress_bar=False) as session:
         yield session
-
-
-@pytest.fixture(scope="module")
-def triple():
-    return next(triples([400_001], ("mesh",)))
 
 
 @pytest.fixture
@@ -87,20 +81,14 @@ def test_the_unet_is_as_it_was_after_a_failure(session, question, weights):
     assert all(after[name] is each for name, each in processors.items()) and session.pipe.unet.encoder_hid_proj is None
 
 
-def test_a_controlnet_alone_ignores_the_reference(session, question, tmp_path, triple):
+def test_a_controlnet_alone_ignores_the_reference(session, question, weights, tmp_path, triple):
     net = str(tiny_adapter.controlnet(tmp_path / "net", session.pipe.unet))
     other = session.register(
         triple.structure.image, prompt="a dog", name="other", mask=triple.reference.mask, timesteps=1
     )
     asked = replace(question, control=Structure(control="controlnet"))
-    alone, both = (
-        ControlNetPipeline(session, Adapter(net, found)) for found in (None, tiny_adapter_file(session, tmp_path))
-    )
+    alone, both = (ControlNetPipeline(session, Adapter(net, found)) for found in (None, weights))
     pictures = [each.draw(replace(asked, identity=who)) for each in (alone, both) for who in (asked.identity, other)]
     assert np.array_equal(pictures[0], pictures[1]) and not np.array_equal(pictures[2], pictures[3])
     assert alone.prepare(other) == 0 and both.prepare(other) > 100
     assert alone.facts()["weights"] is None
-
-
-def tiny_adapter_file(session, tmp_path):
-    return find_adapter(tiny_adapter.adapter(tmp_path / "adapter", session.pipe.unet))

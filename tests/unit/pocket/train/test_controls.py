@@ -10,7 +10,7 @@ from PIL import Image
 
 from seal_sdk.pocket import IP_ADAPTER_FILE, PIPELINE_FOLDER, world
 from seal_sdk.pocket.design import SHIPPED
-from seal_sdk.pocket.train import controlnet, data, image_encoder, ip_adapter
+from seal_sdk.pocket.train import controlnet, data, image_encoder
 from seal_sdk.pocket.train.controlnet import structure_pixels, train_controlnet
 from seal_sdk.pocket.train.data import render_set
 from seal_sdk.pocket.train.export import export_controls
@@ -27,8 +27,7 @@ TWO = TrainingConfig(learning_rate=1e-3, batch=4, steps=2)
 def run_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        for stage in (data, controlnet, image_encoder, ip_adapter):
-            patch.setattr(stage, "HELD_OUT_IMAGES", 4)
+        patch.setattr(data, "HELD_OUT_IMAGES", 4)
         render_set(folder, 30, 1)
         start_from_shipped(folder)
         shape = (30, SHIPPED.latent_channels, 32, 32)
