@@ -7,6 +7,7 @@ core is a third faster than one process of many threads.
 from __future__ import annotations
 
 import atexit
+import importlib
 import math
 import os
 import time
@@ -26,8 +27,11 @@ Model = TypeVar("Model", bound=nn.Module)
 def init_distributed() -> int:
     """Join the process group, if ``torchrun`` started this process. Returns this process's rank, 0 without a group."""
     if distributed.is_torchelastic_launched() and not distributed.is_initialized():
+        # Optimizers import this module, whose default arguments keep the group of that moment: no group may exist yet, or its
+        # threads outlive it and abort the process.
+        importlib.import_module("torch.distributed.nn.functional")
         distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        atexit.register(distributed.destroy_process_group)  # its threads abort a process that ends beneath them
+        atexit.register(distributed.destroy_process_group)
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
