@@ -88,13 +88,19 @@ def test_a_process_draws_and_finishes_what_it_accepted(tmp_path, monkeypatch):
 
 
 def test_a_second_signal_ends_it_at_once(tmp_path):
-    with service_process(tmp_path / "log", "--store", tmp_path / "store") as service:
-        while httpx.get(f"{service.url}/healthz").status_code != 200:
-            time.sleep(0.01)
-        service.signal(signal.SIGINT)
-        time.sleep(0.3)
-        service.signal(signal.SIGINT)
-        assert service.wait() == 128 + signal.SIGINT
+    with service_process(tmp_path / "log", "--store", tmp_path / "store") as service, ThreadPoolExecutor(1) as pool:
+        service.until_ready()
+        with httpx.Client(base_url=service.url, timeout=100) as client:
+            unfinished = pool.submit(client.post, DRAW, json={**LONG, "num_inference_steps": 100, "n": 4})
+            while "seal_jobs_running 1.0" not in client.get("/metrics").text:
+                time.sleep(0.01)
+            service.signal(signal.SIGINT)
+            while client.get("/readyz").status_code == 200:
+                time.sleep(0.01)
+            service.signal(signal.SIGINT)
+            assert service.wait() == 128 + signal.SIGINT
+            with pytest.raises(httpx.TransportError):
+                unfinished.result()
 
 
 def test_what_loading_raises_ends_it():
