@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from seal_sdk.backbone.conditioning import Conditioning
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.errors import ConfigError
+from seal_sdk.evaluation.baselines.class_words import with_word
 from seal_sdk.evaluation.baselines.fitting import (
     Fitting,
     Loss,
@@ -32,7 +33,7 @@ from seal_sdk.evaluation.baselines.fitting import (
     frozen,
     reference_latents,
 )
-from seal_sdk.evaluation.baselines.personal import LearnedSubject, PersonalDrawer, with_word
+from seal_sdk.evaluation.baselines.personal import LearnedSubject, PersonalDrawer
 from seal_sdk.identity import Identity
 from seal_sdk.pocket import world
 from seal_sdk.session import IdentitySession

@@ -38,6 +38,7 @@ from seal_sdk.backbone.attention import UNetSelfAttention
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.evaluation.baselines.baseline import REFERENCE, Baseline, ReferenceForward, Subjects, reading
+from seal_sdk.evaluation.baselines.class_words import class_prompt
 from seal_sdk.evaluation.baselines.drawer import picture_bytes
 from seal_sdk.evaluation.baselines.loop import draw
 from seal_sdk.evaluation.baselines.question import Question
@@ -121,12 +122,6 @@ class FreeControl:
         if asked not in self._bases:
             self._bases[asked] = semantic_bases(backbone, guiding_layers(backbone, size), asked)
         return self._bases[asked]
-
-
-def class_prompt(prompt: str, nouns: Sequence[str]) -> str:
-    """The prompt of pictures of a class, "a photo of a cat" of one that speaks of a cat; a prompt without any of the nouns is its own."""
-    noun = next((word for word in world.words(prompt) if word in nouns), None)
-    return f"a photo of a {noun}" if noun else prompt
 
 
 def guiding_layers(backbone: UNetBackbone, size: tuple[int, int]) -> list[UNetSelfAttention]:

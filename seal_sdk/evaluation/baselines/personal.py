@@ -7,7 +7,6 @@ subject costs once, they say themselves (`LearnedSubject`).
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -111,22 +110,3 @@ def _lesson(identity: Identity) -> str:
     digest.update(f"\0{identity.image.size}\0".encode())
     digest.update(identity.image.tobytes())
     return digest.hexdigest()
-
-
-def find_noun(prompt: str, nouns: Sequence[str]) -> str | None:
-    """The first of some nouns in a prompt, as the prompt writes it."""
-    found = _any_of(nouns).search(prompt)
-    return found and found.group()
-
-
-def with_word(prompt: str, word: str, nouns: Sequence[str], instead: bool = False) -> str:
-    """The prompt with a word before the first of some nouns, "a photo of a sks cat on snow", or instead of it.
-
-    Where there is none of them, the word stands at the beginning.
-    """
-    changed, count = _any_of(nouns).subn(lambda noun: word if instead else f"{word} {noun[0]}", prompt, count=1)
-    return changed if count else f"{word}, {prompt}"
-
-
-def _any_of(nouns: Sequence[str]) -> re.Pattern[str]:
-    return re.compile(rf"\b({'|'.join(map(re.escape, nouns))})\b", re.IGNORECASE)

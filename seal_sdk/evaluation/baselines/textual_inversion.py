@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.errors import ConfigError
+from seal_sdk.evaluation.baselines.class_words import find_noun, with_word
 from seal_sdk.evaluation.baselines.fitting import (
     Fitting,
     Loss,
@@ -31,7 +32,7 @@ from seal_sdk.evaluation.baselines.fitting import (
     frozen,
     reference_latents,
 )
-from seal_sdk.evaluation.baselines.personal import LearnedSubject, PersonalDrawer, find_noun, with_word
+from seal_sdk.evaluation.baselines.personal import LearnedSubject, PersonalDrawer
 from seal_sdk.identity import Identity
 from seal_sdk.pocket import world
 from seal_sdk.session import IdentitySession

@@ -12,12 +12,12 @@ from fixtures.tiny_question import ask, nobody, random
 
 from seal_sdk.config import Structure
 from seal_sdk.evaluation.baselines import BASELINES, Baseline, draw, freecontrol
+from seal_sdk.evaluation.baselines.class_words import class_prompt
 from seal_sdk.evaluation.baselines.freecontrol import (
     FreeControl,
     Guided,
     Settings,
     appearance_energy,
-    class_prompt,
     guiding_layers,
     on_tokens,
     soft_mask,

@@ -13,9 +13,10 @@ from seal_sdk import IdentitySession
 from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation import METHODS, run, triples
 from seal_sdk.evaluation.baselines import BASELINES, Baseline, draw
+from seal_sdk.evaluation.baselines.class_words import with_word
 from seal_sdk.evaluation.baselines.dreambooth_lora import DreamBooth
 from seal_sdk.evaluation.baselines.fitting import Fitting, denoising_loss, fit_parameters, reference_latents
-from seal_sdk.evaluation.baselines.personal import PersonalDrawer, with_word
+from seal_sdk.evaluation.baselines.personal import PersonalDrawer
 from seal_sdk.evaluation.baselines.textual_inversion import TextualInversion
 
 QUICK = {
