@@ -229,7 +229,7 @@ class UNetBackbone(ABC):
         modules = dict(self._unet.named_modules())
         unknown = [name for name in names if name not in modules]
         if unknown:
-            raise UnsupportedModel(f"Structure(features={tuple(names)}): this UNet has no {', '.join(unknown)}.")
+            raise UnsupportedModel(f"features={tuple(names)}: this UNet has no {', '.join(unknown)}; leave it out.")
         return [modules[name] for name in names]
 
     def alpha_bar(self, timestep: float | Tensor) -> float:

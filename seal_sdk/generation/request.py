@@ -110,7 +110,7 @@ def check_requests(backbone: Backbone, settings: Settings, requests: Sequence[Re
     _check_regions(requests)
     source = structure_source(settings.structure.control)
     for structure in {request.structure for request in requests}:
-        source.check_images(backbone, settings.control, structure.images)
+        source.check_images(backbone, (settings.structure, settings.control), structure.images)
     for options in {request.options for request in requests}:
         backbone.check_options(options)
     guided = is_guided(backbone, settings.sampling)

@@ -184,8 +184,16 @@ def test_on_another_family_the_papers_structure_needs_layers_of_its_own(
 ):
     session = IdentitySession(tiny_sd15.pipeline(tiny_tokenizer), store=tmp_path, enable_progress_bar=False)
     register(session, reference_image, preset="paper")
-    with pytest.raises(UnsupportedModel, match="no up0; its blocks with self-attention are"):
-        draw(session, preset="paper")
+    computed = []
+    for model in (session.pipe.text_encoder, session.pipe.unet):
+        model.register_forward_pre_hook(lambda *_: computed.append(1))
+    for structure, told in (
+        (None, "no up0; its blocks with self-attention are .* leave features and attention out"),
+        (Structure(features=("up_blocks.7",)), "this UNet has no up_blocks.7; leave it out"),
+    ):
+        with pytest.raises(UnsupportedModel, match=told):
+            draw(session, preset="paper", structure_control=structure)
+    assert not computed
     drawn = draw(session, preset="paper", structure_control=Structure(end=0.6))
     assert drawn.coverage[0] > 0 and drawn.settings[0]["appearance"] == asdict(PAPER.appearance)
 

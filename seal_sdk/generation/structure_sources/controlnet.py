@@ -27,8 +27,11 @@ class ControlNet(StructureSource):
         """Raise ConfigError for a session without a ControlNet, or with one that does not fit its model."""
         _model(backbone).check_fit()
 
-    def check_images(self, backbone: Backbone, arguments: ControlArguments, images: Sequence[Any]) -> None:
+    def check_images(
+        self, backbone: Backbone, settings: tuple[Structure, ControlArguments], images: Sequence[Any]
+    ) -> None:
         """Raise InputError for missing images, and for what the ControlNet does not take."""
+        _, arguments = settings
         if not images:
             arguments.refuse(arguments.given, "these steer by structure images, and there is none: give structure=.")
             return

@@ -7,10 +7,13 @@ structure row's in the generation and appearance rows.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Sequence
+from typing import Any
 
-from seal_sdk.backbone.base import Backbone, Change
+import torch
+from torch import Tensor, nn
+
+from seal_sdk.backbone.base import Backbone, Change, SelfAttention
 from seal_sdk.backbone.control import ControlArguments
 from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.config import BLOCKS, Structure
@@ -28,6 +31,15 @@ from seal_sdk.generation.structure_sources.source import (
 
 class Injection(StructureSource):
     """The structure image runs along as a row, whose features the other rows take."""
+
+    def check_images(
+        self, backbone: Backbone, settings: tuple[Structure, ControlArguments], images: Sequence[Any]
+    ) -> None:
+        """Raise UnsupportedModel, if there is an image, where the model lacks a named module or block."""
+        super().check_images(backbone, settings, images)
+        structure, _ = settings
+        if images:
+            _places(backbone, structure)
 
     def encode(
         self, backbone: Backbone, structure: AlignedStructure, settings: tuple[Structure, ControlArguments]
@@ -53,25 +65,29 @@ SOURCE = Injection()
 def install_injection(hooks: Hooks, backbone: Backbone, current: CurrentForward, structure: Structure) -> None:
     """Register the injection on the model; it acts in forwards that have a structure row and ``inject > 0``.
 
-    structure: its features and attention are named (`settings.structure_for`). Raises UnsupportedModel where the model lacks a named
-    module or block.
+    structure: its features and attention are named (`settings.structure_for`). Raises UnsupportedModel where the model lacks one.
     """
-    features, attention = structure.features or (), structure.attention or ()
-    layers = backbone.self_attention_layers(BLOCKS) if attention else ()
-    groups = {layer.group for layer in layers}
-    unknown = sorted(set(attention) - groups)
-    if unknown:
-        raise UnsupportedModel(
-            f"Structure(attention={attention}): this model has no {', '.join(unknown)}; "
-            f"its blocks with self-attention are {sorted(groups)}."
-        )
-    inject = _injection(current, features)
-    for module in backbone.feature_modules(features):
+    modules, layers = _places(backbone, structure)
+    inject = _injection(current, structure.features or ())
+    for module in modules:
         hooks.after(module, inject)
     for layer in layers:
-        if layer.group in attention:
-            layer.after("query", hooks, inject)
-            layer.after("key", hooks, inject)
+        layer.after("query", hooks, inject)
+        layer.after("key", hooks, inject)
+
+
+def _places(backbone: Backbone, structure: Structure) -> tuple[list[nn.Module], list[SelfAttention]]:
+    """The named modules, and the layers of the named blocks."""
+    attention = structure.attention or ()
+    layers = backbone.self_attention_layers(BLOCKS) if attention else ()
+    blocks = {layer.group for layer in layers}
+    unknown = sorted(set(attention) - blocks)
+    if unknown:
+        raise UnsupportedModel(
+            f"Structure(attention={attention}): this model has no {', '.join(unknown)}; its blocks with self-attention are "
+            f"{sorted(blocks)}. Name some of these, or leave features and attention out for what suits the model."
+        )
+    return backbone.feature_modules(structure.features or ()), [each for each in layers if each.group in attention]
 
 
 def _injection(current: CurrentForward, features: tuple[str, ...]) -> Change:

@@ -65,8 +65,14 @@ class StructureSource:
     def check(self, backbone: Backbone) -> None:
         """Raise ConfigError where the model lacks what the source needs."""
 
-    def check_images(self, backbone: Backbone, arguments: ControlArguments, images: Sequence[Any]) -> None:
-        """Raise InputError for a picture's structure images, as the caller gave them, and arguments that the source cannot use."""
+    def check_images(
+        self, backbone: Backbone, settings: tuple[Structure, ControlArguments], images: Sequence[Any]
+    ) -> None:
+        """Raise InputError for a picture's structure images, as the caller gave them, and arguments that the source cannot use.
+
+        Raises UnsupportedModel for images that settings would bring to a part that the model lacks.
+        """
+        _, arguments = settings
         arguments.refuse(
             arguments.given,
             "these steer a ControlNet or T2I-Adapter: IdentitySession(controlnet=...) and Structure(control='controlnet').",
