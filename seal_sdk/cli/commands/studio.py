@@ -9,7 +9,7 @@ from threading import Event
 
 import click
 
-from seal_sdk.cli.exit_codes import Failure
+from seal_sdk.cli.exit_codes import USAGE, Failure
 from seal_sdk.cli.options import ModelOptions, model_options, preset_option, store_option
 from seal_sdk.locations import store_location
 
@@ -36,7 +36,7 @@ def command(
     Whoever reaches the port may do all of that: keep it to this machine, or put a server that asks for a password in front.
     """
     if find_spec("gradio") is None:
-        raise Failure("The studio needs gradio: pip install 'seal-sdk[studio]'.")
+        raise Failure("The studio needs gradio: pip install 'seal-sdk[studio]'.", USAGE)
 
     from seal_sdk.serving.studio.address import free_port
 

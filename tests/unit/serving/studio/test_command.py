@@ -14,7 +14,7 @@ def test_without_gradio_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setattr(studio, "find_spec", lambda name: None if name == "gradio" else importlib.util.find_spec(name))
     done = CliRunner().invoke(seal, ["studio", "--no-browser"])
     assert (
-        done.exit_code == 1 and done.output.strip() == "Error: The studio needs gradio: pip install 'seal-sdk[studio]'."
+        done.exit_code == 2 and done.output.strip() == "Error: The studio needs gradio: pip install 'seal-sdk[studio]'."
     )
 
 
