@@ -6,8 +6,11 @@ import shutil
 from contextlib import contextmanager
 
 import pytest
+from fixtures.studio_page import SUBJECTS, species
+from PIL import Image
 
 from seal_sdk import IdentitySession
+from seal_sdk.pocket import world
 from seal_sdk.serving.engine import Engine
 
 SWITCHES = [
@@ -19,14 +22,33 @@ SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 800}
 PATIENCE = 20_000  # ms
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def session(tmp_path_factory):
     with IdentitySession("pocket", store=tmp_path_factory.mktemp("store"), enable_progress_bar=False) as session:
         yield session
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """Photos of two subjects: name -> file."""
+    folder = tmp_path_factory.mktemp("photos")
+    files = {}
+    for name, seed in SUBJECTS.items():
+        sample = world.sample(seed)
+        files[name] = folder / f"{name}.png"
+        Image.fromarray(world.render(sample.identity, sample.pose, sample.scene).image).save(files[name])
+    return files
+
+
+@pytest.fixture(scope="session")
+def library(session, photos):
+    """Both subjects are registered. All tests share the library, so each adds names of its own only."""
+    for name, path in photos.items():
+        session.register(path, prompt=f"a photo of a {species(name)}", name=name)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +68,7 @@ def address(engine):
 
 @pytest.fixture(scope="module")
 def browser():
+    """Chromium. It goes with its file: Playwright's event loop would be in the way of asynchronous tests."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("There is no Chromium: apt-get install chromium.")
