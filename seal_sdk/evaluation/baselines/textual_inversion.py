@@ -1,10 +1,10 @@
 """Textual Inversion: the model stays as it is, and the embedding of one new word learns to mean the subject.
 
-Gal et al., ICLR 2023, arXiv 2208.01618, as in diffusers' example for SDXL: one embedding for each text encoder, started from the class's
+Gal et al., ICLR 2023, arXiv 2208.01618, as in diffusers' example for SDXL: embeddings for each text encoder, started from the class's
 word, trained with the denoising loss under prompts of many openings ("a photo of a *", "a close-up photo of a *").
 
 It departs from the paper where the comparison asks for it: there is one reference instead of three to five, and prompts name its scene,
-as the reference's prompt does. The tokenizer learns no new word: "*", which is one token of every CLIP tokenizer, is the word, and hooks
+as the reference's prompt does. Four embeddings are learned instead of one, which the benchmark prefers. The tokenizer learns no new word: "*", which is one token of every CLIP tokenizer, is the word, and hooks
 give it the learned embeddings while the subject is drawn.
 """
 
@@ -63,7 +63,7 @@ class TextualInversion:
     """
 
     fitting: Fitting = field(default_factory=lambda: Fitting(600, learning_rate=5e-3, batch=2, weight_decay=0.0))
-    vectors: int = 1
+    vectors: int = 4
     nouns: Sequence[str] = world.SPECIES
 
     def check(self, backbone: UNetBackbone) -> None:

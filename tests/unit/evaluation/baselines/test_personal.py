@@ -21,7 +21,7 @@ from seal_sdk.evaluation.baselines.textual_inversion import TextualInversion
 
 QUICK = {
     "dreambooth-lora": DreamBooth(Fitting(2, 1e-2), rank=2, prior=2, prior_steps=1),
-    "textual-inversion": TextualInversion(Fitting(2, 1e-1)),
+    "textual-inversion": TextualInversion(Fitting(2, 1e-1), vectors=1),
 }
 each_baseline = pytest.mark.parametrize("name", QUICK)
 
@@ -181,7 +181,7 @@ def test_the_embedding_starts_from_the_classs_word(session, question):
 
 def test_prompts_get_the_subjects_word():
     assert DreamBooth().ask("a photo of a blue cat on snow") == "a photo of a blue sks cat on snow"
-    assert TextualInversion().ask("a photo of a person in a top") == "a photo of a * in a top"
+    assert TextualInversion(vectors=1).ask("a photo of a person in a top") == "a photo of a * in a top"
     assert TextualInversion(vectors=2).ask("A Cat") == "A * *"
     assert with_word("scattered dogs", "sks", ("cat", "dog")) == "sks, scattered dogs"
     with pytest.raises(ConfigError, match=r"take it out of the prompt 'a \* cat'"):
