@@ -3,9 +3,9 @@
 Gal et al., ICLR 2023, arXiv 2208.01618, as in diffusers' example for SDXL: embeddings for each text encoder, started from the class's
 word, trained with the denoising loss under prompts of many openings ("a photo of a *", "a close-up photo of a *").
 
-It departs from the paper where the comparison asks for it: there is one reference instead of three to five, and prompts name its scene,
-as the reference's prompt does. Four embeddings are learned instead of one, which the benchmark prefers. The tokenizer learns no new word: "*", which is one token of every CLIP tokenizer, is the word, and hooks
-give it the learned embeddings while the subject is drawn.
+It departs from the paper where the comparison asks for it: there is one reference instead of three to five, prompts name its scene, as the
+reference's prompt does, and there are four embeddings instead of one, which the benchmark prefers. The tokenizer learns no new word: "*",
+which is one token of every CLIP tokenizer, is the word, and hooks give it the learned embeddings while the subject is drawn.
 """
 
 from __future__ import annotations
