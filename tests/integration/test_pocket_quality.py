@@ -58,17 +58,19 @@ def test_a_prompt_changes_the_colour_it_names_and_leaves_the_rest(tmp_path):
 
 
 def test_without_a_structure_image_the_subject_still_stands_on_its_scene(tmp_path):
-    """Six pictures: the species and the scene are there, and the subject neither fills the picture nor is lost."""
-    asked = list(triples(range(400_100, 400_106), ("mesh",)))
-    images = []
+    """Ten pictures: the species and the scene are there, and the subject is neither lost nor plumper than the model draws its kind."""
+    asked = list(triples(range(400_100, 400_110), ("mesh",)))
+    images, plain = [], []
     with IdentitySession("pocket", store=tmp_path, enable_progress_bar=False) as session:
         for each in asked:
             photo = each.reference
             session.register(photo.image, prompt=each.reference_prompt, mask=photo.mask)
             images.append(np.asarray(session.generate(None, each.prompt, seed=each.seed).image))
+            plain.append(np.asarray(session.generate(None, each.prompt, seed=each.seed, identity=False).image))
     told = judge(np.stack(images))
     assert np.mean([scene == each.scene.name for (_, scene), each in zip(told, asked, strict=True)]) >= 0.8
     assert np.mean([species == each.identity.species for (species, _), each in zip(told, asked, strict=True)]) >= 0.6
     segmenter = load_segmenter()
-    shares = [subject_mask(segmenter, image).mean() for image in images]
+    shares, usual = ([subject_mask(segmenter, image).mean() for image in drawn] for drawn in (images, plain))
     assert min(shares) >= 0.03 and max(shares) <= 0.45, shares
+    assert np.mean(shares) <= 1.07 * np.mean(usual), (shares, usual)

@@ -9,8 +9,8 @@ from functools import cached_property
 from torch import Tensor
 
 from seal_sdk.method.latent_transfer.consensus import SourceBox
+from seal_sdk.method.latent_transfer.outline import extrapolate_appearance
 from seal_sdk.method.latent_transfer.stride import SAME, Stride
-from seal_sdk.method.latent_transfer.warp import extrapolate_appearance
 from seal_sdk.method.token_masks import Grid
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from seal_sdk.method.latent_transfer.consensus import neighbourhood_consensus, round_strides
 from seal_sdk.method.latent_transfer.correspondence import Correspondence
+from seal_sdk.method.latent_transfer.outline import nearer_subject
 from seal_sdk.method.latent_transfer.palette import match_palette
 from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
 from seal_sdk.method.latent_transfer.similarity import upsample, z_score
@@ -37,7 +38,8 @@ def transfer_latents(
 ) -> Tensor:
     """Steer a guided prediction towards the references' latents where tokens were matched.
 
-    The implied clean latents move by ``strength`` towards the warped reference latents. Then the mean over each subject
+    The implied clean latents move by ``strength`` towards the warped reference latents; those of a subject that was searched for only where
+    they look like it already (`nearer_subject`). Then the mean over each subject
     moves by `MEAN_SHIFT` towards its reference's, if any token of it was matched and the subject's region is known.
 
     Args:
@@ -62,6 +64,8 @@ def transfer_latents(
         if reference.redrawn_appearance is not None:
             redrawn, _ = warp_latents(reference.redrawn_appearance, warp, grid)
             warped = torch.lerp(warped, _in_colours_of(reference, before, redrawn), redrawn)
+        if correspondences[max(correspondences)].searched:
+            covered = nearer_subject(before, warped, covered)
         after = after + strength * covered * (warped - before)
         if reference.region is not None:
             shift = mean_shift(after, reference.region, reference.latents, reference.subject)

@@ -12,14 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seal_sdk.method.delta_bridge import low_pass
 from seal_sdk.method.token_masks import Grid
 
 MAX_DISTANCE = (
     2.0  # of the larger tokens; matches of neighbours that are further apart belong to different parts (ours)
 )
-FULL_COVERAGE = 0.9  # a latent of which the subject covers more is the subject's alone (ours)
-EXTRAPOLATION_RINGS = 4  # latents; two tokens of the finest grid (ours)
 
 
 def subtoken_argmax(similarity: Tensor, sources: Tensor, grid: Grid) -> Tensor:
@@ -110,20 +107,3 @@ def warp_latents(latents: Tensor, warp: Tensor, grid: Grid) -> tuple[Tensor, Ten
     sampled = F.grid_sample(latents.to(warp.dtype), points, padding_mode="border", align_corners=False)
     mask = covered.to(latents.dtype)[None, None]
     return sampled.to(latents.dtype) * mask, mask
-
-
-def extrapolate_appearance(latents: Tensor, subject: Tensor) -> Tensor:
-    """Continue the subject's latents over its outline, as far as matches may lie. Returns (1, C, H, W).
-
-    A latent on the outline mixes subject and scene, and matches lie there too. Each latent that is not wholly the
-    subject's becomes the mean of its neighbours that are, for `EXTRAPOLATION_RINGS` rings.
-
-    latents: (1, C, H, W). subject: (1, 1, H, W) in [0, 1], how much of each latent the subject covers.
-    """
-    known = (subject > FULL_COVERAGE).to(latents.dtype)
-    for _ in range(EXTRAPOLATION_RINGS):
-        around = low_pass(known, 1)
-        ring = (known == 0) & (around > 0)
-        latents = torch.where(ring, low_pass(latents * known, 1) / around.clamp(min=1e-6), latents)
-        known = torch.where(ring, 1.0, known)
-    return latents

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from seal_sdk.method.latent_transfer.outline import extrapolate_appearance
 from seal_sdk.method.latent_transfer.reference_latents import ReferenceLatents
 from seal_sdk.method.latent_transfer.stride import Stride
-from seal_sdk.method.latent_transfer.warp import extrapolate_appearance
 
 
 def test_the_subject_is_extrapolated_only_if_subjects_alone_are_matched():

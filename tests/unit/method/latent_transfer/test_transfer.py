@@ -24,16 +24,22 @@ def whole(reference, region=None, subject=None):
     return ReferenceLatents(reference, torch.ones(1, 1, 8, 8) if subject is None else subject, region)
 
 
-def identical(best_cosine, layer_count):
+def identical(best_cosine, layer_count, searched=False):
     """Each of 4x4 tokens is matched with the one in its own place."""
-    return found(torch.eye(16), best_cosine, layer_count)
+    return found(torch.eye(16), best_cosine, layer_count, searched)
 
 
-def found(similarity, best_cosine, layer_count):
-    """Matches of a square image with a square reference, some of whose tokens not every layer took."""
+def found(similarity, best_cosine, layer_count, searched=False):
+    """Matches of a square image with a square reference. searched: some of its tokens may not be taken by every layer."""
     tokens = torch.arange(len(similarity))
     size = len(tokens)
-    return Correspondence(tokens, size, True, tokens, size, similarity, best_cosine, layer_count)
+    return Correspondence(tokens, size, searched, tokens, size, similarity, best_cosine, layer_count)
+
+
+def like(reference, prediction, noisy):
+    """A prediction that implies almost the reference."""
+    almost = reference + 0.01 * torch.randn_like(reference)
+    return LEVEL.steer(prediction, almost - LEVEL.clean(prediction, noisy))
 
 
 def moved(prediction, noisy, correspondences, reference):
@@ -92,7 +98,8 @@ def test_without_a_known_subject_all_layers_have_to_see_it():
     prediction, noisy, reference = latents(3)
     layers = torch.full((16,), 3.0)
     layers[8:] = 2.0  # the lower half
-    changed = moved(prediction, noisy, {16: identical(layers, layers)}, whole(reference)) != prediction
+    prediction = like(reference, prediction, noisy)
+    changed = moved(prediction, noisy, {16: identical(layers, layers, searched=True)}, whole(reference)) != prediction
     assert changed[..., :3, :].all() and not changed[..., 5:, :].any()
 
 
@@ -132,8 +139,27 @@ def test_each_subject_takes_its_own_reference():
     assert torch.allclose(clean[..., 5:, :], second[..., 5:, :], atol=0.2)
 
 
+def test_a_subject_that_was_searched_for_ends_at_its_outline():
+    """All tokens were taken for it, and only a part of the image looks like it."""
+    prediction, noisy, _ = latents(3)
+    reference, image = torch.full((1, 4, 8, 8), 3.0), torch.full((1, 4, 8, 8), 2.0)
+    image[..., 5:, :] = -3.0
+    prediction = LEVEL.steer(prediction, image - LEVEL.clean(prediction, noisy))
+    layers = torch.ones(16)
+    layers[12:] = 0.0  # the lowest row of tokens, two latents high
+    for searched, rows in ((True, 5), (False, 8)):
+        matches = {16: identical(layers if searched else torch.ones(16), layers, searched)}
+        clean = implied(prediction, noisy, matches, whole(reference))
+        assert torch.allclose(clean[..., :rows, :], torch.tensor(3.0), atol=1e-4)
+        assert torch.allclose(clean[..., rows:, :], torch.tensor(-3.0), atol=1e-4)
+
+
 def test_a_known_subject_is_moved_as_one_that_all_layers_found():
     prediction, noisy, reference = latents(3)
+    reference[:] = reference[..., :1, :1]  # wherever a match lies
+    image = -reference
+    image[..., :6, 2:6] = reference[..., :6, 2:6]  # where the candidates are
+    prediction = like(image, prediction, noisy)
     similarity, candidates = torch.randn(6, 16), torch.tensor([1, 2, 5, 6, 9, 10])
     known = Correspondence.empty(candidates, 16, TOKENS, 16, searched=False)
     known.add(similarity, torch.ones(6))

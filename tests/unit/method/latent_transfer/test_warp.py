@@ -6,9 +6,7 @@ import pytest
 import torch
 
 from seal_sdk.method.latent_transfer.warp import (
-    EXTRAPOLATION_RINGS,
     MAX_DISTANCE,
-    extrapolate_appearance,
     interpolate_warp,
     subtoken_argmax,
     warp_latents,
@@ -73,21 +71,6 @@ def test_a_reference_of_another_scale_is_warped_up_to_the_outline(scale):
         interpolate_warp(places(grid), torch.arange(12), grid, (8, 6), torch.ones(1, 2)),
         interpolate_warp(places(grid), torch.arange(12), grid, (8, 6)),
     )
-
-
-def test_the_subject_continues_over_its_outline():
-    subject = torch.zeros(1, 1, 16, 16)
-    subject[..., 6:9, 6:9], subject[..., 7, 9] = 1.0, 0.5
-    reference = torch.where(subject > 0.9, 3.0, -1.0).expand(1, 2, 16, 16)
-    around = extrapolate_appearance(reference, subject)
-    reach = torch.zeros(16, 16, dtype=torch.bool)
-    reach[6 - EXTRAPOLATION_RINGS : 9 + EXTRAPOLATION_RINGS, 6 - EXTRAPOLATION_RINGS : 9 + EXTRAPOLATION_RINGS] = True
-    assert torch.allclose(around[..., reach], torch.tensor(3.0))
-    assert torch.equal(around[..., ~reach], reference[..., ~reach])
-    varied = torch.randn(1, 2, 16, 16)
-    assert torch.equal(extrapolate_appearance(varied, subject)[..., 6:9, 6:9], varied[..., 6:9, 6:9])
-    assert torch.equal(extrapolate_appearance(varied, torch.zeros_like(subject)), varied)
-    assert torch.equal(extrapolate_appearance(varied, torch.ones_like(subject)), varied)
 
 
 @pytest.mark.parametrize("size", [(5, 7), (4, 4), (9, 3)])
