@@ -61,6 +61,11 @@ def test_files_stay_short(path):
     assert len(path.read_text().splitlines()) <= 340
 
 
+def test_tests_stay_short():
+    tests = list((ROOT / "tests").rglob("*.py"))
+    assert len(tests) > 100 and [str(each) for each in tests if len(each.read_text().splitlines()) > 340] == []
+
+
 def test_no_tracked_text_names_a_registry_or_a_machine():
     hosts = re.compile("py" + r"pi\.org|python" + r"hosted|registry\.n" + "pmjs|(?<![\\w.])/(wo" + "rk|ro" + "ot)/")
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
