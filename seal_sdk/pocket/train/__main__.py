@@ -4,8 +4,8 @@ From nothing, the stages are ``render|tokenizer|vae|sam|latents|unet|export``, i
 they are ``render|shipped|latents|unet|export``; ``widen`` after ``shipped`` lets the UNet start half as wide again, once
 `models.build_unet` has the new widths.
 
-``render --size 256`` begins a model of larger pictures: ``render|shipped|vocabulary|vae|latents|unet|export``. Its VAE learns the shipped one's
-latents beside its own, and its UNet starts as the shipped one.
+``render --size 256`` begins a model of larger pictures: ``render|shipped|vocabulary|vae|latents|unet|export``. Its VAE learns the
+shipped one's latents beside its own, and its UNet starts as the shipped one.
 
 ``render --rich-captions`` adds captions in the words that people use (`world.rich_caption`). Their words become tokens by ``tokenizer``,
 or, where the shipped UNet is trained further, by ``vocabulary`` after ``shipped``.
