@@ -62,7 +62,6 @@ class Engine:
         self._queue = FairQueue(settings.max_waiting, settings.max_waiting_per_client)
         self._active: dict[str, Job] = {}
         self._finished: TTLCache[str, Job] = TTLCache(settings.keep_bytes, settings.keep_seconds, getsizeof=self._size)
-        self._forgotten: set[str] = set()  # finished jobs that were forgotten before the thread could keep them
         self._changed = Condition()
         self._closing = False
         self._observers: list[Callable[[Job], None]] = []
@@ -91,7 +90,7 @@ class Engine:
     def job(self, job_id: str) -> Job | None:
         """The job of an id, until some time after it is finished; None where there is none."""
         with self._changed:
-            return None if job_id in self._forgotten else self._active.get(job_id) or self._finished.get(job_id)
+            return self._active.get(job_id) or self._finished.get(job_id)
 
     def position(self, job: Job) -> int | None:
         """How many jobs are before it in the queue; None where it does not wait."""
@@ -127,8 +126,8 @@ class Engine:
         """Let go of a finished job before its time, with its images. One that is not finished stays."""
         with self._changed:
             self._finished.pop(job.id, None)
-            if job.state.is_final and job.id in self._active:
-                self._forgotten.add(job.id)
+            if job.state.is_final:  # the thread may not have kept it yet
+                self._active.pop(job.id, None)
 
     def drain(self, timeout: float | None = None) -> bool:
         """Take no more jobs, and wait until all are done, or for ``timeout`` seconds; whether they are."""
@@ -198,10 +197,7 @@ class Engine:
         else:
             job.finish(outcome)
         with self._changed:
-            self._active.pop(job.id, None)
-            if job.id in self._forgotten:
-                self._forgotten.remove(job.id)
-            else:
+            if self._active.pop(job.id, None):  # otherwise it was forgotten the moment it was finished
                 self._finished[job.id] = job
             self._changed.notify_all()
         for observer in self._observers:

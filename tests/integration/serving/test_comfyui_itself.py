@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from fixtures.comfyui_calls import STEPS, draw_example
 from PIL import Image
 
 from seal_sdk import IdentitySession
@@ -25,7 +26,6 @@ COMFYUI = os.environ.get("SEAL_TEST_COMFYUI", "")
 WORKFLOW = Path(__file__).parents[3] / "examples" / "comfyui_workflow_api.json"
 V1 = "from seal_sdk.serving.comfyui import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS"
 PATIENCE = 300  # seconds
-STEPS = 4
 
 pytestmark = pytest.mark.skipif(not COMFYUI, reason="needs SEAL_TEST_COMFYUI=path/to/ComfyUI")
 
@@ -116,15 +116,7 @@ def test_it_draws_the_example(comfyui, workflow, reference_image, structure_imag
     saved = [folder / "output" / each["filename"] for each in done["outputs"]["save"]["images"]]
     with IdentitySession("pocket", store=folder / "alone", enable_progress_bar=False) as session:
         session.register(reference_image, prompt="a photo of a horse", name="workflow-horse")
-        drawn = session.generate(
-            structure_image,
-            "a photo of a horse on snow",
-            structure_prompt="a mesh of a horse",
-            seed=1,
-            num_images_per_prompt=2,
-            num_inference_steps=STEPS,
-            match_maps=True,
-        )
+        drawn = draw_example(session, structure_image)
     for path, image, settings in zip(saved, drawn.images, drawn.settings, strict=True):
         assert np.array_equal(np.asarray(Image.open(path)), np.asarray(image))
         assert read_settings(path) == json.loads(json.dumps(settings))

@@ -271,4 +271,4 @@ def test_a_job_that_is_forgotten_the_moment_it_is_finished_is_not_kept():
         gate.set()
         job.result(PATIENCE)
         assert engine.drain(PATIENCE) and seen == [None] and engine.job(job.id) is None
-        assert not engine._forgotten
+        assert not engine._active and job.id not in engine._finished

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from fixtures.comfyui import install, load_image, run_in_order
-from fixtures.comfyui_calls import STEPS, pixels, same
+from fixtures.comfyui_calls import STEPS, draw_example, pixels, same
 from PIL import Image
 
 from seal_sdk import IdentitySession
@@ -33,15 +33,7 @@ def test_the_example_draws_what_the_session_draws(
     alone_session = IdentitySession("pocket", store=tmp_path / "alone", enable_progress_bar=False)
     with alone_session as alone:
         identity = alone.register(reference_image, prompt="a photo of a horse", name="workflow-horse", preset="seal")
-        drawn = alone.generate(
-            structure_image,
-            "a photo of a horse on snow",
-            structure_prompt="a mesh of a horse",
-            seed=1,
-            num_images_per_prompt=2,
-            num_inference_steps=STEPS,
-            match_maps=True,
-        )
+        drawn = draw_example(alone, structure_image)
         maps = drawn.maps()
     assert results["register"][0][0].references[0].digest == identity.digest
     assert same(results["draw"][0], drawn)
