@@ -72,6 +72,7 @@ class Painter:
     ) -> None:
         self._session, self._sampling = session, sampling
         self._drawers: MutableMapping[str, Drawer] = {} if drawers is None else drawers
+        self._facts: dict[str, Mapping[str, Any]] = {}
         self._shared: tuple[Any, ...] | None = None
         self._images: dict[str, tuple[np.ndarray, bool]] = {}
         self._identities: dict[Hashable, tuple[Identity, bool]] = {}
@@ -110,6 +111,14 @@ class Painter:
         if method.baseline:
             return self._drawer(method.baseline).prepare(identity)
         return _stored_bytes(identity) if method.sees_reference else 0
+
+    def facts(self, method: Method) -> Mapping[str, Any]:
+        """What a method's pictures depend on besides its settings and the session's weights: what is a baseline's own."""
+        if not method.baseline:
+            return {}
+        if method.baseline not in self._facts:  # weights are hashed
+            self._facts[method.baseline] = self._drawer(method.baseline).facts()
+        return self._facts[method.baseline]
 
     def _begin(self, drawing: Drawing) -> None:
         """Forget what another drawing does not share."""

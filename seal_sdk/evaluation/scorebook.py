@@ -42,12 +42,16 @@ class ScoreBook:
         self._rows = {_key(row): row for row in _read(path)}
         self._pictures.mkdir(parents=True, exist_ok=True)
 
-    def find(self, triple: Triple, method: Method) -> Score | None:
-        """The score of this question and method, None if it is not there. Raises ConfigError if its settings differ."""
+    def find(self, triple: Triple, method: Method, facts: Mapping[str, Any]) -> Score | None:
+        """The score of this question and method, None if it is not there.
+
+        facts: What the method's pictures depend on besides its settings and the setup, as of `Painter.facts`.
+        Raises ConfigError if these or its settings differ.
+        """
         row = self._rows.get((triple.task, triple.seed, triple.kind, method.name))
         if row is None:
             return None
-        if row["settings"] != self._digest(method):
+        if row["settings"] != self._digest(method, facts):
             raise ConfigError(
                 f"{self._path} holds {method.name!r} of seed {triple.seed}, drawn with another model, sampling or "
                 "defaults, or measured otherwise: "
@@ -56,11 +60,11 @@ class ScoreBook:
         values = {name: value for name, value in row.items() if name not in _FACTS}
         return Score(triple.seed, triple.kind, method.name, self._picture(triple, method), values, row["told"])
 
-    def add(self, triple: Triple, method: Method, score: Score) -> None:
-        """Write a score and its image immediately."""
+    def add(self, triple: Triple, method: Method, score: Score, facts: Mapping[str, Any]) -> None:
+        """Write a score and its image immediately. facts: as of `find`."""
         Image.fromarray(score.image).save(self._place(triple, method), compress_level=1)
-        facts = (triple.task, score.seed, score.kind, score.method, score.told, self._digest(method))
-        row = dict(zip(_FACTS, facts, strict=True)) | score.values
+        told = (triple.task, score.seed, score.kind, score.method, score.told, self._digest(method, facts))
+        row = dict(zip(_FACTS, told, strict=True)) | score.values
         with open(self._path, "a") as file:
             print(json.dumps(row), file=file)
         self._rows[_key(row)] = row
@@ -75,9 +79,10 @@ class ScoreBook:
         name = quote(method.name, safe="=,.+-_")
         return self._pictures / f"{triple.task}-{triple.seed}-{triple.kind}-{name}.png"
 
-    def _digest(self, method: Method) -> str:
+    def _digest(self, method: Method, facts: Mapping[str, Any]) -> str:
         measures = [metric.name for metric in MEASURES]
-        return digest({"setup": self._setup, "method": asdict(method), "measures": measures})[:16]
+        own = {"baseline": facts} if facts else {}
+        return digest({"setup": self._setup, "method": asdict(method), "measures": measures} | own)[:16]
 
 
 def digest(facts: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from safetensors import safe_open
 
 from seal_sdk.backbone.loading import quiet_unless_terminal
 from seal_sdk.errors import ConfigError, WeightsNotFound
+from seal_sdk.segmentation.weight_files import file_digest
 
 NAME = "ip-adapter"
 FOLDER, FILE, ENCODER = "sdxl_models", "ip-adapter_sdxl.safetensors", "image_encoder"  # layout of h94/IP-Adapter
@@ -51,6 +52,15 @@ class AdaptedUnet:
     def __init__(self, pipeline: Any, file: Path, scale: float) -> None:
         self._pipeline, self._file, self._scale = pipeline, file, scale
         self._loaded: _State | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """Weights, by content, and scale."""
+        encoder = [each for each in sorted((self._file.parent / ENCODER).iterdir()) if each.is_file()]
+        return {
+            "weights": file_digest(self._file),
+            "encoder": {each.name: file_digest(each) for each in encoder},
+            "scale": self._scale,
+        }
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 from seal_sdk.backbone.control import load_controlnet
 from seal_sdk.backbone.fingerprint import fingerprint
 from seal_sdk.errors import ConfigError
-from seal_sdk.evaluation.baselines.adapter_weights import ENCODER, AdaptedUnet
+from seal_sdk.evaluation.baselines.adapter_weights import AdaptedUnet
 from seal_sdk.evaluation.baselines.drawer import picture_bytes
 from seal_sdk.evaluation.baselines.question import Question
 from seal_sdk.generation.structure import Anchor, StructureAligner
 from seal_sdk.identity import Identity
 from seal_sdk.pocket import CONTROLNET_FOLDER, IP_ADAPTER_FILE, IP_ADAPTER_FOLDER
-from seal_sdk.segmentation.weight_files import file_digest
 from seal_sdk.session import IdentitySession
 
 NAME = "controlnet+ip-adapter"
@@ -75,15 +74,9 @@ class ControlNetPipeline:
         self._adapted = AdaptedUnet(self._pipeline, adapter.weights, adapter.scale) if adapter.weights else None
 
     def facts(self) -> dict[str, Any]:
-        """The weights and scale that an image depends on besides the session's, by content."""
-        file = self._adapter.weights
-        encoder = sorted((file.parent / ENCODER).iterdir()) if file else []
-        return {
-            "controlnet": fingerprint(self._pipeline.controlnet),
-            "weights": file_digest(file) if file else None,
-            "encoder": {each.name: file_digest(each) for each in encoder if each.is_file()},
-            "scale": self._adapter.scale,
-        }
+        """Weights, by content, and scale."""
+        adapter = self._adapted.facts() if self._adapted else {}
+        return {"controlnet": fingerprint(self._pipeline.controlnet)} | adapter
 
     def weight_bytes(self) -> int:
         """Bytes of all weights that it draws with: the shared modules, ControlNet, image encoder and adapter."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,16 @@ class Drawer(Protocol):
     def draw(self, question: Question) -> NDArray[np.uint8]:
         """The picture, uint8 (H, W, 3). Raises SubjectNotFound as ``session.generate`` does."""
 
+    def facts(self) -> Mapping[str, Any]:
+        """What its pictures depend on besides the session's weights and the question, as plain JSON: its own settings and weights."""
+
 
 Opener = Callable[[IdentitySession], Drawer]
+
+
+def facts_of(settings: object) -> dict[str, Any]:
+    """The fields of a frozen dataclass of settings, as plain JSON; nothing of what has no fields."""
+    return asdict(settings) if is_dataclass(settings) and not isinstance(settings, type) else {}
 
 
 def picture_bytes(identity: Identity) -> int:

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ from seal_sdk.backbone.hooks import Hooks
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.evaluation.baselines.baseline import REFERENCE, Baseline, ReferenceForward, Subjects, reading
 from seal_sdk.evaluation.baselines.class_words import class_prompt
-from seal_sdk.evaluation.baselines.drawer import picture_bytes
+from seal_sdk.evaluation.baselines.drawer import facts_of, picture_bytes
 from seal_sdk.evaluation.baselines.loop import draw
 from seal_sdk.evaluation.baselines.question import Question
 from seal_sdk.evaluation.baselines.semantic_bases import Analysis, Bases, Basis, semantic_bases
@@ -104,6 +104,10 @@ class FreeControl:
         bases = self.bases(question.identity, question.size, question.steps, question.guidance_scale)
         guided = Guided(self._settings, bases, question.steps)
         return draw(self._session.backbone, guided, question, lambda: self._session.segmenter)
+
+    def facts(self) -> Mapping[str, Any]:
+        """The settings."""
+        return facts_of(self._settings)
 
     def bases(self, identity: Identity, size: tuple[int, int], steps: int, guidance_scale: float) -> Bases:
         """The bases of the subject's class. size: (height, width) in pixels."""

@@ -66,6 +66,10 @@ class IpAdapter:
             )
         return np.asarray(drawn.image.convert("RGB"))
 
+    def facts(self) -> dict[str, Any]:
+        """Weights, by content, and scale."""
+        return self._adapted.facts()
+
     def _applied(self) -> AbstractContextManager[None]:
         return self._adapted.applied()
 

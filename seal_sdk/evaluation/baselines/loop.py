@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ from seal_sdk.evaluation.baselines.baseline import (
     Subjects,
     guided,
 )
-from seal_sdk.evaluation.baselines.drawer import picture_bytes
+from seal_sdk.evaluation.baselines.drawer import facts_of, picture_bytes
 from seal_sdk.evaluation.baselines.question import Question
 from seal_sdk.generation.forward import GENERATION, STRUCTURE, UNCOND, CurrentForward
 from seal_sdk.generation.settings import structure_for
@@ -55,6 +56,10 @@ class LoopDrawer:
     def draw(self, question: Question) -> NDArray[np.uint8]:
         """The picture of `draw`."""
         return draw(self._session.backbone, self._baseline, question, lambda: self._session.segmenter)
+
+    def facts(self) -> Mapping[str, Any]:
+        """The baseline's settings."""
+        return facts_of(self._baseline)
 
 
 @torch.no_grad()

@@ -7,10 +7,10 @@ subject costs once, they say themselves (`LearnedSubject`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from seal_sdk.backbone.unet import UNetBackbone
 from seal_sdk.evaluation.baselines.baseline import Baseline
+from seal_sdk.evaluation.baselines.drawer import facts_of
 from seal_sdk.evaluation.baselines.fitting import Fitting
 from seal_sdk.evaluation.baselines.loop import draw
 from seal_sdk.evaluation.baselines.question import Question
@@ -93,6 +94,10 @@ class PersonalDrawer:
     def draw(self, question: Question) -> NDArray[np.uint8]:
         """The image, uint8 (H, W, 3). Raises SubjectNotFound as ``session.generate`` does."""
         return draw_learned(self._session, self._baseline, question, self.learned(question.identity))
+
+    def facts(self) -> Mapping[str, Any]:
+        """The baseline's settings, with those of its training."""
+        return facts_of(self._baseline)
 
 
 def draw_learned(

@@ -87,7 +87,6 @@ class _GalleryPainter:
         }
         self._weights = session.backbone.fingerprint()
         baseline = ControlNetPipeline(session, adapter) if adapter else None
-        self._adapter = baseline.facts() if baseline else None
         self._painter = Painter(session, self._sampling, {NAME: baseline} if baseline else {})
 
     def draw(self, dataset: Dataset, case: Case, method: Method) -> None:
@@ -122,6 +121,7 @@ class _GalleryPainter:
     def _facts(self, dataset: Dataset, case: Case, method: Method) -> dict[str, Any]:
         """Everything that an image depends on, as plain JSON. Files are given by the digest of their content."""
         reference, structure = case.reference, case.structure
+        own = self._painter.facts(method)
         facts = {
             "dataset": dataset.name,
             "case": case.name,
@@ -135,7 +135,7 @@ class _GalleryPainter:
             "subject": self._setup.subject,
             "model": self._weights,
         }
-        return facts | ({"adapter": self._adapter} if method.baseline == NAME else {})
+        return facts | ({"baseline": own} if own else {})
 
 
 def _file_facts(image: Path, mask: Path | None) -> dict[str, str | None]:

@@ -58,11 +58,12 @@ def run(
     results = []
     for triple in triples:
         for method in methods:
-            score = book.find(triple, method) if book else None
+            facts = painter.facts(method) if book else {}
+            score = book.find(triple, method, facts) if book else None
             if score is None:
                 score = _score(triple, method, networks, *draw(painter, triple, method, masks_given))
                 if book:
-                    book.add(triple, method, score)
+                    book.add(triple, method, score, facts)
             results.append(score)
             on_score(triple, score)
     return results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,11 @@ import pytest
 
 from seal_sdk.errors import ConfigError
 from seal_sdk.evaluation import METHODS, ScoreBook, parse_methods, run, scorebook
+from seal_sdk.evaluation.baselines import BASELINES
+from seal_sdk.evaluation.painter import Painter
 from seal_sdk.evaluation.questions.conflicts import conflicting
 from seal_sdk.evaluation.questions.wordings import reworded
+from seal_sdk.evaluation.score import Score
 
 
 def draw(session, asked, names, book):
@@ -45,15 +49,29 @@ def test_scores_of_other_settings_or_measures_are_never_mixed(session, asked, tm
     path = tmp_path / "scores.jsonl"
     draw(session, asked[:1], "prompt", ScoreBook(path, {"model": 1}))
     with pytest.raises(ConfigError, match="another model"):
-        ScoreBook(path, {"model": 2}).find(asked[0], METHODS["prompt"])
+        ScoreBook(path, {"model": 2}).find(asked[0], METHODS["prompt"], {})
     with pytest.raises(ConfigError, match="another --scores"):
-        ScoreBook(path, {"model": 1}).find(asked[0], replace(METHODS["prompt"], sampling={"guidance_scale": 9}))
+        ScoreBook(path, {"model": 1}).find(asked[0], replace(METHODS["prompt"], sampling={"guidance_scale": 9}), {})
     monkeypatch.setattr(scorebook, "MEASURES", scorebook.MEASURES[1:])
     with pytest.raises(ConfigError, match="measured otherwise"):
-        ScoreBook(path, {"model": 1}).find(asked[0], METHODS["prompt"])
+        ScoreBook(path, {"model": 1}).find(asked[0], METHODS["prompt"], {})
     path.write_text("something else\n")
     with pytest.raises(ConfigError, match="no file of scores"):
         ScoreBook(path, {"model": 1})
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_pictures_of_a_baseline_with_other_settings_of_its_own_are_never_mixed(session, asked, tmp_path, name):
+    method, book = METHODS[name], ScoreBook(tmp_path / "scores.jsonl", {})
+    facts = Painter(session, {}).facts(method)
+    json.dumps(facts)  # plain JSON
+    score = Score(asked[0].seed, asked[0].kind, name, asked[0].truth.image, {}, told=False)
+    book.add(asked[0], method, score, facts)
+    assert book.find(asked[0], method, facts) is not None
+    assert bool(facts) == (name not in {"ctrlx", "cross-image", "concat", "style-aligned"})
+    for key in facts:
+        with pytest.raises(ConfigError, match="another --scores"):
+            book.find(asked[0], method, {**facts, key: "other"})
 
 
 def test_kinds_of_conflict_and_wordings_are_kept_apart(session, asked, tmp_path, monkeypatch):

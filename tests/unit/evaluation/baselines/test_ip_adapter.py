@@ -91,4 +91,5 @@ def test_a_controlnet_alone_ignores_the_reference(session, question, weights, tm
     pictures = [each.draw(replace(asked, identity=who)) for each in (alone, both) for who in (asked.identity, other)]
     assert np.array_equal(pictures[0], pictures[1]) and not np.array_equal(pictures[2], pictures[3])
     assert alone.prepare(other) == 0 and both.prepare(other) > 100
-    assert alone.facts()["weights"] is None
+    assert alone.facts() == {"controlnet": both.facts()["controlnet"]}
+    assert both.facts().keys() == {"controlnet", "weights", "encoder", "scale"}
