@@ -56,7 +56,7 @@ def cat(session, url, reference_image):
         headers={"Authorization": f"Bearer {TOKEN}"},
         files={"image": png(reference_image)},
         data={"name": "cat", "prompt": "a photo of a cat", "box": "20,20,100,110"},
-        timeout=60,
+        timeout=300,
     )
     assert answer.status_code == 201, answer.text
     return answer.json()["name"]

@@ -11,7 +11,7 @@ from seal_sdk.serving.engine import Engine, EngineSettings
 from seal_sdk.serving.job import JobState
 from seal_sdk.serving.work import Calling, Drawing
 
-PATIENCE = 20  # seconds that nothing here takes
+PATIENCE = 120  # seconds that nothing here takes
 
 
 def drawing(prompt="a cat", *seeds, **shared):

@@ -23,7 +23,7 @@ SWITCHES = [
     "--disable-sync",
 ]
 DESKTOP = {"width": 1280, "height": 800}
-PATIENCE = 20_000  # ms
+PATIENCE = 60_000  # ms
 
 
 @pytest.fixture(scope="session")

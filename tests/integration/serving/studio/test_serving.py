@@ -30,7 +30,7 @@ def test_the_command_prints_its_address_and_ends_when_it_is_asked(tmp_path):
     ) as studio:
         said = studio.stdout.readline()
         studio.send_signal(signal.SIGTERM)
-        assert studio.wait(30) == 0
+        assert studio.wait(180) == 0
     assert re.fullmatch(r"The studio is at http://127\.0\.0\.1:\d+/ \(Ctrl-C ends it\)\.\n", said)
 
 

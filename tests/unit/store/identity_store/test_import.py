@@ -23,7 +23,7 @@ def test_importing_and_listing_load_no_zarr_and_no_torch(place):
     )
     environment = os.environ | {"PYTHONPATH": str(Path(store.__file__).parents[1])}
     command = [sys.executable, "-c", script, str(place.root)]
-    output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout
+    output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=300).stdout
     assert output == "['tiger'] []\n"
 
 
