@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, MutableMapping
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -76,6 +76,17 @@ class Painter:
         self._shared: tuple[Any, ...] | None = None
         self._images: dict[str, tuple[np.ndarray, bool]] = {}
         self._identities: dict[Hashable, tuple[Identity, bool]] = {}
+
+    def open(self, methods: Sequence[Method]) -> None:
+        """Open the methods' baselines, so that what one lacks is told before the first picture.
+
+        Raises:
+            ConfigError: If a package is missing, or the model does not suit a baseline.
+            WeightsNotFound: If weights are missing.
+        """
+        for method in methods:
+            if method.baseline:
+                self._drawer(method.baseline)
 
     def draw(self, drawing: Drawing, method: Method) -> tuple[np.ndarray, bool]:
         """The image, uint8 (H, W, 3), and whether the session found no subject and had to be given a mask.

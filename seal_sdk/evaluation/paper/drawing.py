@@ -69,6 +69,7 @@ def draw_datasets(
         tqdm(total=total, unit="picture", disable=None) as bar,
     ):
         painter = _GalleryPainter(session, setup, gallery, adapter)
+        painter.open(methods)
         for dataset in datasets:
             for case in dataset.cases:
                 for method in methods:
@@ -88,6 +89,10 @@ class _GalleryPainter:
         self._weights = session.backbone.fingerprint()
         baseline = ControlNetPipeline(session, adapter) if adapter else None
         self._painter = Painter(session, self._sampling, {NAME: baseline} if baseline else {})
+
+    def open(self, methods: Sequence[Method]) -> None:
+        """As of `Painter`."""
+        self._painter.open(methods)
 
     def draw(self, dataset: Dataset, case: Case, method: Method) -> None:
         """Generate the image of a case with a method."""

@@ -48,13 +48,14 @@ def run(
         drawers: As of `Painter`.
 
     Raises:
-        ConfigError: If ``boxes`` is unknown.
+        ConfigError: If ``boxes`` is unknown, or a baseline cannot be opened.
     """
     if boxes not in BOXES:
         raise ConfigError(f"boxes={boxes!r}: expected one of {', '.join(BOXES)}.")
     networks = Networks.load()
     masks_given = boxes == "true"
     painter = Painter(session, sampling or {}, drawers)
+    painter.open(methods)
     results = []
     for triple in triples:
         for method in methods:

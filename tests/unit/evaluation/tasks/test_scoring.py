@@ -10,6 +10,7 @@ import pytest
 from seal_sdk import IdentitySession
 from seal_sdk.errors import ConfigError, SubjectNotFound
 from seal_sdk.evaluation import contact_sheet, parse_methods, run, summarize, table, triples
+from seal_sdk.evaluation.baselines import dreambooth_lora
 from seal_sdk.evaluation.metrics.truth import dilate, scene_error, subject_error
 from seal_sdk.evaluation.tasks.scoring import render_exact
 
@@ -70,6 +71,13 @@ def test_every_run_draws_the_same(session):
     asked, methods = list(triples([400_001], ("depth",))), parse_methods("seal:steps=1")
     first, second = (run(session, asked, methods, boxes="true")[0] for _ in range(2))
     assert np.array_equal(first.image, second.image) and first.values == second.values
+
+
+def test_a_baseline_that_cannot_be_opened_is_told_before_the_first_picture(session, monkeypatch):
+    monkeypatch.setattr(dreambooth_lora, "find_spec", lambda name: None)
+    monkeypatch.setattr(session, "generate", None)  # drawing anything would fail
+    with pytest.raises(ConfigError, match="pip install peft"):
+        run(session, list(triples(range(400_000, 400_001), ("mesh",))), parse_methods("structure dreambooth-lora"))
 
 
 def test_unknown_boxes_are_refused(session):
