@@ -63,8 +63,8 @@ class ScoreBook:
     def add(self, triple: Triple, method: Method, score: Score, facts: Mapping[str, Any]) -> None:
         """Write a score and its image immediately. facts: as of `find`."""
         Image.fromarray(score.image).save(self._place(triple, method), compress_level=1)
-        told = (triple.task, score.seed, score.kind, score.method, score.told, self._digest(method, facts))
-        row = dict(zip(_FACTS, told, strict=True)) | score.values
+        known = (triple.task, score.seed, score.kind, score.method, score.told, self._digest(method, facts))
+        row = dict(zip(_FACTS, known, strict=True)) | score.values
         with open(self._path, "a") as file:
             print(json.dumps(row), file=file)
         self._rows[_key(row)] = row

@@ -39,8 +39,8 @@ def transfer_latents(
     """Steer a guided prediction towards the references' latents where tokens were matched.
 
     The implied clean latents move by ``strength`` towards the warped reference latents; those of a subject that was searched for only where
-    they look like it already (`nearer_subject`). Then the mean over each subject
-    moves by `MEAN_SHIFT` towards its reference's, if any token of it was matched and the subject's region is known.
+    they look like it already (`nearer_subject`). Then the mean over each subject moves by `MEAN_SHIFT` towards its reference's, if any
+    token of it was matched and the subject's region is known.
 
     Args:
         prediction: (1, C, h, w), the guided prediction.
